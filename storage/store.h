@@ -1,0 +1,111 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/hash.h"
+#include "base/result.h"
+
+namespace settle {
+
+/// The column families of docs/formats/store.md.
+enum class Family : std::uint8_t { meta, state, history, due, receipts, index, keys };
+inline constexpr std::size_t family_count = 7;
+
+struct Write {
+  Family family = Family::state;
+  std::string key;
+  std::optional<std::string> value;  ///< null deletes
+};
+
+/// A condition of a commit: `key` must be absent when the batch comes to its place in the queue (what earlier batches
+/// of the same group write counts as present).
+struct Guard {
+  Family family = Family::state;
+  std::string key;
+};
+
+/// A receipt that enters the ledger. The committer gives it the next index, stores `index(8, big-endian) || bytes` at
+/// (receipts, key) and `hash || key` at (receipts, ledger_key(index)), in the same batch as the rest.
+struct LedgerEntry {
+  std::string key;
+  std::string bytes;  ///< the receipt's canonical bytes
+  Hash hash{};        ///< SHA-256 of them
+};
+
+struct WriteBatch {
+  std::vector<Guard> guards;
+  std::vector<Write> writes;
+  std::vector<LedgerEntry> ledger;
+
+  void put(Family family, std::string key, std::string value) { writes.push_back({family, std::move(key), std::move(value)}); }
+  void erase(Family family, std::string key) { writes.push_back({family, std::move(key), std::nullopt}); }
+};
+
+struct CommitResult {
+  bool applied = true;
+  /// When a guard did not hold: which one, and the value that stands there.
+  std::size_t guard = 0;
+  std::string existing;
+};
+
+/// Where the completions of one event loop are handed back. Implemented by the loop; outlives the store's last commit.
+class CompletionSink {
+ public:
+  using Done = std::function<void(const CommitResult&)>;
+  struct Completion {
+    Done done;
+    CommitResult result;
+  };
+  virtual ~CompletionSink() = default;
+  /// Called on the committer's thread, once per group: runs all of them later, in order, on the loop. Never blocks.
+  virtual void deliver(std::vector<Completion> completions) = 0;
+};
+
+/// A consistent view of what is durable.
+class Reader {
+ public:
+  virtual ~Reader() = default;
+  /// Errors: corruption.
+  virtual Result<std::optional<std::string>> get(Family family, std::string_view key) const = 0;
+
+  struct Range {
+    std::string from;           ///< inclusive
+    std::string to;             ///< exclusive; empty: to the end of the family
+    bool reverse = false;       ///< from the largest key below `to` down to `from`
+  };
+  /// Calls `visit` with keys and values in order until it returns false or the range ends. Errors: corruption.
+  virtual Result<void> scan(Family family, const Range& range,
+                            const std::function<bool(std::string_view key, std::string_view value)>& visit) const = 0;
+};
+
+/// Durable, ordered home of everything the engine knows. Owned by main(); outlives every service that holds it.
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  /// Queues a batch that is applied whole or not at all; batches become durable in the order in which they were queued
+  /// by one thread. Durability: `done` is handed to `sink` once the batch (or, for a guard that did not hold, what it
+  /// lost to) has reached the disk (fsync). Errors: none are returned but a guard's; a failed write or sync ends the
+  /// process at once (exit code of io_error). Thread: any; never blocks.
+  virtual void commit(WriteBatch batch, CompletionSink& sink, CompletionSink::Done done) = 0;
+
+  /// What is durable at this moment. Keep it for short: it holds old data. Thread: any.
+  virtual std::unique_ptr<Reader> snapshot() const = 0;
+
+  /// Entries of the ledger that are durable.
+  virtual std::uint64_t ledger_size() const = 0;
+
+  /// False when so little disk is left that new work must be refused (docs/operating.md). Cheap. Thread: any.
+  virtual bool has_room() const = 0;
+};
+
+/// The key in family `receipts` of the ledger's entry `index`.
+std::string ledger_key(std::uint64_t index);
+
+}  // namespace settle
