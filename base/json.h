@@ -66,6 +66,7 @@ class Json {
   bool as_bool() const;
   std::int64_t as_integer() const;
   double as_double() const;  ///< any number, rounded to the nearest double
+  const Decimal& as_decimal() const;
   const std::string& as_string() const;
   const Array& as_array() const;
   Array& as_array();
@@ -75,7 +76,7 @@ class Json {
   /// The member `name`, or null when there is none or this is no object. Linear; objects here are small.
   const Json* find(std::string_view name) const;
   Json* find(std::string_view name);
-  /// Sets or replaces a member; this must be an object (a null becomes one).
+  /// Sets or replaces a member and returns its value; this must be an object (a null becomes one).
   Json& set(std::string_view name, Json value);
   /// Removes a member; false when there was none.
   bool erase(std::string_view name);

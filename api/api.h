@@ -1,0 +1,52 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+
+#include "api/router.h"
+#include "engine/engine.h"
+
+namespace settle {
+
+struct ApiOptions {
+  JsonLimits json;                    ///< of every body
+  Duration wait_max{60'000};          ///< of ?wait=
+  std::size_t page_max = 500;
+  Duration feed_keep_alive{15'000};   ///< of server-sent events
+};
+
+/// The HTTP API of one event loop (CONTRACT §6): parses strictly, asks the engine, answers documents and problems.
+class Api {
+ public:
+  Api(Engine& engine, Loop& loop, const std::atomic<bool>& ready, ApiOptions options = {});
+  /// What the loop's HttpServer hands its requests to.
+  HttpHandler handler();
+
+ private:
+  std::vector<Route> routes();
+  Result<Json> read_body(const Ask& ask) const;
+  Result<Duration> wait_of(const Ask& ask) const;
+  Result<std::int64_t> number_of(const Ask& ask, std::string_view name, std::int64_t usual, std::int64_t most) const;
+
+  void submit(Ask ask);
+  void check(Ask ask);
+  void list(Ask ask);
+  void get(Ask ask);
+  void events(Ask ask);
+  void receipts(Ask ask);
+  void receipt(Ask ask);
+  void report(Ask ask);
+  void cancel(Ask ask);
+  void put_tool(Ask ask);
+  void tools(Ask ask);
+  void tool(Ask ask);
+  void ready(Ask ask);
+
+  Engine& engine_;
+  Loop& loop_;
+  const std::atomic<bool>& ready_;
+  const ApiOptions options_;
+  Router router_;
+};
+
+}  // namespace settle

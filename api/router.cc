@@ -1,0 +1,126 @@
+#include "api/router.h"
+
+#include <algorithm>
+
+#include "base/json.h"
+#include "base/text.h"
+
+namespace settle {
+
+const std::string* Ask::query(std::string_view name) const {
+  for (const auto& [key, value] : request.query) {
+    if (key == name) return &value;
+  }
+  return nullptr;
+}
+
+void Ask::json(int status, const Json& document, std::vector<std::pair<std::string, std::string>> headers) const {
+  HttpResponse response;
+  response.status = status;
+  response.body = write_json(document);
+  response.headers = std::move(headers);
+  responder->send(std::move(response));
+}
+
+void Ask::raw(int status, std::string body, std::string content_type) const {
+  HttpResponse response;
+  response.status = status;
+  response.body = std::move(body);
+  response.content_type = std::move(content_type);
+  responder->send(std::move(response));
+}
+
+void Ask::refuse(const Error& error) const { responder->send(problem_response(error, request.request_id)); }
+
+Router::Router(std::vector<Route> routes) {
+  for (Route& route : routes) {
+    Compiled compiled;
+    std::string_view rest = route.pattern.substr(1);
+    while (!route.pattern.empty()) {
+      const std::size_t slash = rest.find('/');
+      const std::string_view segment = rest.substr(0, slash);
+      const bool place = segment.starts_with('{');
+      compiled.pieces.push_back({std::string(place ? segment.substr(segment.find('}') + 1) : segment), place});
+      if (slash == std::string_view::npos) break;
+      rest = rest.substr(slash + 1);
+    }
+    compiled.route = std::move(route);
+    routes_.push_back(std::move(compiled));
+  }
+}
+
+bool Router::match(const Compiled& compiled, const HttpRequest& request, std::vector<std::string>& params) {
+  params.clear();
+  if (compiled.pieces.size() != request.segments.size()) return false;
+  for (std::size_t i = 0; i < compiled.pieces.size(); ++i) {
+    const Piece& piece = compiled.pieces[i];
+    const std::string& segment = request.segments[i];
+    if (!piece.place) {
+      if (segment != piece.literal) return false;
+      continue;
+    }
+    if (!segment.ends_with(piece.literal) || segment.size() == piece.literal.size()) return false;
+    params.push_back(segment.substr(0, segment.size() - piece.literal.size()));
+    // Names hold no colon: one that is left belongs to a verb that this route does not know.
+    if (params.back().find(':') != std::string::npos) return false;
+  }
+  return true;
+}
+
+namespace {
+
+std::optional<Error> wrong_query(const HttpRequest& request, const Route& route) {
+  std::vector<Problem> problems;
+  std::vector<std::string> known(route.query.begin(), route.query.end());
+  for (std::size_t i = 0; i < request.query.size(); ++i) {
+    const std::string& name = request.query[i].first;
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      const std::optional<std::string> near = nearest(name, known);
+      std::string expected = known.empty() ? "no query parameter" : "one of";
+      for (const std::string& one : known) expected += " " + one;
+      problems.push_back({"", "unknown_parameter", expected, shorten(name, 80), "there is no query parameter \"" + shorten(name, 60) + "\" here" + (near ? "; did you mean \"" + *near + "\"?" : "")});
+    }
+    for (std::size_t j = 0; j < i; ++j) {
+      if (request.query[j].first == name) problems.push_back({"", "repeated_parameter", "each parameter once", shorten(name, 80), "query parameter \"" + shorten(name, 60) + "\" came twice"});
+    }
+  }
+  if (problems.empty()) return std::nullopt;
+  std::string first = problems[0].message;
+  return fail(ErrorCode::invalid_argument, std::move(first), std::move(problems));
+}
+
+std::optional<Error> wrong_body(const HttpRequest& request, const Route& route) {
+  if (!route.takes_body) {
+    if (request.body.empty()) return std::nullopt;
+    return fail(ErrorCode::invalid_argument, "this request takes no body");
+  }
+  const std::string* type = request.header("content-type");
+  if (type == nullptr) return std::nullopt;
+  const std::string media = to_lower(std::string_view(*type).substr(0, type->find(';')));
+  if (media == "application/json" || media == "application/json ") return std::nullopt;
+  return fail(ErrorCode::unsupported_media_type, "the body must be application/json, not " + shorten(*type, 60));
+}
+
+}  // namespace
+
+void Router::handle(HttpRequest request, std::unique_ptr<Responder> responder) const {
+  Ask ask{std::move(request), {}, std::move(responder)};
+  std::string allowed;
+  for (const Compiled& compiled : routes_) {
+    if (!match(compiled, ask.request, ask.params)) continue;
+    const bool head = ask.request.method == "HEAD" && compiled.route.method == "GET";
+    if (ask.request.method != compiled.route.method && !head) {
+      allowed += (allowed.empty() ? "" : ", ") + std::string(compiled.route.method);
+      continue;
+    }
+    if (const std::optional<Error> error = wrong_query(ask.request, compiled.route)) return ask.refuse(*error);
+    if (const std::optional<Error> error = wrong_body(ask.request, compiled.route)) return ask.refuse(*error);
+    return compiled.route.handle(std::move(ask));
+  }
+  if (allowed.empty()) return ask.refuse(fail(ErrorCode::not_found, "there is nothing at " + shorten(ask.request.path, 120)));
+  HttpResponse response = problem_response(fail(ErrorCode::method_not_allowed, ask.request.method + " is not offered here; " + allowed + " is"), ask.request.request_id);
+  response.headers.emplace_back("Allow", allowed);
+  ask.responder->send(std::move(response));
+}
+
+}  // namespace settle

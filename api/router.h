@@ -1,0 +1,58 @@
+#pragma once
+
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/http/server.h"
+#include "base/json.h"
+
+namespace settle {
+
+/// A request that found its route.
+struct Ask {
+  HttpRequest request;
+  std::vector<std::string> params;  ///< what the {places} of the pattern stand for, in order
+  std::shared_ptr<Responder> responder;
+
+  const std::string& param(std::size_t index) const { return params.at(index); }
+  /// The query parameter, or null. Those that the route does not name were refused already, and repeats too.
+  const std::string* query(std::string_view name) const;
+
+  void json(int status, const Json& document, std::vector<std::pair<std::string, std::string>> headers = {}) const;
+  void raw(int status, std::string body, std::string content_type = "application/json") const;
+  void refuse(const Error& error) const;
+};
+
+struct Route {
+  std::string_view method;
+  std::string_view pattern;  ///< "/v1/workflows/{id}:cancel"
+  std::vector<std::string_view> query;  ///< parameters that it knows
+  bool takes_body = false;   ///< JSON; without it a body is refused
+  std::function<void(Ask)> handle;
+};
+
+/// Finds the route of a request and refuses what none takes: 404, 405 with Allow, unknown or repeated query parameters,
+/// bodies where none belongs or of another type. Immutable after construction. Thread: any.
+class Router {
+ public:
+  explicit Router(std::vector<Route> routes);
+  void handle(HttpRequest request, std::unique_ptr<Responder> responder) const;
+
+ private:
+  struct Piece {
+    std::string literal;  ///< what follows the place, or the whole segment
+    bool place = false;
+  };
+  struct Compiled {
+    Route route;
+    std::vector<Piece> pieces;
+  };
+  static bool match(const Compiled& compiled, const HttpRequest& request, std::vector<std::string>& params);
+  std::vector<Compiled> routes_;
+};
+
+}  // namespace settle

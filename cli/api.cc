@@ -1,0 +1,50 @@
+#include "cli/api.h"
+
+#include "api/http/client.h"
+
+namespace settle {
+
+namespace {
+
+class HttpApi final : public Api {
+ public:
+  HttpApi(const std::string& base_url, const std::string& token, Duration timeout)
+      : client_(base_url, token, timeout) {}
+
+  Result<ApiReply> call(const ApiRequest& request) override {
+    Result<HttpReply> reply = client_.call(request.method, request.path, request.body, request.headers);
+    if (!reply) return std::move(reply).error();
+    return ApiReply{reply->status, std::move(reply->headers), std::move(reply->body)};
+  }
+
+  Result<void> stream(const ApiRequest& request, const std::function<bool(std::string_view)>& on_line) override {
+    Result<HttpReply> reply = client_.stream(request.path, request.headers, on_line);
+    return reply ? Result<void>() : Result<void>(std::move(reply).error());
+  }
+
+ private:
+  HttpClient client_;
+};
+
+}  // namespace
+
+std::unique_ptr<Api> connect_api(const std::string& base_url, const std::string& token, Duration timeout) {
+  return std::make_unique<HttpApi>(base_url, token, timeout);
+}
+
+std::string percent_encode(std::string_view text) {
+  constexpr std::string_view kUnreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (kUnreserved.find(c) != std::string_view::npos) {
+      out += c;
+    } else {
+      out += {'%', kDigits[byte >> 4], kDigits[byte & 0xf]};
+    }
+  }
+  return out;
+}
+
+}  // namespace settle

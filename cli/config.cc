@@ -1,0 +1,224 @@
+#include "cli/config.h"
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+#include <toml++/toml.h>
+
+#include "base/text.h"
+
+namespace settle {
+namespace {
+
+/// Strict reading of one table: what is asked for by name is checked, everything else is a problem.
+class Table {
+ public:
+  Table(const toml::table& table, std::string place, std::vector<Problem>& problems)
+      : table_(table), place_(std::move(place)), problems_(problems) {}
+
+  void text(std::string_view name, std::string& target) {
+    if (const toml::node* node = take(name)) {
+      if (const auto value = node->value_exact<std::string>()) {
+        target = *value;
+      } else {
+        wrong(name, "a string");
+      }
+    }
+  }
+  void duration(std::string_view name, Duration& target) {
+    if (const toml::node* node = take(name)) {
+      const auto value = node->value_exact<std::string>();
+      const std::optional<Duration> read = value ? parse_duration(*value) : std::nullopt;
+      if (read) {
+        target = *read;
+      } else {
+        wrong(name, "a duration such as \"10s\"");
+      }
+    }
+  }
+  template <class Number>
+  void number(std::string_view name, Number& target, std::int64_t least, std::int64_t most) {
+    if (const toml::node* node = take(name)) {
+      const auto value = node->value_exact<std::int64_t>();
+      if (value && *value >= least && *value <= most) {
+        target = static_cast<Number>(*value);
+      } else {
+        wrong(name, "a whole number from " + std::to_string(least) + " to " + std::to_string(most));
+      }
+    }
+  }
+  void texts(std::string_view name, std::vector<std::string>& target) {
+    const toml::node* node = take(name);
+    if (node == nullptr) return;
+    const toml::array* list = node->as_array();
+    if (list == nullptr) return wrong(name, "a list of strings");
+    for (const toml::node& element : *list) {
+      if (const auto value = element.value_exact<std::string>()) {
+        target.push_back(*value);
+      } else {
+        return wrong(name, "a list of strings");
+      }
+    }
+  }
+  const toml::table* table(std::string_view name) {
+    const toml::node* node = take(name);
+    if (node == nullptr) return nullptr;
+    if (node->as_table() == nullptr) wrong(name, "a table");
+    return node->as_table();
+  }
+  void finish() {
+    for (const auto& [key, node] : table_) {
+      const std::string name(key.str());
+      if (std::find(known_.begin(), known_.end(), name) != known_.end()) continue;
+      const std::optional<std::string> near = nearest(name, known_);
+      problems_.push_back({place_ + name, "unknown_key", "a key of docs/configuration.md", name,
+                           "there is no key \"" + name + "\" here (line " + std::to_string(node.source().begin.line) + ")" + (near ? "; did you mean \"" + *near + "\"?" : "")});
+    }
+  }
+  void wrong(std::string_view name, const std::string& expected) {
+    problems_.push_back({place_ + std::string(name), "wrong_value", expected, "", "\"" + place_ + std::string(name) + "\" takes " + expected});
+  }
+
+ private:
+  const toml::node* take(std::string_view name) {
+    known_.emplace_back(name);
+    return table_.get(name);
+  }
+  const toml::table& table_;
+  std::string place_;
+  std::vector<Problem>& problems_;
+  std::vector<std::string> known_;
+};
+
+CredentialEntry read_credential(const std::string& name, const toml::table& table, std::vector<Problem>& problems) {
+  CredentialEntry entry;
+  entry.name = name;
+  Table fields(table, "credentials." + name + ".", problems);
+  std::string kind = "bearer";
+  fields.text("kind", kind);
+  if (kind == "header") {
+    entry.kind = CredentialKind::header;
+  } else if (kind == "basic") {
+    entry.kind = CredentialKind::basic;
+  } else if (kind != "bearer") {
+    fields.wrong("kind", "\"bearer\", \"basic\" or \"header\"");
+  }
+  fields.text("header", entry.header_name);
+  fields.text("username", entry.username);
+  fields.text("secret_env", entry.secret_env);
+  fields.text("secret_file", entry.secret_file);
+  fields.texts("origins", entry.origins);
+  fields.finish();
+  return entry;
+}
+
+void read_limits(const toml::table& table, Config& config, std::vector<Problem>& problems) {
+  Table limits(table, "limits.", problems);
+  constexpr std::int64_t many = 10'000'000, gibibyte = 1 << 30;
+  limits.number("header_bytes", config.http.header_bytes_max, 1024, 1 << 20);
+  limits.number("header_fields", config.http.header_fields_max, 8, 1000);
+  limits.number("body_bytes", config.http.body_bytes_max, 1024, gibibyte);
+  limits.number("connections", config.http.connections_max, 1, many);
+  limits.number("connections_per_peer", config.http.connections_per_peer_max, 1, many);
+  limits.number("requests_in_flight", config.http.requests_in_flight_max, 1, many);
+  limits.duration("header_timeout", config.http.header_timeout);
+  limits.duration("body_timeout", config.http.body_timeout);
+  limits.duration("idle_timeout", config.http.idle_timeout);
+  limits.duration("write_timeout", config.http.write_timeout);
+  limits.number("json_depth", config.json.depth_max, 4, 256);
+  limits.number("json_nodes", config.json.nodes_max, 100, many);
+  limits.number("actions_per_plan", config.plan.actions_max, 1, 1'000'000);
+  limits.number("live_workflows", config.shard.live_max, 1, many);
+  limits.number("waiting_requests", config.shard.watches_max, 1, many);
+  limits.number("connections_per_host", config.connections_per_host, 1, 65'536);
+  limits.number("block_cache_bytes", config.block_cache_bytes, 1 << 20, std::int64_t{64} << 30);
+  limits.finish();
+  config.json.bytes_max = config.http.body_bytes_max;
+}
+
+bool is_loopback(const std::string& listen) {
+  return listen.starts_with("127.") || listen.starts_with("[::1]") || listen.starts_with("localhost:");
+}
+
+}  // namespace
+
+namespace {
+
+/// The one place where toml++ throws.
+Result<toml::table> parse_toml(std::string_view text, const std::string& file_name) {
+  try {
+    return toml::parse(text, file_name);
+  } catch (const toml::parse_error& error) {
+    return fail(ErrorCode::configuration, file_name + ", line " + std::to_string(error.source().begin.line) + ": " + std::string(error.description()));
+  }
+}
+
+}  // namespace
+
+Result<Config> parse_config(std::string_view text, const std::string& file_name) {
+  const Result<toml::table> parsed = parse_toml(text, file_name);
+  if (!parsed) return parsed.error();
+  Config config;
+  std::vector<Problem> problems;
+  Table root(*parsed, "", problems);
+  root.text("data", config.data);
+  root.text("listen", config.listen);
+  root.text("tools", config.tools_dir);
+  root.number("threads", config.threads, 1, 256);
+  root.text("log_level", config.log_level);
+  root.duration("shutdown_grace", config.shutdown_grace);
+  root.text("ca_file", config.ca_file);
+  if (const toml::table* values = root.table("values")) {
+    for (const auto& [key, node] : *values) {
+      if (const auto value = node.value_exact<std::string>()) {
+        config.values.emplace(std::string(key.str()), *value);
+      } else {
+        root.wrong("values." + std::string(key.str()), "a string");
+      }
+    }
+  }
+  if (const toml::table* credentials = root.table("credentials")) {
+    for (const auto& [key, node] : *credentials) {
+      const std::string name(key.str());
+      if (const toml::table* entry = node.as_table()) {
+        config.credentials.push_back(read_credential(name, *entry, problems));
+      } else {
+        root.wrong("credentials." + name, "a table");
+      }
+    }
+  }
+  if (const toml::table* limits = root.table("limits")) read_limits(*limits, config, problems);
+  root.finish();
+  if (problems.empty()) return config;
+  std::string message = file_name + ": " + problems[0].message;
+  if (problems.size() > 1) message += " (and " + std::to_string(problems.size() - 1) + " more)";
+  return fail(ErrorCode::configuration, std::move(message), std::move(problems));
+}
+
+Result<Config> read_config(const ServeOptions& options) {
+  Config config;
+  if (!options.config_file.empty()) {
+    std::ifstream file(options.config_file, std::ios::binary);
+    std::ostringstream text;
+    if (file) text << file.rdbuf();
+    if (!file) return fail(ErrorCode::configuration, "the configuration file " + options.config_file + " can't be read");
+    Result<Config> parsed = parse_config(text.str(), options.config_file);
+    if (!parsed) return parsed;
+    config = *std::move(parsed);
+  }
+  if (options.data) config.data = *options.data;
+  if (options.listen) config.listen = *options.listen;
+  if (options.tools_dir) config.tools_dir = *options.tools_dir;
+  if (options.threads) config.threads = *options.threads;
+  if (options.log_level) config.log_level = *options.log_level;
+  config.dev = options.dev;
+
+  constexpr std::string_view levels[] = {"error", "warning", "info", "debug"};
+  if (config.data.empty()) return fail(ErrorCode::configuration, "no data folder: give --data DIR, SETTLE_DATA or data = \"…\" in the configuration");
+  if (std::find(std::begin(levels), std::end(levels), config.log_level) == std::end(levels)) return fail(ErrorCode::configuration, "the log level is error, warning, info or debug, not \"" + config.log_level + "\"");
+  if (!config.dev) return fail(ErrorCode::configuration, "this version has no tokens yet: run with --dev, which listens on loopback only");
+  if (!is_loopback(config.listen)) return fail(ErrorCode::configuration, "--dev runs without tokens and listens on loopback only (127.0.0.1 or [::1]), not on " + config.listen);
+  return config;
+}
+
+}  // namespace settle

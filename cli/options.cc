@@ -1,0 +1,378 @@
+#include "cli/options.h"
+
+#include <CLI/CLI.hpp>
+#include <map>
+
+namespace settle {
+
+namespace {
+
+/// The help of one command, in the order in which a reader wants it.
+struct Help {
+  const char* summary;
+  const char* about;
+  const char* example;
+  const char* exits;
+};
+
+const char* const kClientExits = "0 done; 4 no such thing; 6 token refused; 7 server busy; 8 server not reachable";
+
+constexpr const char* kEndExits =
+    "0 verified or executed; 20 failed; 21 cancelled; 22 needs a person (attention); 23 still running when the time "
+    "was over";
+
+CLI::App* command(CLI::App& parent, Options& options, const std::string& name, const Help& help) {
+  CLI::App* app = parent.add_subcommand(name, help.summary);
+  const std::string path = parent.get_parent() == nullptr ? name : parent.get_name() + " " + name;
+  app->footer("About:\n" + std::string(help.about) + "\n\nExample:\n  " + help.example + "\n\nExit codes:\n  " +
+              help.exits + "\n\nThe options of `settle --help` (--server, --token, --json, --color) work here too.");
+  // A parent's callback runs after its subcommand's; the deepest one has the name.
+  app->callback([&options, path] {
+    if (options.command.empty()) options.command = path;
+  });
+  return app;
+}
+
+// A duration as plans write it ("30s"); refused otherwise.
+CLI::Option* add_duration(CLI::App* app, const std::string& flag, std::function<void(Duration)> set,
+                          const std::string& text) {
+  auto check = [](const std::string& value) {
+    return parse_duration(value) ? std::string() : value + " is not a duration like 200ms, 30s, 5m or 2h";
+  };
+  auto take = [set = std::move(set)](const std::string& value) { set(*parse_duration(value)); };
+  return app->add_option_function<std::string>(flag, take, text)->type_name("DURATION")->check(check);
+}
+
+CLI::Option* add_text(CLI::App* app, const std::string& flag, std::string& target, const char* type,
+                      const std::string& text) {
+  return app->add_option(flag, target, text)->type_name(type);
+}
+
+CLI::Option* add_text(CLI::App* app, const std::string& flag, std::optional<std::string>& target, const char* type,
+                      const std::string& text) {
+  return app->add_option_function<std::string>(
+                flag, [&target](const std::string& value) { target = value; }, text)
+      ->type_name(type);
+}
+
+void add_id(CLI::App* app, std::string& target, const char* what = "id of the workflow") {
+  app->add_option("id", target, what)->required()->type_name("ID");
+}
+
+void add_until(CLI::App* app, Until& target) {
+  static const std::map<std::string, Until> kWords = {{"attention", Until::attention}, {"ended", Until::ended}};
+  auto parse = [&target](const std::string& word) { target = kWords.at(word); };
+  app->add_option_function<std::string>(
+         "--until", parse, "what ends the wait: the end, or also the need for a person (default: attention)")
+      ->check(CLI::IsMember({"attention", "ended"}));
+}
+
+// Labels travel as key=value everywhere on the command line.
+std::string check_label(const std::string& text) {
+  const std::size_t split = text.find('=');
+  return split == std::string::npos || split == 0 ? "a label is written key=value, not " + text : std::string();
+}
+
+void declare_serve(CLI::App& app, Options& options) {
+  ServeOptions& to = options.serve;
+  CLI::App* serve = command(
+      app, options, "serve",
+      {"run the engine and its HTTP API",
+       "  Opens the store (creating it when the folder is empty), resumes every unfinished workflow and serves the "
+       "HTTP\n"
+       "  API until SIGTERM or SIGINT. A setting is taken from the flag, else from the environment, else from the\n"
+       "  configuration file, else its default; unknown keys of the file are errors. examples/settle.toml shows them "
+       "all.",
+       "settle serve --data ./data --tools examples/tools --config examples/settle.toml --dev",
+       "0 stopped by a signal; 2 wrong configuration; 9 another engine holds the store; 10 store of a newer Settle;\n"
+       "  11 damaged store; 12 acknowledged data is missing; 13 disk or socket error; 70 a mistake of Settle"});
+  add_text(serve, "--data", to.data, "DIR", "folder of the store")->envname("SETTLE_DATA");
+  add_text(serve, "--listen", to.listen, "ADDRESS:PORT", "where to serve; port 0 picks one (default: 127.0.0.1:8700)")
+      ->envname("SETTLE_LISTEN");
+  add_text(serve, "--tools", to.tools_dir, "DIR", "folder of tool documents (*.json), loaded at start")
+      ->envname("SETTLE_TOOLS");
+  add_text(serve, "--config", to.config_file, "FILE", "configuration file (TOML)")->envname("SETTLE_CONFIG");
+  serve
+      ->add_option_function<int>(
+          "--threads", [&to](int threads) { to.threads = threads; }, "event loops (default: one per core)")
+      ->check(CLI::Range(1, 256))
+      ->type_name("N")
+      ->envname("SETTLE_THREADS");
+  add_text(serve, "--log-level", to.log_level, "", "how much is logged (default: info)")
+      ->type_name("TEXT")
+      ->check(CLI::IsMember({"error", "warning", "info", "debug"}))
+      ->envname("SETTLE_LOG_LEVEL");
+  serve->add_flag("--dev", to.dev, "run without tokens; only on a loopback address");
+}
+
+void declare_submission(CLI::App& app, Options& options) {
+  CLI::App* submit =
+      command(app, options, "submit",
+              {"submit a plan",
+               "  Sends the plan in FILE and prints the workflow once the server has made it durable. Lost answers are "
+               "asked for\n"
+               "  again under the same Idempotency-Key, so one call makes at most one workflow. With --wait it goes on "
+               "to wait.",
+               "settle submit examples/plans/onboard.json --label team=sales --wait 1m",
+               "0 accepted; 2 FILE is not strict JSON; 3 plan refused; 5 id or key taken by another plan; 6, 7, 8 as "
+               "elsewhere;\n"
+               "  with --wait: 0 verified or executed; 20 failed; 21 cancelled; 22 needs a person; 23 still running"});
+  SubmitOptions& to = options.submit;
+  submit->add_option("file", to.file, "the plan, or - for standard input")->required()->type_name("FILE");
+  add_text(submit, "--id", to.id, "ID", "id of the workflow (default: the server makes one)");
+  submit->add_option("--label", to.labels, "label, may be repeated")
+      ->type_name("KEY=VALUE")
+      ->check(check_label)
+      ->take_all()
+      ->expected(1);
+  add_text(submit, "--idempotency-key", to.idempotency_key, "KEY",
+           "the same key and plan again give the same workflow");
+  add_duration(submit, "--wait", [&to](Duration wait) { to.wait = wait; }, "wait so long for the end, like 30s or 5m");
+  add_until(submit, to.until);
+
+  CLI::App* check = command(app, options, "check",
+                            {"check a plan without running it",
+                             "  Runs the whole static check that a submission would get: tools, schemas, references, "
+                             "cycles. Every problem is\n"
+                             "  shown at once with its place, what was expected and what was there. Nothing is stored.",
+                             "settle check examples/plans/onboard.json",
+                             "0 valid; 2 FILE is not strict JSON; 3 plan refused; 6, 7, 8 as elsewhere"});
+  check->add_option("file", options.check.file, "the plan, or - for standard input")->required()->type_name("FILE");
+}
+
+void declare_views(CLI::App& app, Options& options) {
+  ListOptions& list = options.list;
+  CLI::App* ls =
+      command(app, options, "ls",
+              {"list workflows",
+               "  Lists workflows, newest first. Filters combine; --cursor goes on where an earlier page ended.",
+               "settle ls --outcome failed --label team=sales --limit 20", kClientExits});
+  add_text(ls, "--status", list.status, "", "")
+      ->type_name("TEXT")
+      ->description("only this status")
+      ->check(CLI::IsMember({"running", "paused", "cancelling", "compensating", "ended"}));
+  add_text(ls, "--outcome", list.outcome, "", "")
+      ->type_name("TEXT")
+      ->description("only this outcome")
+      ->check(CLI::IsMember({"verified", "executed", "failed", "cancelled"}));
+  add_text(ls, "--attention", list.attention, "", "")
+      ->type_name("TEXT")
+      ->description("only those that need a person, or only the others")
+      ->check(CLI::IsMember({"true", "false"}));
+  add_text(ls, "--name", list.name, "NAME", "only plans of this name");
+  ls->add_option("--label", list.labels, "only with this label, may be repeated")
+      ->type_name("KEY=VALUE")
+      ->check(check_label)
+      ->take_all()
+      ->expected(1);
+  add_text(ls, "--created-after", list.created_after, "TIME", "RFC 3339, like 2026-11-22T20:00:00Z");
+  add_text(ls, "--created-before", list.created_before, "TIME", "RFC 3339");
+  ls->add_option("--limit", list.limit, "at most so many")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str()
+      ->type_name("N");
+  add_text(ls, "--cursor", list.cursor, "CURSOR", "go on after an earlier page");
+
+  add_id(command(app, options, "show",
+                 {"show one workflow as a tree",
+                  "  Draws the actions below what they wait for, each with its state, attempts, time, record id and "
+                  "evidence, and the\n"
+                  "  error where there is one.",
+                  "settle show wf_0193", kClientExits}),
+         options.one.id);
+
+  CLI::App* watch = command(
+      app, options, "watch",
+      {"follow a workflow until it ends",
+       "  Follows the live events. On a terminal the tree is redrawn in place, elsewhere each event is a line. A lost\n"
+       "  connection is taken up again where it broke off, also over a restart of the server.",
+       "settle watch wf_0193 --timeout 10m", kEndExits});
+  WatchOptions& to = options.watch;
+  add_id(watch, to.id);
+  add_duration(
+      watch, "--timeout", [&to](Duration value) { to.timeout = value; }, "give up after so long (default: never)");
+  add_duration(
+      watch, "--patience", [&to](Duration value) { to.patience = value; },
+      "how long the server may stay away (default: 60s)");
+  add_until(watch, to.until);
+
+  CLI::App* events =
+      command(app, options, "events",
+              {"show the history of a workflow", "  Prints every event that changed the workflow, oldest first.",
+               "settle events wf_0193 --after 10", kClientExits});
+  add_id(events, options.events.id);
+  events->add_option("--after", options.events.after, "only events after this sequence number")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("SEQ");
+  events->add_option("--limit", options.events.limit, "at most so many (default: all)")
+      ->check(CLI::Range(1, 1'000'000))
+      ->type_name("N");
+
+  add_id(command(app, options, "receipts",
+                 {"list the receipts of a workflow",
+                  "  Lists the receipts in the order in which they were issued: a later one of an action supersedes "
+                  "the earlier.",
+                  "settle receipts wf_0193", kClientExits}),
+         options.one.id);
+  add_id(command(app, options, "receipt",
+                 {"show one receipt in full",
+                  "  Shows everything that one receipt records, with each check of its verification.",
+                  "settle receipt rcp_wf_0193.2", kClientExits}),
+         options.one.id, "id of the receipt");
+  add_id(command(app, options, "report",
+                 {"report on a workflow in words",
+                  "  Prints what can be proved, sentence by sentence, written from receipts alone.",
+                  "settle report wf_0193", kClientExits}),
+         options.one.id);
+}
+
+void declare_changes(CLI::App& app, Options& options) {
+  CLI::App* tools = command(
+      app, options, "tools",
+      {"list, read and register tools", "  Tools are the named contracts that plans may call, one JSON document each.",
+       "settle tools put examples/tools/*.json", "0 done; 3 document refused; else as for the other commands"});
+  tools->require_subcommand(1);
+  command(*tools, options, "ls",
+          {"list the tools", "  Lists the latest version of every tool.", "settle tools ls", kClientExits});
+  CLI::App* get = command(*tools, options, "get",
+                          {"print a tool's document", "  Prints the document of the latest version of a tool.",
+                           "settle tools get crm.create_contact", kClientExits});
+  get->add_option("name", options.tools.name, "name of the tool")->required()->type_name("NAME");
+  CLI::App* put =
+      command(*tools, options, "put",
+              {"register tools from files",
+               "  Puts each file, which holds one tool document. A document that is known already changes nothing. All "
+               "files are\n"
+               "  tried; the exit code is that of the first one that was refused.",
+               "settle tools put examples/tools/*.json",
+               "0 all accepted; 2 a file is not strict JSON; 3 a document was refused; 6, 7, 8 as elsewhere"});
+  put->add_option("files", options.tools.files, "files with one tool document each, or -")
+      ->required()
+      ->type_name("FILE");
+
+  add_id(command(app, options, "cancel",
+                 {"cancel a workflow",
+                  "  Nothing new is sent. Calls in flight run to their end and are recorded; what is unclear is still "
+                  "looked at, so\n"
+                  "  the workflow may take a moment to end.",
+                  "settle cancel wf_0193",
+                  "0 cancelling or cancelled; 4 no such workflow; 5 it has ended; 6, 7, 8 as elsewhere"}),
+         options.one.id);
+}
+
+void declare_sandbox(CLI::App& app, Options& options) {
+  SandboxOptions& to = options.sandbox;
+  CLI::App* sandbox =
+      command(app, options, "sandbox",
+              {"run a small CRM-and-mail service to try Settle with",
+               "  Serves contacts (honours Idempotency-Key), mail (no deduplication, searchable) and tickets "
+               "(neither), with faults\n"
+               "  on request. Everything is kept in one file and survives a restart. docs/cli.md has its endpoints.",
+               "settle sandbox --listen 127.0.0.1:8750 --file sandbox.jsonl",
+               "0 stopped by a signal; 2 wrong address; 9 the file is in use; 11 the file is damaged; 13 disk or "
+               "socket error"});
+  add_text(sandbox, "--listen", to.listen, "ADDRESS:PORT", "where to serve; port 0 picks one")->capture_default_str();
+  add_text(sandbox, "--file", to.file, "FILE", "journal that holds everything")->capture_default_str();
+
+  auto add_at = [&](CLI::App* sub) {
+    add_text(sub, "--at", to.at, "URL", "the sandbox to talk to")->capture_default_str()->envname("SETTLE_SANDBOX");
+  };
+  add_at(command(
+      *sandbox, options, "log",
+      {"show every request that a sandbox saw", "  One row a request, with the fault it met and the effect it had.",
+       "settle sandbox log", "0 shown; 8 not reachable"}));
+  add_at(command(
+      *sandbox, options, "summary",
+      {"count sends and effects by key", "  The proof that nothing happened twice, from the side of the service.",
+       "settle sandbox summary", "0 no duplicates; 1 there are duplicates; 8 not reachable"}));
+  CLI::App* fault =
+      command(*sandbox, options, "fault",
+              {"arm a fault in a running sandbox",
+               "  The next matching requests meet the fault. drop_* cut the connection, e500_* answer 500, before or "
+               "after the effect;\n"
+               "  truncate and malformed spoil the answer; lie answers success without an effect, partial with half of "
+               "it; late cuts the\n"
+               "  connection and has its effect --delay milliseconds later.",
+               "settle sandbox fault drop_after --method POST --path /mail", "0 armed; 2 refused; 8 not reachable"});
+  add_at(fault);
+  fault->add_option("fault", to.fault, "what goes wrong")
+      ->check(CLI::IsMember({"drop_before", "drop_after", "e500_before", "e500_after", "truncate", "malformed", "delay",
+                             "r429", "r503", "lie", "partial", "late"}))
+      ->type_name("FAULT");
+  add_text(fault, "--method", to.method, "METHOD", "only requests of this method");
+  add_text(fault, "--path", to.path_prefix, "PREFIX", "only paths that begin so");
+  fault->add_option("--nth", to.nth, "begin with the nth matching request")
+      ->check(CLI::Range(1, 1'000'000))
+      ->type_name("N");
+  fault->add_option("--times", to.times, "so many requests")
+      ->check(CLI::Range(1, 1'000'000))
+      ->type_name("N")
+      ->capture_default_str();
+  fault
+      ->add_option_function<int>(
+          "--delay", [&to](int delay) { to.delay_ms = delay; }, "for delay and late (default: 1000)")
+      ->check(CLI::Range(0, 600'000))
+      ->type_name("MILLISECONDS");
+  fault->add_flag("--clear", to.clear, "disarm all faults instead");
+}
+
+void declare_rest(CLI::App& app, Options& options) {
+  CLI::App* inspect =
+      command(app, options, "inspect",
+              {"read the store of a stopped or running engine without the server",
+               "  Opens the store beside a running engine or after it has stopped, changes nothing, and lists its "
+               "workflows or shows\n"
+               "  one of them.",
+               "settle inspect --data ./data wf_0193", "0 shown; 4 no such workflow; 10, 11, 13 as for serve"});
+  add_text(inspect, "--data", options.inspect.data, "DIR", "folder of the store")->required()->envname("SETTLE_DATA");
+  inspect->add_option("id", options.inspect.workflow, "id of the workflow (default: list them)")->type_name("ID");
+
+  CLI::App* completion =
+      command(app, options, "completion",
+              {"print a completion script for a shell",
+               "  Made from the very commands and options of this binary. Load it in the start-up file of the shell.",
+               "source <(settle completion bash)", "0 printed; 2 unknown shell"});
+  completion->add_option("shell", options.completion.shell, "the shell")
+      ->required()
+      ->type_name("SHELL")
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+
+  command(app, options, "version",
+          {"print the version", "  Prints the version of this binary.", "settle version", "0"});
+}
+
+}  // namespace
+
+void declare(CLI::App& app, Options& options) {
+  app.name("settle");
+  app.description("Settle runs the plans of agents durably and reports only what it can prove.");
+  app.footer(
+      "`settle COMMAND --help` explains a command with an example and its exit codes. docs/cli.md has it all on one "
+      "page.");
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.get_formatter()->column_width(34);
+
+  GlobalOptions& global = options.global;
+  add_text(&app, "--server", global.server, "URL", "the server to talk to")
+      ->capture_default_str()
+      ->envname("SETTLE_SERVER");
+  add_text(&app, "--token", global.token, "TOKEN",
+           "API token; better in the environment, where other users can't see it")
+      ->envname("SETTLE_TOKEN");
+  app.add_flag("--json", global.json, "print the API's documents instead of tables");
+  static const std::map<std::string, ColorChoice> kColors = {
+      {"auto", ColorChoice::automatic}, {"always", ColorChoice::always}, {"never", ColorChoice::never}};
+  auto parse_color = [&global](const std::string& word) { global.color = kColors.at(word); };
+  app.add_option_function<std::string>("--color", parse_color, "colours (default: auto; NO_COLOR is honoured)")
+      ->check(CLI::IsMember({"auto", "always", "never"}));
+
+  declare_serve(app, options);
+  declare_submission(app, options);
+  declare_views(app, options);
+  declare_changes(app, options);
+  declare_sandbox(app, options);
+  declare_rest(app, options);
+}
+
+}  // namespace settle

@@ -1,0 +1,115 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "cli/commands.h"
+#include "cli/terminal.h"
+
+namespace CLI {
+class App;
+}
+
+namespace settle {
+
+/// What every command shares.
+struct GlobalOptions {
+  std::string server = "http://127.0.0.1:8700";
+  std::string token;
+  bool json = false;
+  ColorChoice color = ColorChoice::automatic;
+};
+
+/// What ends a wait: the end of the workflow, or also the first moment at which it needs a person.
+enum class Until : std::uint8_t { attention, ended };
+
+struct SubmitOptions {
+  std::string file = {};  ///< "-": standard input
+  std::string id = {};
+  std::vector<std::string> labels = {};  ///< "key=value"
+  std::string idempotency_key = {};      ///< empty: one is made up, so that a lost answer can be asked for again
+  std::optional<Duration> wait = {};
+  Until until = Until::attention;
+};
+
+struct CheckOptions {
+  std::string file = {};
+};
+
+struct ListOptions {
+  std::string status = {};
+  std::string outcome = {};
+  std::string attention = {};  ///< "true", "false" or empty
+  std::string name = {};
+  std::vector<std::string> labels = {};
+  std::string created_after = {};
+  std::string created_before = {};
+  int limit = 50;
+  std::string cursor = {};
+};
+
+/// For the commands that take one id and nothing else.
+struct IdOptions {
+  std::string id = {};
+};
+
+struct WatchOptions {
+  std::string id = {};
+  std::optional<Duration> timeout = {};
+  Duration patience{60'000};  ///< how long the server may stay unreachable
+  Until until = Until::attention;
+};
+
+struct EventsOptions {
+  std::string id = {};
+  std::int64_t after = 0;
+  int limit = 0;  ///< 0: all
+};
+
+struct ToolsOptions {
+  std::string name = {};                ///< get
+  std::vector<std::string> files = {};  ///< put
+};
+
+struct SandboxOptions {
+  std::string listen = "127.0.0.1:8750";
+  std::string file = "sandbox.jsonl";
+  std::string at = "http://127.0.0.1:8750";  ///< log, summary, fault: the sandbox to talk to
+  std::string fault = {};
+  std::string method = {};
+  std::string path_prefix = {};
+  int nth = 0;
+  int times = 1;
+  std::optional<int> delay_ms = {};
+  bool clear = false;
+};
+
+struct CompletionOptions {
+  std::string shell = {};
+};
+
+/// Everything that the command line said, and which command it was ("tools put").
+struct Options {
+  GlobalOptions global;
+  SubmitOptions submit;
+  CheckOptions check;
+  ListOptions list;
+  IdOptions one;
+  WatchOptions watch;
+  EventsOptions events;
+  ToolsOptions tools;
+  SandboxOptions sandbox;
+  CompletionOptions completion;
+  ServeOptions serve;
+  InspectOptions inspect;
+  std::string command;
+};
+
+/// Declares every command, option and help text on `app`; parsing it fills `options`, which must outlive it. The tree
+/// of `app` is also what the shell completion is made from.
+void declare(CLI::App& app, Options& options);
+
+}  // namespace settle

@@ -1,0 +1,98 @@
+#include "cli/render_problem.h"
+
+#include <algorithm>
+
+#include "cli/render_table.h"
+
+namespace settle {
+
+namespace {
+
+void add_field(std::vector<Line>& lines, const Json& error, std::string_view name, const std::string& label) {
+  const std::string value = short_of(error, name, "");
+  if (!value.empty()) lines.push_back({{"      " + label, Style::dim}, {value}});
+}
+
+void add_one(std::vector<Line>& lines, const Json& error) {
+  const std::string pointer = text_of(error, "pointer", "");
+  lines.push_back({{"  "},
+                   {pointer.empty() ? "(the whole document)" : pointer, Style::cyan},
+                   {"  "},
+                   {text_of(error, "code"), Style::red}});
+  add_field(lines, error, "message", "");
+  add_field(lines, error, "expected", "expected  ");
+  add_field(lines, error, "got", "got       ");
+}
+
+}  // namespace
+
+std::string render_problem(const Json& problem, const View& view) {
+  const std::string code = text_of(problem, "code", "");
+  const std::string title = text_of(problem, "title", "The server refused this");
+  const std::string detail = text_of(problem, "detail", "");
+  std::vector<Line> lines;
+  lines.push_back({{"error: ", Style::red}, {title, Style::bold}, {code.empty() ? "" : " (" + code + ")", Style::dim}});
+  if (!detail.empty()) lines.push_back({{"  " + detail}});
+  for (const Json& error : list_of(problem, "errors")) add_one(lines, error);
+
+  if (flag_of(problem, "safe_to_retry")) lines.push_back({{"  the same request may be sent again", Style::dim}});
+  const std::string request = text_of(problem, "request_id", "");
+  if (!request.empty()) lines.push_back({{"  request " + request, Style::dim}});
+  return draw_lines(lines, view);
+}
+
+Json problem_of(const Error& error) {
+  const ErrorCodeInfo& row = info(error.code);
+  Json errors = Json::array();
+  for (const Problem& one : error.problems) {
+    errors.push_back(Json::object({{"pointer", one.pointer},
+                                   {"code", one.code},
+                                   {"expected", one.expected},
+                                   {"got", one.got},
+                                   {"message", one.message}}));
+  }
+  return Json::object({{"type", "about:blank"},
+                       {"title", row.title},
+                       {"status", row.http_status},
+                       {"detail", error.message},
+                       {"code", row.name},
+                       {"safe_to_retry", row.safe_to_retry},
+                       {"errors", std::move(errors)}});
+}
+
+std::string render_error(const Error& error, const View& view) {
+  return render_problem(problem_of(error), view);
+}
+
+int exit_code_of(const Json& problem, int http_status) {
+  const std::string code = text_of(problem, "code", "");
+  for (const ErrorCodeInfo& row : all_error_codes()) {
+    if (row.name == code) return row.exit_code;
+  }
+  // A code of a newer server, or an answer of something that stands between: the status says enough.
+  switch (http_status) {
+    case 401:
+    case 403:
+      return info(ErrorCode::forbidden).exit_code;
+    case 404:
+    case 410:
+      return info(ErrorCode::not_found).exit_code;
+    case 409:
+      return info(ErrorCode::conflict).exit_code;
+    case 422:
+      return info(ErrorCode::invalid_plan).exit_code;
+    case 408:
+    case 429:
+    case 503:
+    case 507:
+      return info(ErrorCode::overloaded).exit_code;
+    case 502:
+    case 504:
+      return info(ErrorCode::unreachable).exit_code;
+    default:
+      break;
+  }
+  return http_status >= 500 ? info(ErrorCode::internal).exit_code : info(ErrorCode::invalid_argument).exit_code;
+}
+
+}  // namespace settle

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "cli/terminal.h"
+
+namespace settle {
+
+/// A problem document (RFC 9457) for people: what was refused, then each error with its place, what was expected and
+/// what came, then whether the same request may be sent again. Pure.
+std::string render_problem(const Json& problem, const View& view);
+
+/// An error of the client itself in the same form, and as the problem document that `--json` prints.
+std::string render_error(const Error& error, const View& view);
+Json problem_of(const Error& error);
+
+/// The exit code for a problem document: by its `code`, else by the status of the response.
+int exit_code_of(const Json& problem, int http_status);
+
+}  // namespace settle

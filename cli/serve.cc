@@ -1,0 +1,243 @@
+#include "cli/serve.h"
+
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <thread>
+
+#include "api/api.h"
+#include "cli/config.h"
+#include "connectors/http/http_connector.h"
+#include "engine/asio_loop.h"
+#include "engine/engine.h"
+#include "storage/keys.h"
+#include "storage/rocks/rocks_store.h"
+
+namespace settle {
+namespace {
+
+int refuse(const Error& error) {
+  std::cerr << "settle serve: " << error.message << "\n";
+  for (const Problem& problem : error.problems) std::cerr << "  " << problem.pointer << ": " << problem.message << "\n";
+  return info(error.code).exit_code;
+}
+
+/// One JSON object a line, so that nothing that a tool or a plan says can forge a line.
+void set_up_log(const std::string& level) {
+  auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+  auto logger = std::make_shared<spdlog::logger>("settle", sink);
+  logger->set_pattern(R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":%v})", spdlog::pattern_time_type::utc);
+  logger->set_level(level == "error" ? spdlog::level::err : level == "warning" ? spdlog::level::warn : level == "debug" ? spdlog::level::debug : spdlog::level::info);
+  logger->flush_on(spdlog::level::info);
+  spdlog::set_default_logger(logger);
+}
+
+std::string log_text(std::string_view text) {
+  std::string out;
+  write_json_string(text, out);
+  return out;
+}
+
+/// Sockets and the store need more descriptors than the usual 1,024; secrets in memory must not reach a core file.
+void set_up_process() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+  }
+  const rlimit no_core{0, 0};
+  setrlimit(RLIMIT_CORE, &no_core);
+  prctl(PR_SET_DUMPABLE, 0);
+}
+
+/// One event loop with what runs on it.
+struct Part {
+  boost::asio::io_context io{1};
+  AsioLoop loop{io};
+  std::unique_ptr<HttpConnector> connector;
+  std::unique_ptr<Api> api;
+  std::unique_ptr<HttpServer> server;
+};
+
+/// Reads the tools folder; every problem of every file is said before any tool is put.
+Result<std::vector<Json>> read_tools(const std::string& folder, const Values& values) {
+  std::vector<Json> documents;
+  std::vector<std::filesystem::path> files;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    if (entry.path().extension() == ".json") files.push_back(entry.path());
+  }
+  if (error) return fail(ErrorCode::configuration, "the tools folder " + folder + " can't be read: " + error.message());
+  std::sort(files.begin(), files.end());
+  std::vector<Problem> problems;
+  for (const std::filesystem::path& path : files) {
+    std::ifstream file(path, std::ios::binary);
+    std::ostringstream text;
+    text << file.rdbuf();
+    const Result<Json> document = read_json(text.str());
+    Result<std::shared_ptr<const Tool>> tool = document ? compile_tool(*document, values) : Result<std::shared_ptr<const Tool>>(document.error());
+    if (!tool && tool.error().problems.empty()) problems.push_back({path.filename().string(), "", "", "", tool.error().message});
+    if (!tool) {
+      for (Problem& problem : tool.error().problems) {
+        problem.pointer = path.filename().string() + problem.pointer;
+        problems.push_back(std::move(problem));
+      }
+    } else {
+      documents.push_back(*document);
+    }
+  }
+  if (!problems.empty()) return fail(ErrorCode::invalid_tool, "the tools folder " + folder + " has " + std::to_string(problems.size()) + " problems", std::move(problems));
+  return documents;
+}
+
+/// The whole program; reading it top to bottom shows what belongs to what.
+class Server {
+ public:
+  explicit Server(Config config) : config_(std::move(config)) {}
+
+  int run() {
+    Result<std::shared_ptr<const CredentialStore>> credentials = CredentialStore::load(config_.credentials);
+    if (!credentials) return refuse(credentials.error());
+    Result<std::vector<Json>> documents = config_.tools_dir.empty() ? Result<std::vector<Json>>(std::vector<Json>()) : read_tools(config_.tools_dir, config_.values);
+    if (!documents) return refuse(documents.error());
+
+    RocksOptions store_options;
+    store_options.directory = config_.data;
+    store_options.partitions = partition_count;
+    store_options.block_cache_bytes = config_.block_cache_bytes;
+    Result<std::unique_ptr<RocksStore>> store = RocksStore::open(store_options);
+    if (!store) return refuse(store.error());
+    store_ = *std::move(store);
+    tools_ = std::make_unique<ToolRegistry>(*store_, config_.values);
+    if (const Result<void> loaded = tools_->load(); !loaded) return refuse(loaded.error());
+    for (const std::string& broken : tools_->broken()) spdlog::warn("{}", log_text(broken));
+
+    make_parts(*credentials);
+    if (const Result<void> listening = listen(); !listening) return refuse(listening.error());
+    put_tools(*documents);
+    const Result<void> recovered = engine_->recover([this] { recovered_all(); }, [](const Error& error) { spdlog::error("{}", log_text(error.message)); });
+    if (!recovered) return refuse(recovered.error());
+    std::cerr << "settle listening on http://" << address_ << "\n" << std::flush;
+    wait_for_signals();
+    run_loops();
+    close();
+    return 0;
+  }
+
+ private:
+  void make_parts(const std::shared_ptr<const CredentialStore>& credentials) {
+    const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+    const int threads = config_.threads > 0 ? config_.threads : cores;
+    std::vector<Engine::Part> engine_parts;
+    for (int i = 0; i < threads; ++i) {
+      auto part = std::make_unique<Part>();
+      HttpConnectorOptions options;
+      options.connections_per_host_max = std::max<std::size_t>(1, config_.connections_per_host / static_cast<std::size_t>(threads));
+      options.ca_file = config_.ca_file;
+      options.now = [&loop = part->loop] { return loop.now(); };
+      part->connector = std::make_unique<HttpConnector>(part->io, options, credentials);
+      engine_parts.push_back({&part->loop, part->connector.get()});
+      parts_.push_back(std::move(part));
+    }
+    engine_ = std::make_unique<Engine>(*store_, *tools_, std::move(engine_parts), config_.shard, config_.plan);
+  }
+
+  /// Every loop listens on the same address; the kernel spreads the connections.
+  Result<void> listen() {
+    std::shared_ptr<HttpServer::Shared> shared;
+    ApiOptions options;
+    options.json = config_.json;
+    for (const std::unique_ptr<Part>& part : parts_) {
+      if (const Result<void> usable = part->connector->ready(); !usable) return usable;
+      part->api = std::make_unique<Api>(*engine_, part->loop, ready_, options);
+      Result<std::unique_ptr<HttpServer>> server = HttpServer::listen(part->io, config_.listen, config_.http, part->api->handler(), shared);
+      if (!server) return std::move(server).error();
+      part->server = *std::move(server);
+      shared = part->server->shared();
+    }
+    address_ = config_.listen.substr(0, config_.listen.rfind(':') + 1) + std::to_string(parts_[0]->server->port());
+    return {};
+  }
+
+  void put_tools(const std::vector<Json>& documents) {
+    for (const Json& document : documents) {
+      tools_->put("default", document, parts_[0]->loop, [](const Result<ToolRegistry::Put>& put) {
+        if (!put) spdlog::error("{}", log_text(put.error().message));
+      });
+    }
+  }
+
+  void recovered_all() {
+    ready_ = true;
+    spdlog::info("{}", log_text("ready"));
+  }
+
+  /// SIGTERM: stop accepting, let calls under way end, park the rest, exit. A second signal ends the wait.
+  void wait_for_signals() {
+    signals_ = std::make_unique<boost::asio::signal_set>(parts_[0]->io, SIGTERM, SIGINT);
+    signals_->async_wait([this](const boost::system::error_code& error, int) {
+      if (error) return;
+      spdlog::info("{}", log_text("stopping"));
+      engine_->shutdown(config_.shutdown_grace, [this] { close_listeners(); });
+      signals_->async_wait([this](const boost::system::error_code& second, int) {
+        if (second) return;
+        for (const std::unique_ptr<Part>& part : parts_) part->loop.post([&part] { part->connector->stop(); });
+      });
+    });
+  }
+
+  void close_listeners() {
+    signals_->cancel();
+    for (const std::unique_ptr<Part>& part : parts_) {
+      part->loop.post([&part] {
+        part->server->shutdown(Duration(2'000), [&part] { part->io.stop(); });
+      });
+    }
+  }
+
+  void run_loops() {
+    std::vector<std::thread> threads;
+    for (std::size_t i = 1; i < parts_.size(); ++i) threads.emplace_back([part = parts_[i].get()] { part->loop.run(); });
+    parts_[0]->loop.run();
+    for (std::thread& thread : threads) thread.join();
+  }
+
+  /// Downwards: what uses a thing goes before it. The store writes what is queued and its floor last.
+  void close() {
+    signals_.reset();
+    for (const std::unique_ptr<Part>& part : parts_) part->server.reset();
+    store_.reset();
+    for (const std::unique_ptr<Part>& part : parts_) part->connector.reset();
+    spdlog::info("{}", log_text("stopped"));
+  }
+
+  const Config config_;
+  std::atomic<bool> ready_{false};
+  std::vector<std::unique_ptr<Part>> parts_;
+  std::unique_ptr<RocksStore> store_;
+  std::unique_ptr<ToolRegistry> tools_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<boost::asio::signal_set> signals_;
+  std::string address_;
+};
+
+}  // namespace
+
+int serve(const ServeOptions& options) {
+  Result<Config> config = read_config(options);
+  if (!config) return refuse(config.error());
+  set_up_log(config->log_level);
+  set_up_process();
+  return Server(*std::move(config)).run();
+}
+
+}  // namespace settle

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <map>
+#include <random>
+#include <thread>
+
+#include "engine/loop.h"
+
+namespace settle {
+
+/// The real loop: one io_context, run by one thread.
+class AsioLoop final : public Loop {
+ public:
+  explicit AsioLoop(boost::asio::io_context& io);
+
+  /// Runs the io_context on the calling thread until it is stopped.
+  void run();
+
+  Time now() override;
+  void not_before(Time time) override;
+  std::uint64_t entropy() override { return dice_(); }
+  void post(std::function<void()> task) override;
+  std::uint64_t schedule(Time at, std::function<void()> task) override;
+  void cancel(std::uint64_t timer) override;
+  bool here() const override { return thread_.load(std::memory_order_relaxed) == std::this_thread::get_id(); }
+  void deliver(std::vector<Completion> completions) override;
+
+ private:
+  using Key = std::pair<std::chrono::steady_clock::time_point, std::uint64_t>;
+  void arm();
+  void fire();
+
+  boost::asio::io_context& io_;
+  boost::asio::steady_timer timer_;
+  std::chrono::steady_clock::time_point armed_ = std::chrono::steady_clock::time_point::max();
+  std::map<Key, std::function<void()>> timers_;
+  std::map<std::uint64_t, std::chrono::steady_clock::time_point> by_id_;
+  std::uint64_t next_id_ = 1;
+  std::atomic<std::int64_t> newest_{0};
+  std::atomic<std::thread::id> thread_;
+  std::mt19937_64 dice_;
+};
+
+}  // namespace settle

@@ -1,0 +1,172 @@
+#include "engine/documents.h"
+
+#include <map>
+
+#include "workflows/receipt.h"
+
+namespace settle {
+namespace {
+
+Json time_or_null(const std::optional<Time>& time) { return time ? Json(format_time(*time)) : Json(); }
+Json text_or_null(std::string_view text) { return text.empty() ? Json() : Json(text); }
+
+Json labels_document(const std::map<std::string, std::string>& labels) {
+  Json out = Json::object();
+  for (const auto& [name, value] : labels) out.set(name, value);
+  return out;
+}
+
+Json action_document(const Workflow& workflow, ActionIndex index) {
+  const PlanAction& planned = workflow.plan->actions[index];
+  const ActionState& action = workflow.actions[index];
+  Json out = Json::object();
+  out.set("id", planned.id);
+  out.set("tool", Json::object({{"name", planned.tool->name}, {"version", planned.tool->version_text()}}));
+  Json::Array after;
+  for (const ActionIndex need : planned.needs) after.push_back(workflow.plan->actions[need].id);
+  out.set("after", std::move(after));
+  out.set("state", state_of(action.stage));
+  out.set("phase", text_or_null(phase_of(action)));
+  out.set("attempts", static_cast<std::int64_t>(action.attempt));
+  out.set("record_id", action.record_id ? Json(*action.record_id) : Json());
+  out.set("confidence", name_of(action.confidence));
+  out.set("effect", is_final(action.stage) || is_parked(action.stage) ? Json(name_of(action.effect)) : Json());
+  out.set("receipt", action.receipt == 0 ? Json() : Json(receipt_id(workflow.header.id, action.receipt)));
+  out.set("since", format_time(action.since));
+  out.set("next_at", time_or_null(action.wake_at));
+  out.set("error", action.error ? Json::object({{"code", action.error->code}, {"message", action.error->message}}) : Json());
+  out.set("started_at", time_or_null(action.first_send_at));
+  out.set("executed_at", time_or_null(action.executed_at));
+  out.set("verified_at", time_or_null(action.verified_at));
+  return out;
+}
+
+/// A member of a receipt as text, or "".
+std::string text_in(const Json& receipt, std::string_view name) {
+  const Json* value = receipt.find(name);
+  return value != nullptr && value->is_string() ? value->as_string() : "";
+}
+
+std::string first_error(const Json& receipt) {
+  const Json* errors = receipt.find("errors");
+  if (errors == nullptr || errors->size() == 0) return "";
+  const Json& error = errors->as_array()[0];
+  return text_in(error, "code") + " (" + text_in(error, "message") + ")";
+}
+
+/// One sentence that says exactly what the receipt proves, and no more.
+std::string sentence_of(const Json& receipt) {
+  const std::string state = text_in(receipt, "state"), confidence = text_in(receipt, "confidence"), effect = text_in(receipt, "effect");
+  const std::string tool = receipt.find("tool") == nullptr ? "" : text_in(*receipt.find("tool"), "name");
+  const std::string record = text_in(receipt, "record_id");
+  const std::string what = tool + (record.empty() ? "" : ", record " + record);
+  const std::string receipt_name = text_in(receipt, "receipt");
+  const Json* verification = receipt.find("verification");
+  const std::size_t checks = verification == nullptr || verification->find("checks") == nullptr ? 0 : verification->find("checks")->size();
+  if (state == "verified") {
+    if (confidence == "response") return "Was read: " + what + " answered as its contract says.";
+    const std::string seen = std::to_string(checks) + (checks == 1 ? " field" : " fields") + " read back and equal";
+    if (confidence == "state_match") return "Is so: " + what + "; " + seen + ". That this run did it can't be proved.";
+    if (confidence == "lookup") return "Was done: " + what + "; found under our key after a lost answer, " + seen + ".";
+    return "Was done: " + what + "; " + seen + ".";
+  }
+  if (state == "executed") {
+    const std::string reason = verification == nullptr ? "" : text_in(*verification, "reason");
+    if (!reason.empty()) return "The tool says it was done: " + what + ". It can't be verified: " + reason + ".";
+    return "The tool says it was done: " + what + "; not verified" + (first_error(receipt).empty() ? " yet." : ": " + first_error(receipt) + ".");
+  }
+  if (state == "failed") {
+    const std::string left = effect == "none" ? "nothing was changed" : effect == "partial" ? "a part of it is there" : effect == "unknown" ? "what it left behind is not known" : "its effect is there";
+    return "Failed: " + what + ": " + first_error(receipt) + "; " + left + ".";
+  }
+  if (state == "cancelled") return "Was not done: " + what + ", cancelled.";
+  if (state == "skipped") return "Was not done: " + what + ", skipped by its own condition.";
+  return "Not known: " + what + ": " + first_error(receipt) + ". A person has to look.";
+}
+
+}  // namespace
+
+Json workflow_document(const Workflow& workflow) {
+  const WorkflowHeader& header = workflow.header;
+  Json out = Json::object();
+  out.set("id", header.id);
+  out.set("namespace", header.name_space);
+  out.set("name", workflow.plan->name);
+  out.set("status", name_of(header.status));
+  out.set("outcome", text_or_null(name_of(header.outcome)));
+  out.set("attention", header.attention);
+  out.set("labels", labels_document(header.labels));
+  out.set("plan_digest", header.plan_digest);
+  out.set("created_at", format_time(header.created_at));
+  out.set("ended_at", time_or_null(header.ended_at));
+  out.set("version", static_cast<std::int64_t>(header.version));
+  Json::Array actions;
+  actions.reserve(workflow.actions.size());
+  for (ActionIndex i = 0; i < workflow.actions.size(); ++i) actions.push_back(action_document(workflow, i));
+  out.set("actions", std::move(actions));
+  return out;
+}
+
+Json summary_document(const Summary& summary) {
+  Json out = Json::object();
+  out.set("id", summary.id);
+  out.set("name", summary.name);
+  out.set("status", name_of(summary.status));
+  out.set("outcome", text_or_null(name_of(summary.outcome)));
+  out.set("attention", summary.attention);
+  out.set("labels", labels_document(summary.labels));
+  out.set("created_at", format_time(summary.created_at));
+  out.set("ended_at", time_or_null(summary.ended_at));
+  return out;
+}
+
+Json event_document(const StoredEvent& event, const Plan& plan) {
+  Json out = Json::object();
+  out.set("seq", static_cast<std::int64_t>(event.seq));
+  out.set("type", event.event.type);
+  out.set("at", format_time(event.at));
+  const std::optional<ActionIndex>& action = event.event.action;
+  out.set("action", action && *action < plan.actions.size() ? Json(plan.actions[*action].id) : Json());
+  out.set("data", event.event.data);
+  return out;
+}
+
+Result<Json> report_document(const Workflow& workflow, const std::vector<std::string>& receipts) {
+  std::map<std::string, Json, std::less<>> latest;
+  for (const std::string& bytes : receipts) {
+    Result<Json> receipt = read_json(bytes, {.bytes_max = bytes.size(), .depth_max = 256, .nodes_max = bytes.size() + 1, .numbers = JsonNumbers::exact});
+    if (!receipt) return fail(ErrorCode::corruption, "a receipt of workflow \"" + workflow.header.id + "\" can't be read");
+    latest[text_in(*receipt, "action")] = *std::move(receipt);
+  }
+  const WorkflowHeader& header = workflow.header;
+  std::string text = workflow.plan->name + " (" + header.id + "): ";
+  text += header.outcome != WorkflowOutcome::none ? std::string(name_of(header.outcome)) : header.attention ? "waits for a person" : "still running";
+  text += "\n";
+  Json::Array actions;
+  for (const PlanAction& planned : workflow.plan->actions) {
+    const auto found = latest.find(planned.id);
+    Json line = Json::object({{"action", planned.id}});
+    if (found == latest.end()) {
+      line.set("state", "pending");
+      line.set("sentence", "Nothing is known yet: no receipt.");
+      line.set("receipt", Json());
+    } else {
+      line.set("state", text_in(found->second, "state"));
+      line.set("sentence", sentence_of(found->second));
+      line.set("receipt", text_in(found->second, "receipt"));
+    }
+    text += "  " + planned.id + ": " + line.find("sentence")->as_string();
+    text += found == latest.end() ? "\n" : " [" + line.find("receipt")->as_string() + "]\n";
+    actions.push_back(std::move(line));
+  }
+  Json out = Json::object();
+  out.set("workflow", header.id);
+  out.set("name", workflow.plan->name);
+  out.set("outcome", text_or_null(name_of(header.outcome)));
+  out.set("attention", header.attention);
+  out.set("text", std::move(text));
+  out.set("actions", std::move(actions));
+  return out;
+}
+
+}  // namespace settle

@@ -1,0 +1,365 @@
+#include "engine/engine.h"
+
+#include <random>
+
+#include "base/text.h"
+#include "storage/keys.h"
+#include "workflows/fields.h"
+#include "workflows/receipt.h"
+
+namespace settle {
+namespace {
+
+Time wall_now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
+
+std::string digest_of(const Json& document) { return "sha256:" + to_hex(sha256(canonical(document))); }
+
+Error not_found(const std::string& id) { return fail(ErrorCode::not_found, "there is no workflow \"" + shorten(id, 130) + "\""); }
+
+}  // namespace
+
+std::string new_workflow_id(Time now, std::uint64_t entropy_high, std::uint64_t entropy_low) {
+  const auto milliseconds = static_cast<std::uint64_t>(now.time_since_epoch().count());
+  const std::uint64_t high = (milliseconds << 16) | 0x7000 | (entropy_high & 0x0fff);
+  const std::uint64_t low = (entropy_low & 0x3fffffffffffffffULL) | 0x8000000000000000ULL;
+  std::string bytes;
+  for (int shift = 56; shift >= 0; shift -= 8) bytes.push_back(static_cast<char>(high >> shift));
+  for (int shift = 56; shift >= 0; shift -= 8) bytes.push_back(static_cast<char>(low >> shift));
+  const std::string hex = to_hex(bytes);
+  return "wf_" + hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" + hex.substr(16, 4) + "-" + hex.substr(20);
+}
+
+Engine::Engine(Store& store, ToolRegistry& tools, std::vector<Part> parts, ShardLimits limits, PlanLimits plan_limits)
+    : store_(store), tools_(tools), plan_limits_(plan_limits) {
+  SETTLE_ASSERT(!parts.empty());
+  limits.live_max = limits.live_max / parts.size() + 1;
+  for (const Part& part : parts) {
+    homes_.push_back({*part.loop, *part.connector, std::make_unique<Shard>(*part.loop, store, tools, *part.connector, limits)});
+  }
+}
+
+Engine::Home& Engine::home_of(const std::string& name_space, const std::string& id) {
+  return homes_[partition_of(name_space, id) % homes_.size()];
+}
+
+void Engine::on(Loop& loop, std::function<void()> task) {
+  if (loop.here()) {
+    task();
+  } else {
+    loop.post(std::move(task));
+  }
+}
+
+Result<void> Engine::recover(std::function<void()> ready, std::function<void(const Error&)> failed) {
+  const std::unique_ptr<Reader> reader = store_.snapshot();
+  const Result<std::optional<std::string>> clock = reader->get(Family::meta, keys::clock);
+  if (!clock) return clock.error();
+  const std::optional<Time> newest = *clock ? parse_time(**clock) : std::nullopt;
+  Time now = wall_now();
+  if (newest) now = std::max(now, *newest);
+  std::vector<std::vector<keys::Due>> due(homes_.size());
+  const Result<void> scanned = reader->scan(Family::due, {}, [&](std::string_view key, std::string_view) {
+    std::optional<keys::Due> entry = keys::parse_due(key);
+    if (!entry) return true;
+    due[partition_of(entry->name_space, entry->id) % homes_.size()].push_back(std::move(*entry));
+    return true;
+  });
+  if (!scanned) return scanned;
+  const auto left = std::make_shared<std::atomic<std::size_t>>(homes_.size());
+  Loop& first = homes_[0].loop;
+  for (std::size_t i = 0; i < homes_.size(); ++i) {
+    Home& home = homes_[i];
+    if (newest) home.loop.not_before(*newest);
+    home.loop.post([&home, &first, entries = std::move(due[i]), now, left, ready, failed] {
+      for (const keys::Due& entry : entries) {
+        if (entry.at <= now) {
+          home.shard->recover(entry.name_space, entry.id, failed);
+        } else {
+          home.shard->sleep(entry.name_space, entry.id, entry.at);
+        }
+      }
+      if (--*left == 0) first.post(ready);
+    });
+  }
+  return {};
+}
+
+Result<std::shared_ptr<const Plan>> Engine::check(const std::string& name_space, const Json& plan) const {
+  const ToolOf tool_of = [&](std::string_view, std::string_view name) { return tools_.latest(name_space, name); };
+  return check_plan(plan, tool_of, tools_.names(name_space), plan_limits_);
+}
+
+/// Reads {id?, plan, labels?} and checks the plan; every problem of both at once, pointers into the body.
+Result<Submission> Engine::prepare(const SubmitRequest& request) const {
+  std::vector<Problem> problems;
+  Fields fields(request.body, "", problems);
+  Submission out;
+  out.name_space = request.name_space;
+  out.idempotency_key = request.idempotency_key;
+  if (const std::optional<std::string> id = fields.text("id")) {
+    out.id = *id;
+    if (!is_name(*id)) fields.problem("id", "not_a_name", "1 to 128 of A-Z a-z 0-9 . _ ~ -", "a workflow's id has other characters");
+  } else {
+    std::random_device device;
+    const auto wide = [&] { return (std::uint64_t{device()} << 32) | device(); };
+    out.id = new_workflow_id(wall_now(), wide(), wide());
+  }
+  const Json* plan = fields.need("plan", "a plan");
+  const Json* labels = fields.take("labels");
+  fields.finish();
+  ErrorCode code = ErrorCode::invalid_argument;
+  if (plan != nullptr) {
+    Result<std::shared_ptr<const Plan>> checked = check(request.name_space, *plan);
+    if (checked) {
+      out.plan = *checked;
+      out.labels = out.plan->labels;
+      write_canonical(*plan, out.plan_bytes);
+      out.plan_digest = "sha256:" + to_hex(sha256(out.plan_bytes));
+    } else {
+      code = ErrorCode::invalid_plan;
+      for (Problem& problem : checked.error().problems) {
+        problem.pointer = "/plan" + problem.pointer;
+        problems.push_back(std::move(problem));
+      }
+    }
+  }
+  if (labels != nullptr) {
+    Fields members(*labels, "/labels", problems);
+    for (std::size_t i = 0; labels->is_object() && i < labels->size(); ++i) {
+      const JsonMember& label = labels->as_object()[i];
+      if (!is_name(label.name)) members.problem(label.name, "not_a_name", "1 to 128 of A-Z a-z 0-9 . _ ~ -", "a label's name has other characters");
+      if (!label.value.is_string() || label.value.as_string().size() > 256) {
+        members.problem(label.name, "wrong_type", "a string of at most 256 bytes", "a label's value is a short string");
+      } else {
+        out.labels[label.name] = label.value.as_string();
+      }
+    }
+  }
+  if (problems.empty()) return out;
+  std::string message = std::to_string(problems.size()) + (problems.size() == 1 ? " problem" : " problems") + "; the first: " + problems[0].pointer + ": " + problems[0].message;
+  return fail(code, std::move(message), std::move(problems));
+}
+
+/// What stands under the same id or Idempotency-Key, before anything is checked: tools may have changed since, and a repeat of an
+/// accepted submission must still be answered with the first workflow.
+std::optional<Result<Submitted>> Engine::replay(const SubmitRequest& request, const std::string& body_digest) const {
+  const Json* id = request.body.find("id");
+  const std::unique_ptr<Reader> reader = store_.snapshot();
+  if (id != nullptr && id->is_string() && is_name(id->as_string())) {
+    const Result<std::optional<std::string>> stored = reader->get(Family::state, keys::header(request.name_space, id->as_string()));
+    if (!stored) return stored.error();
+    if (*stored) {
+      const Result<StoredHeader> header = decode_header(**stored);
+      if (!header) return header.error();
+      if (header->header.body_digest == body_digest) return Submitted{false, id->as_string()};
+      return fail(ErrorCode::conflict, "workflow \"" + id->as_string() + "\" exists with another body");
+    }
+  }
+  if (request.idempotency_key.empty()) return std::nullopt;
+  const Result<std::optional<std::string>> stored = reader->get(Family::keys, keys::idempotency(request.name_space, request.idempotency_key));
+  if (!stored) return stored.error();
+  if (!*stored) return std::nullopt;
+  const Result<StoredKey> key = decode_key(**stored);
+  if (!key) return key.error();
+  if (key->body_digest == body_digest) return Submitted{false, key->workflow};
+  return fail(ErrorCode::idempotency_key_reused, "this Idempotency-Key came with another body before");
+}
+
+void Engine::submit(SubmitRequest request, Loop& loop, std::function<void(Result<Started>)> done) {
+  if (stopping()) return done(fail(ErrorCode::shutting_down, "the engine is shutting down; send the plan again in a moment"));
+  const std::string body_digest = digest_of(request.body);
+  if (std::optional<Result<Submitted>> stands = replay(request, body_digest)) return answer(request.name_space, std::move(*stands), loop, done);
+  if (!store_.has_room()) return done(fail(ErrorCode::disk_full, "the disk is nearly full; nothing new is taken until there is room"));
+  Result<Submission> prepared = prepare(request);
+  if (!prepared) return done(std::move(prepared).error());
+  prepared->body_digest = body_digest;
+  Home& home = home_of(prepared->name_space, prepared->id);
+  on(home.loop, [this, &home, &loop, submission = *std::move(prepared), done = std::move(done)]() mutable {
+    const std::string name_space = submission.name_space;
+    home.shard->submit(std::move(submission), [this, name_space, &loop, done](Result<Submitted> submitted) { answer(name_space, std::move(submitted), loop, done); });
+  });
+}
+
+void Engine::answer(const std::string& name_space, Result<Submitted> submitted, Loop& loop, const std::function<void(Result<Started>)>& done) {
+  if (!submitted) return on(loop, [done, error = std::move(submitted).error()] { done(error); });
+  const bool created = submitted->created;
+  get(name_space, submitted->id, WaitFor::now, Duration(0), loop, [created, done](Result<Json> document) {
+    if (!document) return done(std::move(document).error());
+    done(Started{created, *std::move(document)});
+  });
+}
+
+void Engine::get(const std::string& name_space, const std::string& id, WaitFor until, Duration wait, Loop& loop, std::function<void(Result<Json>)> done) {
+  if (!is_name(id)) return on(loop, [done, id] { done(not_found(id)); });
+  Home& home = home_of(name_space, id);
+  on(home.loop, [&home, name_space, id, until, wait, &loop, done = std::move(done)] {
+    home.shard->watch(name_space, id, until, 0, home.loop.now() + wait, workflow_document, [&loop, done](Result<Json> document) {
+      on(loop, [done, document = std::move(document)]() mutable { done(std::move(document)); });
+    });
+  });
+}
+
+void Engine::cancel(const std::string& name_space, const std::string& id, Loop& loop, std::function<void(Result<Json>)> done) {
+  if (!is_name(id)) return on(loop, [done, id] { done(not_found(id)); });
+  Home& home = home_of(name_space, id);
+  on(home.loop, [this, &home, name_space, id, &loop, done = std::move(done)] {
+    home.shard->cancel(name_space, id, [this, name_space, id, &loop, done](Result<void> cancelled) {
+      if (!cancelled) return on(loop, [done, error = std::move(cancelled).error()] { done(error); });
+      get(name_space, id, WaitFor::now, Duration(0), loop, done);
+    });
+  });
+}
+
+void Engine::events(const std::string& name_space, const std::string& id, std::uint32_t after, std::size_t limit, Duration wait, Loop& loop, std::function<void(Result<Page>)> done) {
+  if (!is_name(id)) return on(loop, [done, id] { done(not_found(id)); });
+  Home& home = home_of(name_space, id);
+  on(home.loop, [this, &home, name_space, id, after, limit, wait, &loop, done = std::move(done)] {
+    // The plan, for the ids of actions, and how many events there are is all that is taken from memory; the events are the durable ones.
+    auto plan = std::make_shared<std::shared_ptr<const Plan>>();
+    auto total = std::make_shared<std::pair<std::uint32_t, bool>>();
+    const Shard::Render render = [plan, total](const Workflow& workflow) {
+      *plan = workflow.plan;
+      *total = {workflow.header.events, workflow.header.status == WorkflowStatus::ended};
+      return Json();
+    };
+    home.shard->watch(name_space, id, WaitFor::events, after, home.loop.now() + wait, render, [this, name_space, id, after, limit, plan, total, &loop, done](const Result<Json>& seen) {
+      Result<Page> page = Page{};
+      if (!seen) {
+        page = seen.error();
+      } else {
+        const Result<std::vector<StoredEvent>> stored = load_events(*store_.snapshot(), name_space, id, after, limit);
+        if (stored) {
+          for (const StoredEvent& event : *stored) page->events.push_back(event_document(event, **plan));
+          const std::uint32_t last = stored->empty() ? after : stored->back().seq;
+          page->ended = total->second && last >= total->first;
+        } else {
+          page = stored.error();
+        }
+      }
+      on(loop, [done, page = std::move(page)]() mutable { done(std::move(page)); });
+    });
+  });
+}
+
+Result<std::vector<std::string>> Engine::receipts(const std::string& name_space, const std::string& id) const {
+  const std::unique_ptr<Reader> reader = store_.snapshot();
+  const Result<std::optional<std::string>> header = is_name(id) ? reader->get(Family::state, keys::header(name_space, id)) : Result<std::optional<std::string>>(std::optional<std::string>());
+  if (!header) return header.error();
+  if (!*header) return not_found(id);
+  return load_receipts(*reader, name_space, id);
+}
+
+Result<std::string> Engine::receipt(const std::string& name_space, const std::string& id) const {
+  const auto parsed = parse_receipt_id(id);
+  const std::unique_ptr<Reader> reader = store_.snapshot();
+  if (parsed && is_name(parsed->first)) {
+    const Result<std::optional<std::string>> stored = reader->get(Family::receipts, keys::receipt(name_space, parsed->first, parsed->second));
+    if (!stored) return stored.error();
+    if (*stored && (*stored)->size() > 8) return (*stored)->substr(8);
+  }
+  return fail(ErrorCode::not_found, "there is no receipt \"" + shorten(id, 150) + "\"");
+}
+
+void Engine::report(const std::string& name_space, const std::string& id, Loop& loop, std::function<void(Result<Json>)> done) {
+  if (!is_name(id)) return on(loop, [done, id] { done(not_found(id)); });
+  Home& home = home_of(name_space, id);
+  on(home.loop, [this, &home, name_space, id, &loop, done = std::move(done)] {
+    auto shown = std::make_shared<Workflow>();
+    const Shard::Render render = [shown](const Workflow& workflow) {
+      shown->header = workflow.header;
+      shown->plan = workflow.plan;
+      return Json();
+    };
+    home.shard->watch(name_space, id, WaitFor::now, 0, home.loop.now(), render, [this, name_space, id, shown, &loop, done](const Result<Json>& seen) {
+      Result<Json> report = seen;
+      if (seen) {
+        const Result<std::vector<std::string>> stored = load_receipts(*store_.snapshot(), name_space, id);
+        report = stored ? report_document(*shown, *stored) : Result<Json>(stored.error());
+      }
+      on(loop, [done, report = std::move(report)]() mutable { done(std::move(report)); });
+    });
+  });
+}
+
+Result<Json> Engine::list(const ListQuery& query) const {
+  constexpr std::size_t scanned_max = 20'000;  // a page of a rare filter may come back short, with a cursor to go on
+  std::string from = keys::summary_prefix(query.name_space);
+  const std::string to = keys::after(from);
+  if (query.created_before) from = keys::summary(query.name_space, *query.created_before - Duration(1), "");
+  if (!query.cursor.empty()) {
+    const std::size_t dot = query.cursor.find('.');
+    const std::optional<std::size_t> at = parse_index(query.cursor.substr(0, dot));
+    if (dot == std::string::npos || !at || !is_name(query.cursor.substr(dot + 1))) return fail(ErrorCode::invalid_argument, "this cursor is none that the list gave");
+    from = keys::summary(query.name_space, Time(Duration(static_cast<std::int64_t>(*at))), query.cursor.substr(dot + 1)) + '\0';
+  }
+  Json::Array found;
+  std::optional<Error> error;
+  std::string last;
+  std::size_t scanned = 0;
+  bool more = false;
+  const Result<void> result = store_.snapshot()->scan(Family::index, {.from = from, .to = to}, [&](std::string_view key, std::string_view value) {
+    const auto place = keys::parse_summary(key, query.name_space);
+    Result<Summary> summary = decode_summary(value);
+    if (!place || !summary) {
+      error = place ? summary.error() : fail(ErrorCode::corruption, "a listing entry has a wrong key");
+      return false;
+    }
+    if (query.created_after && summary->created_at <= *query.created_after) return false;
+    if (found.size() >= query.limit || scanned >= scanned_max) {
+      more = true;
+      return false;
+    }
+    ++scanned;
+    summary->id = place->second;
+    last = std::to_string(place->first.time_since_epoch().count()) + "." + place->second;
+    const auto label = summary->labels.find(query.label_name);
+    const bool fits = (!query.status || summary->status == *query.status) && (!query.outcome || summary->outcome == *query.outcome) &&
+                      (!query.attention || summary->attention == *query.attention) && (query.name.empty() || summary->name == query.name) &&
+                      (query.label_name.empty() || (label != summary->labels.end() && label->second == query.label_value));
+    if (fits) found.push_back(summary_document(*summary));
+    return true;
+  });
+  if (!result) return result.error();
+  if (error) return *error;
+  return Json::object({{"workflows", std::move(found)}, {"next_cursor", more ? Json(last) : Json()}});
+}
+
+void Engine::shutdown(Duration patience, std::function<void()> done) {
+  stopping_ = true;
+  const auto left = std::make_shared<std::atomic<std::size_t>>(homes_.size());
+  Loop& first = homes_[0].loop;
+  for (Home& home : homes_) {
+    home.loop.post([&home, &first, patience, left, done] {
+      home.loop.schedule(home.loop.now() + patience, [&home] { home.connector.stop(); });
+      home.shard->drain([&first, left, done] {
+        if (--*left == 0) first.post(done);
+      });
+    });
+  }
+}
+
+void Engine::counters(Loop& loop, std::function<void(Shard::Counters)> done) {
+  struct Gathered {
+    std::mutex mutex;
+    Shard::Counters sum;
+    std::size_t left;
+  };
+  const auto gathered = std::make_shared<Gathered>();
+  gathered->left = homes_.size();
+  for (Home& home : homes_) {
+    on(home.loop, [&home, &loop, gathered, done] {
+      const Shard::Counters own = home.shard->counters();
+      const std::lock_guard lock(gathered->mutex);
+      gathered->sum.submitted += own.submitted;
+      gathered->sum.ended += own.ended;
+      gathered->sum.calls += own.calls;
+      gathered->sum.commits += own.commits;
+      gathered->sum.live += own.live;
+      gathered->sum.in_flight += own.in_flight;
+      gathered->sum.sleeping += own.sleeping;
+      if (--gathered->left == 0) loop.post([done, sum = gathered->sum] { done(sum); });
+    });
+  }
+}
+
+}  // namespace settle

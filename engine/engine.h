@@ -1,0 +1,107 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/documents.h"
+#include "engine/shard.h"
+
+namespace settle {
+
+/// A request to run a plan, as it came in: `body` is {id?, plan, labels?}, read strictly already.
+struct SubmitRequest {
+  std::string name_space = "default";
+  std::string idempotency_key;
+  Json body;
+};
+
+struct ListQuery {
+  std::string name_space = "default";
+  std::optional<WorkflowStatus> status;
+  std::optional<WorkflowOutcome> outcome;
+  std::optional<bool> attention;
+  std::string name;
+  std::string label_name, label_value;
+  std::optional<Time> created_after, created_before;
+  std::size_t limit = 50;
+  std::string cursor;  ///< of the page before; empty: from the newest
+};
+
+/// The engine's face: every call may come from any loop, and `done` runs on the loop given. Owned by main().
+class Engine {
+ public:
+  struct Part {
+    Loop* loop;
+    Connector* connector;
+  };
+  Engine(Store& store, ToolRegistry& tools, std::vector<Part> parts, ShardLimits limits = {}, PlanLimits plan_limits = {});
+
+  /// Takes up everything that was under way, in parallel, without looking at finished work. `ready` runs once, on the first
+  /// loop, when all of it has been handed to its shard. Errors: corruption.
+  Result<void> recover(std::function<void()> ready, std::function<void(const Error&)> failed);
+
+  struct Started {
+    bool created = false;
+    Json workflow;
+  };
+  /// Errors: invalid_argument, invalid_plan, conflict, idempotency_key_reused, overloaded, disk_full, shutting_down.
+  void submit(SubmitRequest request, Loop& loop, std::function<void(Result<Started>)> done);
+
+  /// The whole static check of a plan; nothing is stored.
+  Result<std::shared_ptr<const Plan>> check(const std::string& name_space, const Json& plan) const;
+
+  /// The workflow's document; waits up to `wait` for its end (or attention). Errors: not_found, overloaded.
+  void get(const std::string& name_space, const std::string& id, WaitFor until, Duration wait, Loop& loop, std::function<void(Result<Json>)> done);
+  void cancel(const std::string& name_space, const std::string& id, Loop& loop, std::function<void(Result<Json>)> done);
+
+  struct Page {
+    std::vector<Json> events;
+    bool ended = false;  ///< the workflow has ended, and these are all events that there will be
+  };
+  /// Durable events after `after`; waits up to `wait` when there are none yet. Errors: not_found, overloaded.
+  void events(const std::string& name_space, const std::string& id, std::uint32_t after, std::size_t limit, Duration wait, Loop& loop, std::function<void(Result<Page>)> done);
+
+  /// Canonical bytes of the durable receipts. Errors: not_found.
+  Result<std::vector<std::string>> receipts(const std::string& name_space, const std::string& id) const;
+  Result<std::string> receipt(const std::string& name_space, const std::string& receipt_id) const;
+  void report(const std::string& name_space, const std::string& id, Loop& loop, std::function<void(Result<Json>)> done);
+  /// {"workflows": […], "next_cursor"}. Errors: invalid_argument (a cursor that is none).
+  Result<Json> list(const ListQuery& query) const;
+
+  ToolRegistry& tools() { return tools_; }
+  const ToolRegistry& tools() const { return tools_; }
+  Store& store() { return store_; }
+
+  /// Stops taking work and starting calls; waits for calls under way at most `patience`, then ends them. `done` runs on the first loop.
+  void shutdown(Duration patience, std::function<void()> done);
+  bool stopping() const { return stopping_.load(std::memory_order_relaxed); }
+
+  /// Sum over all shards; `done` runs on `loop`.
+  void counters(Loop& loop, std::function<void(Shard::Counters)> done);
+
+ private:
+  struct Home {
+    Loop& loop;
+    Connector& connector;
+    std::unique_ptr<Shard> shard;
+  };
+  Home& home_of(const std::string& name_space, const std::string& id);
+  /// Runs `task` on the home's loop, at once when that is here.
+  static void on(Loop& loop, std::function<void()> task);
+  Result<Submission> prepare(const SubmitRequest& request) const;
+  std::optional<Result<Submitted>> replay(const SubmitRequest& request, const std::string& body_digest) const;
+  void answer(const std::string& name_space, Result<Submitted> submitted, Loop& loop, const std::function<void(Result<Started>)>& done);
+
+  Store& store_;
+  ToolRegistry& tools_;
+  const PlanLimits plan_limits_;
+  std::vector<Home> homes_;
+  std::atomic<bool> stopping_{false};
+};
+
+/// "wf_" and a UUIDv7 (RFC 9562 §5.7).
+std::string new_workflow_id(Time now, std::uint64_t entropy_high, std::uint64_t entropy_low);
+
+}  // namespace settle

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "base/time.h"
+#include "storage/store.h"
+
+namespace settle {
+
+/// One event loop as the engine sees it: time, dice, timers and a door for other threads. The simulator owns another
+/// implementation. Unless said otherwise, methods are called on the loop's own thread.
+class Loop : public CompletionSink {
+ public:
+  /// The greater of the wall clock and every time this loop has given or been told before (contract, promise 9).
+  virtual Time now() = 0;
+  /// `time` was seen in stored data: now() never falls behind it. Thread: any.
+  virtual void not_before(Time time) = 0;
+  virtual std::uint64_t entropy() = 0;
+
+  /// Runs `task` later on the loop. Thread: any.
+  virtual void post(std::function<void()> task) = 0;
+
+  /// Runs `task` once `at` has come. Waits by the monotonic clock.
+  virtual std::uint64_t schedule(Time at, std::function<void()> task) = 0;
+  /// A timer that has not run will not. Unknown ids are fine.
+  virtual void cancel(std::uint64_t timer) = 0;
+
+  /// True on the loop's own thread. Thread: any.
+  virtual bool here() const = 0;
+};
+
+}  // namespace settle

@@ -1,0 +1,245 @@
+#include "engine/shard.h"
+
+#include "receipts/entry.h"
+#include "storage/keys.h"
+
+namespace settle {
+namespace {
+
+std::string key_of(const std::string& name_space, const std::string& id) { return name_space + '\0' + id; }
+
+std::pair<std::string, std::string> split(const std::string& key) {
+  const std::size_t end = key.find('\0');
+  return {key.substr(0, end), key.substr(end + 1)};
+}
+
+/// When a restart has to take the workflow up: at once while a call is under way (its creation, so that the queue stays in
+/// order of time), at its next timer, or never (it waits for a person).
+std::optional<Time> due_of(const Workflow& workflow) {
+  if (workflow.header.status == WorkflowStatus::ended) return std::nullopt;
+  for (const ActionState& action : workflow.actions) {
+    if (is_calling(action.stage)) return workflow.header.created_at;
+  }
+  return workflow.next_wake();
+}
+
+constexpr Duration clock_interval{1'000};
+
+}  // namespace
+
+Shard::Shard(Loop& loop, Store& store, const ToolRegistry& tools, Connector& connector, ShardLimits limits)
+    : loop_(loop), store_(store), tools_(tools), connector_(connector), limits_(limits) {}
+
+Shard::Live* Shard::live(const std::string& key) {
+  const auto found = live_.find(key);
+  return found == live_.end() ? nullptr : found->second.get();
+}
+
+/// The workflow in memory, loaded when it is not there. Not yet durable ones are always there.
+Result<Shard::Live*> Shard::find(const std::string& name_space, const std::string& id) {
+  const std::string key = key_of(name_space, id);
+  if (Live* found = live(key)) return found;
+  const std::unique_ptr<Reader> reader = store_.snapshot();
+  Result<std::optional<LoadedWorkflow>> loaded = load_workflow(*reader, tools_, name_space, id);
+  if (!loaded) return std::move(loaded).error();
+  if (!*loaded) return fail(ErrorCode::not_found, "there is no workflow \"" + id + "\"");
+  auto made = std::make_unique<Live>();
+  made->key = key;
+  made->workflow = std::move((*loaded)->workflow);
+  made->durable = made->workflow.header.version;
+  made->due_at = (*loaded)->due_at;
+  Live& out = *made;
+  live_.emplace(key, std::move(made));
+  if (out.workflow.next_wake()) {
+    out.timer_at = out.workflow.next_wake();  // a sleeper's timer may be set already; the set keeps one
+    timers_.emplace(*out.timer_at, key);
+    arm_timer();
+  }
+  return &out;
+}
+
+/// One batch: state, history, receipts, index and the entry that a restart finds it by. Then, when durable, the effects.
+void Shard::apply(Live& live, Transition transition, WriteBatch batch) {
+  if (!transition.changed) return;
+  encode(live, transition, batch);
+  std::vector<CallEffect> later;
+  for (CallEffect& call : transition.calls) {
+    if (call.at_once && !draining_) {
+      start_call(live, std::move(call));
+    } else {
+      later.push_back(std::move(call));
+    }
+  }
+  ++live.commits;
+  ++commits_pending_;
+  ++counters_.commits;
+  const std::string key = live.key;
+  const std::uint32_t version = live.workflow.header.version;
+  store_.commit(std::move(batch), loop_, [this, key, version, later = std::move(later)](const CommitResult&) { committed(key, version, later); });
+  rearm(live);
+  serve_watches(live);
+}
+
+void Shard::encode(Live& live, const Transition& transition, WriteBatch& batch) {
+  const Workflow& workflow = live.workflow;
+  const WorkflowHeader& header = workflow.header;
+  const std::string& space = header.name_space;
+  const std::string& id = header.id;
+  const Time now = loop_.now();
+
+  const std::optional<Time> due = due_of(workflow);
+  if (due != live.due_at) {
+    if (live.due_at) batch.erase(Family::due, keys::due(space, id, *live.due_at));
+    if (due) batch.put(Family::due, keys::due(space, id, *due), "");
+  }
+  live.due_at = due;
+  batch.put(Family::state, keys::header(space, id), encode_header(workflow, due));
+  for (const ActionIndex index : transition.actions) batch.put(Family::state, keys::action(space, id, index), encode_action(workflow.actions[index]));
+  for (const ActionIndex index : transition.new_inputs) batch.put(Family::state, keys::input(space, id, index), canonical(*workflow.actions[index].input));
+  for (const ActionIndex index : transition.new_outputs) batch.put(Family::state, keys::output(space, id, index), canonical(*workflow.actions[index].output));
+  if (!transition.history.empty()) {
+    const auto first = static_cast<std::uint32_t>(header.events - transition.history.size() + 1);
+    batch.put(Family::history, keys::events(space, id, first), encode_events(transition.history, now));
+  }
+  for (const IssuedReceipt& receipt : transition.receipts) {
+    LedgerEntry entry{keys::receipt(space, id, receipt.number), canonical(receipt.document), {}};
+    entry.hash = ledger_entry(entry.bytes);
+    batch.ledger.push_back(std::move(entry));
+  }
+  bool listed = header.version == 1;
+  for (const HistoryEvent& event : transition.history) listed = listed || event.type.starts_with("workflow.");
+  if (listed) batch.put(Family::index, keys::summary(space, header.created_at, id), encode_summary(workflow));
+  if (header.status == WorkflowStatus::ended) ++counters_.ended;
+  if (now - clock_saved_ >= clock_interval) {
+    clock_saved_ = now;
+    batch.put(Family::meta, std::string(keys::clock), format_time(now));
+  }
+}
+
+void Shard::committed(const std::string& key, std::uint32_t version, const std::vector<CallEffect>& calls) {
+  Live* found = live(key);
+  SETTLE_ASSERT(found != nullptr && found->commits > 0);
+  --found->commits;
+  --commits_pending_;
+  found->durable = version;
+  for (const CallEffect& call : calls) start_call(*found, call);
+  while (!found->held.empty() && found->held.front().version <= found->durable) {
+    const std::function<void()> give = std::move(found->held.front().give);
+    found->held.pop_front();
+    give();
+    found = live(key);
+    if (found == nullptr) return;
+  }
+  release(key);
+}
+
+void Shard::start_call(Live& live, CallEffect effect) {
+  ++live.calls;
+  ++in_flight_;
+  ++counters_.calls;
+  const std::string key = live.key;
+  const ActionIndex action = effect.action;
+  const std::uint32_t number = effect.number;
+  if (draining_) {  // the intent is durable, but not a byte will leave: say so, and the next start goes on from there
+    Outcome outcome;
+    outcome.kind = OutcomeClass::not_sent;
+    outcome.code = "engine_stopping";
+    outcome.detail = "the engine is shutting down; nothing was sent";
+    outcome.started = outcome.ended = loop_.now();
+    loop_.post([this, key, action, number, outcome] { call_ended(key, action, number, outcome); });
+    return;
+  }
+  connector_.start(std::move(effect.call), [this, key, action, number](Outcome outcome) { call_ended(key, action, number, std::move(outcome)); });
+}
+
+void Shard::call_ended(const std::string& key, ActionIndex action, std::uint32_t number, Outcome outcome) {
+  Live* found = live(key);
+  SETTLE_ASSERT(found != nullptr && found->calls > 0);
+  --found->calls;
+  --in_flight_;
+  apply(*found, on_answer(found->workflow, action, number, std::move(outcome), moment()), {});
+  release(key);
+}
+
+/// The timer follows the earliest wake-up of the workflow.
+void Shard::rearm(Live& live) { set_timer(live, live.workflow.next_wake()); }
+
+void Shard::set_timer(Live& live, std::optional<Time> at) {
+  if (live.timer_at == at) return;
+  if (live.timer_at) timers_.erase({*live.timer_at, live.key});
+  live.timer_at = at;
+  if (at) timers_.emplace(*at, live.key);
+  arm_timer();
+}
+
+void Shard::arm_timer() {
+  if (timers_.empty() || timers_.begin()->first >= timer_armed_) return;
+  if (timer_ != 0) loop_.cancel(timer_);
+  timer_armed_ = timers_.begin()->first;
+  timer_ = loop_.schedule(timer_armed_, [this] { timer(); });
+}
+
+void Shard::timer() {
+  timer_ = 0;
+  timer_armed_ = Time::max();
+  const Time now = loop_.now();
+  constexpr int batch_max = 1'000;  // then other events get their turn
+  for (int i = 0; i < batch_max && !draining_ && !timers_.empty() && timers_.begin()->first <= now; ++i) {
+    const std::string key = timers_.begin()->second;
+    timers_.erase(timers_.begin());
+    const auto [name_space, id] = split(key);
+    const Result<Live*> found = find(name_space, id);
+    if (!found) continue;  // reported when it was read first; a damaged record can't be helped here
+    Live& due = **found;
+    due.timer_at = std::nullopt;
+    apply(due, on_timer(due.workflow, {now, loop_.entropy()}), {});
+    rearm(due);
+    release(key);
+  }
+  if (!draining_) arm_timer();
+}
+
+/// Lets go of a workflow that has nothing to do in memory. Its timer, if it has one, brings it back.
+void Shard::release(const std::string& key) {
+  if (draining_ && in_flight_ == 0 && commits_pending_ == 0 && quiet_) loop_.post(std::exchange(quiet_, nullptr));
+  Live* found = live(key);
+  if (found == nullptr || found->commits > 0 || found->calls > 0 || found->creating) return;
+  if (!found->watches.empty() || !found->held.empty()) return;
+  const std::optional<Time> wake = found->workflow.next_wake();
+  const bool rests = found->workflow.header.status == WorkflowStatus::ended || !wake || *wake > loop_.now() + limits_.rest_after;
+  if (rests) live_.erase(key);
+}
+
+void Shard::recover(const std::string& name_space, const std::string& id, const std::function<void(const Error&)>& failed) {
+  const Result<Live*> found = find(name_space, id);
+  if (!found) return failed(found.error());
+  Live& taken = **found;
+  loop_.not_before(taken.workflow.header.created_at);
+  apply(taken, on_restart(taken.workflow, moment()), {});
+  rearm(taken);
+  release(taken.key);
+}
+
+void Shard::sleep(const std::string& name_space, const std::string& id, Time at) {
+  timers_.emplace(at, key_of(name_space, id));
+  arm_timer();
+}
+
+void Shard::drain(std::function<void()> quiet) {
+  draining_ = true;
+  if (in_flight_ == 0 && commits_pending_ == 0) {
+    loop_.post(std::move(quiet));
+  } else {
+    quiet_ = std::move(quiet);
+  }
+}
+
+Shard::Counters Shard::counters() const {
+  Counters out = counters_;
+  out.live = live_.size();
+  out.in_flight = in_flight_;
+  out.sleeping = timers_.size();
+  return out;
+}
+
+}  // namespace settle

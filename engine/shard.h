@@ -1,0 +1,149 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "connectors/connector.h"
+#include "engine/load.h"
+#include "engine/loop.h"
+#include "engine/tools.h"
+#include "storage/store.h"
+#include "workflows/step.h"
+
+namespace settle {
+
+/// A workflow to begin. The plan is checked already.
+struct Submission {
+  std::string name_space;
+  std::string id;
+  std::string idempotency_key;  ///< of the API; empty: none
+  std::string body_digest;
+  std::string plan_digest;
+  std::string plan_bytes;       ///< canonical
+  std::map<std::string, std::string> labels;
+  std::shared_ptr<const Plan> plan;
+};
+
+/// How a submission ended.
+struct Submitted {
+  bool created = false;  ///< false: the first workflow stands (same body)
+  std::string id;        ///< of the workflow that counts; another than the submitted one when an Idempotency-Key stands for it
+};
+
+/// What a watcher waits for.
+enum class WaitFor : std::uint8_t { now, ended, attention, events };
+
+struct ShardLimits {
+  std::size_t live_max = 200'000;          ///< workflows in memory; beyond: submissions are refused (overloaded)
+  std::size_t watches_max = 20'000;
+  Duration rest_after{30'000};             ///< a workflow whose next timer is farther away leaves memory
+};
+
+/// All workflows of some partitions: loads, asks the core, commits, and only then acts. Everything runs on one loop; there is
+/// nothing to lock. Effects leave when their commit is durable; a safe read at once (DESIGN, "The loop").
+class Shard {
+ public:
+  Shard(Loop& loop, Store& store, const ToolRegistry& tools, Connector& connector, ShardLimits limits);
+
+  using SubmitDone = std::function<void(Result<Submitted>)>;
+  using Render = std::function<Json(const Workflow&)>;
+  using Seen = std::function<void(Result<Json>)>;
+  using Done = std::function<void(Result<void>)>;
+
+  /// Begins a workflow. Errors: conflict, idempotency_key_reused, overloaded, shutting_down, corruption.
+  void submit(Submission submission, SubmitDone done);
+  /// Renders the workflow once `until` holds or `deadline` has come, and hands the document out when what it shows is durable.
+  /// `after` is for WaitFor::events. Errors: not_found, overloaded, corruption, configuration.
+  void watch(const std::string& name_space, const std::string& id, WaitFor until, std::uint32_t after, Time deadline, Render render, Seen seen);
+  /// Errors: not_found, wrong_state (it has ended).
+  void cancel(const std::string& name_space, const std::string& id, Done done);
+  /// Takes a workflow up after start: what was under way becomes a question. Errors are reported through `failed`.
+  void recover(const std::string& name_space, const std::string& id, const std::function<void(const Error&)>& failed);
+  /// A workflow that sleeps until `at`; it is loaded then.
+  void sleep(const std::string& name_space, const std::string& id, Time at);
+
+  /// Starts no call and takes no work any more; `quiet` runs once nothing is under way.
+  void drain(std::function<void()> quiet);
+
+  struct Counters {
+    std::uint64_t submitted = 0, ended = 0, calls = 0, commits = 0;
+    std::size_t live = 0, in_flight = 0, sleeping = 0;
+  };
+  Counters counters() const;
+
+ private:
+  struct Watch {
+    WaitFor until;
+    std::uint32_t after;
+    std::uint64_t timer;
+    Render render;
+    Seen seen;
+  };
+  struct Held {
+    std::uint32_t version;  ///< what is shown; to be handed out once it is durable
+    std::function<void()> give;
+  };
+  struct Live {
+    std::string key;
+    Workflow workflow;
+    std::uint32_t durable = 0;              ///< version
+    std::size_t commits = 0;                ///< queued and not yet durable
+    std::size_t calls = 0;                  ///< under way
+    bool creating = false;                  ///< its first commit may still lose its guard
+    std::optional<Time> due_at;             ///< as stored
+    std::optional<Time> timer_at;           ///< as in timers_
+    std::map<std::uint64_t, Watch> watches;
+    std::deque<Held> held;
+    std::deque<std::function<void()>> after_creation;
+  };
+
+  // shard.cc
+  Result<Live*> find(const std::string& name_space, const std::string& id);
+  Live* live(const std::string& key);
+  void apply(Live& live, Transition transition, WriteBatch batch);
+  void encode(Live& live, const Transition& transition, WriteBatch& batch);
+  void committed(const std::string& key, std::uint32_t version, const std::vector<CallEffect>& calls);
+  void start_call(Live& live, CallEffect effect);
+  void call_ended(const std::string& key, ActionIndex action, std::uint32_t number, Outcome outcome);
+  void rearm(Live& live);
+  void set_timer(Live& live, std::optional<Time> at);
+  void arm_timer();
+  void timer();
+  void release(const std::string& key);
+  Moment moment() { return {loop_.now(), loop_.entropy()}; }
+
+  // shard_api.cc
+  void created(const std::string& key, const Submission& submission, const CommitResult& result, const SubmitDone& done, std::uint32_t version, const std::vector<CallEffect>& calls);
+  static Result<Submitted> answer_existing(const Submission& submission, const CommitResult& result);
+  bool satisfied(const Live& live, const Watch& watch) const;
+  void give(Live& live, Watch watch);
+  void serve_watches(Live& live);
+  void when_durable(Live& live, std::function<void()> give);
+
+  Loop& loop_;
+  Store& store_;
+  const ToolRegistry& tools_;
+  Connector& connector_;
+  const ShardLimits limits_;
+  std::unordered_map<std::string, std::unique_ptr<Live>> live_;
+  std::set<std::pair<Time, std::string>> timers_;  ///< of live workflows and of sleeping ones
+  std::uint64_t timer_ = 0;
+  Time timer_armed_ = Time::max();
+  std::uint64_t next_watch_ = 1;
+  std::size_t watches_ = 0;
+  std::size_t in_flight_ = 0;        ///< calls
+  std::size_t commits_pending_ = 0;  ///< queued and not yet durable
+  Time clock_saved_{};
+  bool draining_ = false;
+  std::function<void()> quiet_;
+  Counters counters_;
+};
+
+}  // namespace settle

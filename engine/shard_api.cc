@@ -1,0 +1,173 @@
+// What the outside asks of a shard: submissions, watching and cancelling.
+
+#include "engine/shard.h"
+#include "storage/keys.h"
+
+namespace settle {
+
+void Shard::submit(Submission submission, SubmitDone done) {
+  if (draining_) return done(fail(ErrorCode::shutting_down, "the engine is shutting down; send the plan again in a moment"));
+  const std::string key = submission.name_space + '\0' + submission.id;
+  if (Live* existing = live(key)) {
+    const bool same = existing->workflow.header.body_digest == submission.body_digest;
+    const Result<Submitted> answer = same ? Result<Submitted>(Submitted{false, submission.id})
+                                          : fail(ErrorCode::conflict, "workflow \"" + submission.id + "\" exists with another body");
+    if (existing->creating) return existing->after_creation.push_back([this, submission = std::move(submission), done = std::move(done)] { submit(submission, done); });
+    return when_durable(*existing, [done, answer] { done(answer); });
+  }
+  if (live_.size() >= limits_.live_max) return done(fail(ErrorCode::overloaded, "too many workflows are active; send the plan again later"));
+
+  auto made = std::make_unique<Live>();
+  made->key = key;
+  made->creating = true;
+  made->workflow.plan = submission.plan;
+  WorkflowHeader& header = made->workflow.header;
+  header.name_space = submission.name_space;
+  header.id = submission.id;
+  header.labels = submission.labels;
+  header.plan_digest = submission.plan_digest;
+  header.body_digest = submission.body_digest;
+  Live& begun = *made;
+  live_.emplace(key, std::move(made));
+  ++counters_.submitted;
+
+  Transition transition = start_workflow(begun.workflow, moment());
+  WriteBatch batch;
+  batch.guards.push_back({Family::state, keys::header(header.name_space, header.id)});
+  batch.put(Family::state, keys::plan(header.name_space, header.id), submission.plan_bytes);
+  if (!submission.idempotency_key.empty()) {
+    std::string stands_for = keys::idempotency(header.name_space, submission.idempotency_key);
+    batch.guards.push_back({Family::keys, stands_for});
+    batch.put(Family::keys, std::move(stands_for), encode_key({header.id, submission.body_digest}));
+  }
+  encode(begun, transition, batch);
+  begun.commits = 1;
+  ++commits_pending_;
+  ++counters_.commits;
+  const std::uint32_t version = begun.workflow.header.version;
+  submission.plan_bytes.clear();
+  // Nothing leaves before the guard has held, not even a safe read: the id may belong to another workflow.
+  store_.commit(std::move(batch), loop_, [this, key, submission = std::move(submission), done = std::move(done), version, calls = std::move(transition.calls)](const CommitResult& result) {
+    created(key, submission, result, done, version, calls);
+  });
+}
+
+void Shard::created(const std::string& key, const Submission& submission, const CommitResult& result, const SubmitDone& done, std::uint32_t version, const std::vector<CallEffect>& calls) {
+  Live* found = live(key);
+  SETTLE_ASSERT(found != nullptr && found->creating);
+  std::deque<std::function<void()>> waiting = std::move(found->after_creation);
+  found->after_creation.clear();
+  if (result.applied) {
+    found->creating = false;
+    rearm(*found);
+    done(Submitted{true, submission.id});
+    committed(key, version, calls);
+  } else {
+    --commits_pending_;
+    live_.erase(key);
+    done(answer_existing(submission, result));
+  }
+  for (const std::function<void()>& task : waiting) task();
+}
+
+/// The submission lost to one that stands: the same body is a replay, another one is refused.
+Result<Submitted> Shard::answer_existing(const Submission& submission, const CommitResult& result) {
+  if (result.guard == 0) {
+    const Result<StoredHeader> stored = decode_header(result.existing);
+    if (!stored) return stored.error();
+    if (stored->header.body_digest == submission.body_digest) return Submitted{false, submission.id};
+    return fail(ErrorCode::conflict, "workflow \"" + submission.id + "\" exists with another body");
+  }
+  const Result<StoredKey> stored = decode_key(result.existing);
+  if (!stored) return stored.error();
+  if (stored->body_digest == submission.body_digest) return Submitted{false, stored->workflow};
+  return fail(ErrorCode::idempotency_key_reused, "this Idempotency-Key came with another body before");
+}
+
+bool Shard::satisfied(const Live& live, const Watch& watch) const {
+  const WorkflowHeader& header = live.workflow.header;
+  const bool ended = header.status == WorkflowStatus::ended;
+  switch (watch.until) {
+    case WaitFor::now:
+      return true;
+    case WaitFor::ended:
+      return ended;
+    case WaitFor::attention:
+      return ended || header.attention;
+    case WaitFor::events:
+      return ended || header.events > watch.after;
+  }
+  return true;
+}
+
+void Shard::watch(const std::string& name_space, const std::string& id, WaitFor until, std::uint32_t after, Time deadline, Render render, Seen seen) {
+  const Result<Live*> found = find(name_space, id);
+  if (!found) return seen(found.error());
+  Live& watched = **found;
+  if (watched.creating) {
+    return watched.after_creation.push_back([=, this] { watch(name_space, id, until, after, deadline, render, seen); });
+  }
+  Watch made{until, after, 0, std::move(render), std::move(seen)};
+  if (satisfied(watched, made) || deadline <= loop_.now()) {
+    give(watched, std::move(made));
+    return release(watched.key);
+  }
+  if (watches_ >= limits_.watches_max) return made.seen(fail(ErrorCode::overloaded, "too many requests wait for workflows"));
+  const std::uint64_t number = next_watch_++;
+  ++watches_;
+  const std::string key = watched.key;
+  made.timer = loop_.schedule(deadline, [this, key, number] {
+    Live* late = live(key);
+    if (late == nullptr) return;
+    const auto found_watch = late->watches.find(number);
+    if (found_watch == late->watches.end()) return;
+    Watch over = std::move(found_watch->second);
+    late->watches.erase(found_watch);
+    --watches_;
+    give(*late, std::move(over));
+    release(key);
+  });
+  watched.watches.emplace(number, std::move(made));
+}
+
+/// Renders now; hands out when that version is durable.
+void Shard::give(Live& live, Watch watch) {
+  Json document = watch.render(live.workflow);
+  when_durable(live, [seen = std::move(watch.seen), document = std::move(document)] { seen(document); });
+}
+
+void Shard::serve_watches(Live& live) {
+  for (auto at = live.watches.begin(); at != live.watches.end();) {
+    if (!satisfied(live, at->second)) {
+      ++at;
+      continue;
+    }
+    loop_.cancel(at->second.timer);
+    --watches_;
+    Watch watch = std::move(at->second);
+    at = live.watches.erase(at);
+    give(live, std::move(watch));
+  }
+}
+
+void Shard::when_durable(Live& live, std::function<void()> give) {
+  if (live.durable >= live.workflow.header.version) return give();
+  live.held.push_back({live.workflow.header.version, std::move(give)});
+}
+
+void Shard::cancel(const std::string& name_space, const std::string& id, Done done) {
+  const Result<Live*> found = find(name_space, id);
+  if (!found) return done(found.error());
+  Live& chosen = **found;
+  if (chosen.creating) return chosen.after_creation.push_back([=, this] { cancel(name_space, id, done); });
+  if (chosen.workflow.header.status == WorkflowStatus::ended) {
+    done(fail(ErrorCode::wrong_state, "workflow \"" + id + "\" has ended"));
+    return release(chosen.key);
+  }
+  const std::string key = chosen.key;
+  apply(chosen, on_cancel(chosen.workflow, moment()), {});
+  when_durable(chosen, [done] { done({}); });
+  release(key);
+}
+
+}  // namespace settle

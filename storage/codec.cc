@@ -1,0 +1,241 @@
+#include "storage/codec.h"
+
+#include <records.pb.h>
+
+namespace settle {
+namespace {
+
+std::int64_t number(const std::optional<Time>& time) { return time ? time->time_since_epoch().count() : 0; }
+std::int64_t number(Time time) { return time.time_since_epoch().count(); }
+Time time_of(std::int64_t number) { return Time(Duration(number)); }
+std::optional<Time> optional_time(std::int64_t number) { return number == 0 ? std::nullopt : std::optional<Time>(time_of(number)); }
+
+Error damaged(std::string_view what) { return fail(ErrorCode::corruption, "a stored " + std::string(what) + " can't be read"); }
+
+/// Payloads inside of records were written by us, so limits do not apply; numbers are as they came.
+Result<Json> read_stored(const std::string& bytes) {
+  const JsonLimits limits{.bytes_max = std::size_t{1} << 30, .depth_max = 256, .nodes_max = std::size_t{1} << 30, .numbers = JsonNumbers::exact};
+  Result<Json> json = read_json(bytes, limits);
+  if (!json) return damaged("JSON value");
+  return json;
+}
+
+void write_error(const std::optional<ActionError>& error, records::ErrorRecord* (records::ActionRecord::*target)(), records::ActionRecord& record) {
+  if (!error) return;
+  records::ErrorRecord* out = (record.*target)();
+  out->set_code(error->code);
+  out->set_message(error->message);
+}
+
+std::optional<ActionError> read_error(bool has, const records::ErrorRecord& record) {
+  if (!has) return std::nullopt;
+  return ActionError{record.code(), record.message()};
+}
+
+}  // namespace
+
+std::string encode_header(const Workflow& workflow, const std::optional<Time>& due_at) {
+  const WorkflowHeader& header = workflow.header;
+  records::WorkflowRecord record;
+  record.set_plan_name(workflow.plan->name);
+  for (const auto& [name, value] : header.labels) (*record.mutable_labels())[name] = value;
+  record.set_plan_digest(header.plan_digest);
+  record.set_body_digest(header.body_digest);
+  record.set_status(static_cast<std::uint32_t>(header.status));
+  record.set_outcome(static_cast<std::uint32_t>(header.outcome));
+  record.set_attention(header.attention);
+  record.set_created_at(number(header.created_at));
+  record.set_ended_at(number(header.ended_at));
+  record.set_version(header.version);
+  record.set_events(header.events);
+  record.set_receipts(header.receipts);
+  record.set_due_at(number(due_at));
+  std::map<std::string_view, const Tool*> tools;
+  for (const PlanAction& action : workflow.plan->actions) tools[action.tool->name] = action.tool.get();
+  for (const auto& [name, tool] : tools) {
+    records::ToolVersion* pinned = record.add_tools();
+    pinned->set_name(std::string(name));
+    pinned->set_version(std::string(reinterpret_cast<const char*>(tool->version.data()), tool->version.size()));
+  }
+  return record.SerializeAsString();
+}
+
+Result<StoredHeader> decode_header(std::string_view bytes) {
+  records::WorkflowRecord record;
+  if (!record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return damaged("workflow");
+  StoredHeader out;
+  out.plan_name = record.plan_name();
+  for (const auto& [name, value] : record.labels()) out.header.labels[name] = value;
+  out.header.plan_digest = record.plan_digest();
+  out.header.body_digest = record.body_digest();
+  out.header.status = static_cast<WorkflowStatus>(record.status());
+  out.header.outcome = static_cast<WorkflowOutcome>(record.outcome());
+  out.header.attention = record.attention();
+  out.header.created_at = time_of(record.created_at());
+  out.header.ended_at = optional_time(record.ended_at());
+  out.header.version = record.version();
+  out.header.events = record.events();
+  out.header.receipts = record.receipts();
+  out.due_at = optional_time(record.due_at());
+  for (const records::ToolVersion& tool : record.tools()) out.tools.push_back({tool.name(), tool.version()});
+  return out;
+}
+
+std::string encode_action(const ActionState& action) {
+  records::ActionRecord record;
+  record.set_stage(static_cast<std::uint32_t>(action.stage));
+  record.set_attempt(action.attempt);
+  record.set_counted(action.counted);
+  record.set_backoffs(action.backoffs);
+  record.set_call(action.call);
+  record.set_generation(action.generation);
+  record.set_unclear(action.unclear);
+  record.set_doubted(action.doubted);
+  record.set_adopted(action.adopted);
+  record.set_throttled(action.throttled);
+  record.set_call_write(action.call_write);
+  record.set_call_origin(action.call_origin);
+  record.set_call_credential(action.call_credential);
+  record.set_wake_at(number(action.wake_at));
+  record.set_since(number(action.since));
+  record.set_scheduled_at(number(action.scheduled_at));
+  record.set_first_send_at(number(action.first_send_at));
+  record.set_closed_at(number(action.closed_at));
+  record.set_executed_at(number(action.executed_at));
+  record.set_verified_at(number(action.verified_at));
+  record.set_observed_at(number(action.observed_at));
+  record.set_status_code(action.status_code);
+  if (action.record_id) record.set_record_id(*action.record_id);
+  write_error(action.error, &records::ActionRecord::mutable_error, record);
+  write_error(action.refusal, &records::ActionRecord::mutable_refusal, record);
+  record.set_effect(static_cast<std::uint32_t>(action.effect));
+  record.set_confidence(static_cast<std::uint32_t>(action.confidence));
+  for (const CheckResult& check : action.checks) {
+    records::CheckRecord* out = record.add_checks();
+    out->set_at(check.at);
+    out->set_op(static_cast<std::uint32_t>(check.op));
+    out->set_expected(canonical(check.expected));
+    if (check.present) out->set_actual(canonical(check.actual));
+    out->set_ok(check.ok);
+  }
+  record.set_receipt(action.receipt);
+  return record.SerializeAsString();
+}
+
+Result<ActionState> decode_action(std::string_view bytes) {
+  records::ActionRecord record;
+  const bool read = record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+  if (!read || record.stage() >= stage_count) return damaged("action");
+  ActionState out;
+  out.stage = static_cast<Stage>(record.stage());
+  out.attempt = record.attempt();
+  out.counted = record.counted();
+  out.backoffs = record.backoffs();
+  out.call = record.call();
+  out.generation = record.generation();
+  out.unclear = record.unclear();
+  out.doubted = record.doubted();
+  out.adopted = record.adopted();
+  out.throttled = record.throttled();
+  out.call_write = record.call_write();
+  out.call_origin = record.call_origin();
+  out.call_credential = record.call_credential();
+  out.wake_at = optional_time(record.wake_at());
+  out.since = time_of(record.since());
+  out.scheduled_at = optional_time(record.scheduled_at());
+  out.first_send_at = optional_time(record.first_send_at());
+  out.closed_at = optional_time(record.closed_at());
+  out.executed_at = optional_time(record.executed_at());
+  out.verified_at = optional_time(record.verified_at());
+  out.observed_at = optional_time(record.observed_at());
+  out.status_code = record.status_code();
+  if (record.has_record_id()) out.record_id = record.record_id();
+  out.error = read_error(record.has_error(), record.error());
+  out.refusal = read_error(record.has_refusal(), record.refusal());
+  out.effect = static_cast<Effect>(record.effect());
+  out.confidence = static_cast<Confidence>(record.confidence());
+  for (const records::CheckRecord& check : record.checks()) {
+    Result<Json> expected = read_stored(check.expected());
+    if (!expected) return std::move(expected).error();
+    CheckResult result{check.at(), static_cast<Operator>(check.op()), *std::move(expected), Json(), !check.actual().empty(), check.ok()};
+    if (result.present) {
+      Result<Json> actual = read_stored(check.actual());
+      if (!actual) return std::move(actual).error();
+      result.actual = *std::move(actual);
+    }
+    out.checks.push_back(std::move(result));
+  }
+  out.receipt = record.receipt();
+  return out;
+}
+
+std::string encode_events(const std::vector<HistoryEvent>& events, Time at) {
+  records::EventsRecord record;
+  for (const HistoryEvent& event : events) {
+    records::EventRecord* out = record.add_events();
+    out->set_type(event.type);
+    if (event.action) out->set_action(*event.action);
+    out->set_at(number(at));
+    if (event.data.size() > 0) out->set_data(canonical(event.data));
+  }
+  return record.SerializeAsString();
+}
+
+Result<std::vector<StoredEvent>> decode_events(std::string_view bytes, std::uint32_t first) {
+  records::EventsRecord record;
+  if (!record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return damaged("history record");
+  std::vector<StoredEvent> out;
+  for (const records::EventRecord& event : record.events()) {
+    StoredEvent stored{first++, time_of(event.at()), {event.type(), std::nullopt, Json::object()}};
+    if (event.has_action()) stored.event.action = event.action();
+    if (!event.data().empty()) {
+      Result<Json> data = read_stored(event.data());
+      if (!data) return std::move(data).error();
+      stored.event.data = *std::move(data);
+    }
+    out.push_back(std::move(stored));
+  }
+  return out;
+}
+
+std::string encode_summary(const Workflow& workflow) {
+  const WorkflowHeader& header = workflow.header;
+  records::SummaryRecord record;
+  record.set_name(workflow.plan->name);
+  record.set_status(static_cast<std::uint32_t>(header.status));
+  record.set_outcome(static_cast<std::uint32_t>(header.outcome));
+  record.set_attention(header.attention);
+  record.set_created_at(number(header.created_at));
+  record.set_ended_at(number(header.ended_at));
+  for (const auto& [name, value] : header.labels) (*record.mutable_labels())[name] = value;
+  return record.SerializeAsString();
+}
+
+Result<Summary> decode_summary(std::string_view bytes) {
+  records::SummaryRecord record;
+  if (!record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return damaged("listing entry");
+  Summary out;
+  out.name = record.name();
+  out.status = static_cast<WorkflowStatus>(record.status());
+  out.outcome = static_cast<WorkflowOutcome>(record.outcome());
+  out.attention = record.attention();
+  out.created_at = time_of(record.created_at());
+  out.ended_at = optional_time(record.ended_at());
+  for (const auto& [name, value] : record.labels()) out.labels[name] = value;
+  return out;
+}
+
+std::string encode_key(const StoredKey& key) {
+  records::KeyRecord record;
+  record.set_workflow(key.workflow);
+  record.set_body_digest(key.body_digest);
+  return record.SerializeAsString();
+}
+
+Result<StoredKey> decode_key(std::string_view bytes) {
+  records::KeyRecord record;
+  if (!record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return damaged("idempotency key");
+  return StoredKey{record.workflow(), record.body_digest()};
+}
+
+}  // namespace settle

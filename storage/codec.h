@@ -1,0 +1,60 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "storage/store.h"
+#include "workflows/step.h"
+
+namespace settle {
+
+/// The records of docs/formats/records.md, between the structs of the core and bytes. Errors of every decode: corruption.
+
+struct PinnedTool {
+  std::string name;
+  std::string version;  ///< 32 bytes
+};
+
+struct StoredHeader {
+  WorkflowHeader header;  ///< name_space and id are the caller's: they stand in the key
+  std::string plan_name;
+  std::vector<PinnedTool> tools;
+  std::optional<Time> due_at;
+};
+std::string encode_header(const Workflow& workflow, const std::optional<Time>& due_at);
+Result<StoredHeader> decode_header(std::string_view bytes);
+
+/// Without input and output, which have keys of their own.
+std::string encode_action(const ActionState& action);
+Result<ActionState> decode_action(std::string_view bytes);
+
+struct StoredEvent {
+  std::uint32_t seq = 0;
+  Time at{};
+  HistoryEvent event;
+};
+std::string encode_events(const std::vector<HistoryEvent>& events, Time at);
+Result<std::vector<StoredEvent>> decode_events(std::string_view bytes, std::uint32_t first);
+
+struct Summary {
+  std::string id;
+  std::string name;
+  WorkflowStatus status = WorkflowStatus::running;
+  WorkflowOutcome outcome = WorkflowOutcome::none;
+  bool attention = false;
+  Time created_at{};
+  std::optional<Time> ended_at;
+  std::map<std::string, std::string> labels;
+};
+std::string encode_summary(const Workflow& workflow);
+Result<Summary> decode_summary(std::string_view bytes);
+
+struct StoredKey {
+  std::string workflow;
+  std::string body_digest;
+};
+std::string encode_key(const StoredKey& key);
+Result<StoredKey> decode_key(std::string_view bytes);
+
+}  // namespace settle

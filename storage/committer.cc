@@ -1,0 +1,148 @@
+#include "storage/committer.h"
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+#include <unordered_map>
+
+#include "base/error.h"
+#include "storage/big_endian.h"
+
+namespace settle {
+namespace {
+
+std::size_t writes_of(const WriteBatch& batch) { return batch.writes.size() + 2 * batch.ledger.size(); }
+
+std::string_view view(const Hash& hash) { return {reinterpret_cast<const char*>(hash.data()), hash.size()}; }
+
+class GroupBuilder {
+ public:
+  GroupBuilder(const std::vector<QueuedCommit>& queue, std::uint64_t ledger_size, const DurableLookup& durable)
+      : durable_(durable), ledger_size_(ledger_size) {
+    std::size_t count = 0;
+    for (const QueuedCommit& commit : queue) {
+      count += writes_of(commit.batch);
+      for (const Guard& guard : commit.batch.guards) is_guarded_[static_cast<std::size_t>(guard.family)] = true;
+    }
+    // The views in `written_` point into these writes, so the vector must never move them.
+    writes_.reserve(count);
+  }
+
+  Result<void> add(QueuedCommit commit) {
+    Result<std::optional<CommitResult>> loss = find_loss(commit.batch.guards);
+    if (!loss) return std::move(loss.error());
+    if (!loss->has_value()) apply(std::move(commit.batch));
+    answer(commit, loss->has_value() ? std::move(**loss) : CommitResult{});
+    return {};
+  }
+
+  CommitGroup finish() { return {last_writes(), std::move(deliveries_), ledger_size_}; }
+
+ private:
+  /// The result of a batch of which a guard does not hold; null when all hold.
+  Result<std::optional<CommitResult>> find_loss(const std::vector<Guard>& guards) const {
+    for (std::size_t i = 0; i < guards.size(); ++i) {
+      Result<std::optional<std::string>> standing = find(guards[i].family, guards[i].key);
+      if (!standing) return std::move(standing.error());
+      if (standing->has_value()) return std::optional(CommitResult{false, i, std::move(**standing)});
+    }
+    return std::optional<CommitResult>();
+  }
+
+  Result<std::optional<std::string>> find(Family family, std::string_view key) const {
+    const auto& written = written_[static_cast<std::size_t>(family)];
+    const auto at = written.find(key);
+    if (at != written.end()) return writes_[at->second].value;
+    return durable_(family, key);
+  }
+
+  void apply(WriteBatch batch) {
+    for (Write& write : batch.writes) push(std::move(write));
+    for (LedgerEntry& entry : batch.ledger) append(std::move(entry));
+  }
+
+  void append(LedgerEntry entry) {
+    const std::uint64_t index = ledger_size_++;
+    std::string receipt;
+    receipt.reserve(sizeof(index) + entry.bytes.size());
+    append_be64(receipt, index);
+    receipt += entry.bytes;
+    std::string leaf(view(entry.hash));
+    leaf += entry.key;
+    push({Family::receipts, std::move(entry.key), std::move(receipt)});
+    push({Family::receipts, ledger_key(index), std::move(leaf)});
+  }
+
+  void push(Write write) {
+    SETTLE_ASSERT(writes_.size() < writes_.capacity());
+    const auto family = static_cast<std::size_t>(write.family);
+    SETTLE_ASSERT(family < family_count);
+    writes_.push_back(std::move(write));
+    // Only what a guard of this group may ask for is worth remembering.
+    if (is_guarded_[family]) written_[family].insert_or_assign(writes_.back().key, writes_.size() - 1);
+  }
+
+  void answer(QueuedCommit& commit, CommitResult result) {
+    if (!commit.done) return;
+    SETTLE_ASSERT(commit.sink != nullptr);
+    // There are as many sinks as event loops: few enough to look through.
+    auto at = std::find_if(deliveries_.begin(), deliveries_.end(),
+                           [&](const Delivery& delivery) { return delivery.sink == commit.sink; });
+    if (at == deliveries_.end()) at = deliveries_.insert(at, Delivery{commit.sink, {}});
+    at->completions.push_back({std::move(commit.done), std::move(result)});
+  }
+
+  /// Sorted, since neighbouring keys make the store's own insertion about twice as fast, and without the writes that a
+  /// later one of the group covers.
+  std::vector<Write> last_writes() {
+    std::vector<std::size_t> order(writes_.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::sort(order.begin(), order.end(), [this](std::size_t a, std::size_t b) {
+      if (writes_[a].family != writes_[b].family) return writes_[a].family < writes_[b].family;
+      const int keys = writes_[a].key.compare(writes_[b].key);
+      return keys != 0 ? keys < 0 : a < b;
+    });
+    std::vector<Write> last;
+    last.reserve(order.size());
+    for (const std::size_t index : order) {
+      Write& write = writes_[index];
+      const bool covers = !last.empty() && last.back().family == write.family && last.back().key == write.key;
+      if (covers) last.back() = std::move(write);
+      if (!covers) last.push_back(std::move(write));
+    }
+    return last;
+  }
+
+  const DurableLookup& durable_;
+  std::uint64_t ledger_size_;
+  std::array<bool, family_count> is_guarded_{};
+  std::vector<Write> writes_;
+  std::array<std::unordered_map<std::string_view, std::size_t>, family_count> written_;
+  std::vector<Delivery> deliveries_;
+};
+
+}  // namespace
+
+Result<CommitGroup> decide_group(std::vector<QueuedCommit> queue, std::uint64_t ledger_size,
+                                 const DurableLookup& durable) {
+  GroupBuilder builder(queue, ledger_size, durable);
+  for (QueuedCommit& commit : queue) {
+    Result<void> added = builder.add(std::move(commit));
+    if (!added) return std::move(added.error());
+  }
+  return builder.finish();
+}
+
+std::size_t bytes_of(const WriteBatch& batch) {
+  constexpr std::size_t per_write = 16;  // tag, family, lengths
+  std::size_t bytes = writes_of(batch) * per_write;
+  for (const Write& write : batch.writes) bytes += write.key.size() + (write.value ? write.value->size() : 0);
+  for (const LedgerEntry& entry : batch.ledger) bytes += 2 * entry.key.size() + entry.bytes.size() + sizeof(Hash);
+  return bytes;
+}
+
+void deliver(std::vector<Delivery> deliveries) {
+  for (Delivery& delivery : deliveries) delivery.sink->deliver(std::move(delivery.completions));
+}
+
+}  // namespace settle

@@ -1,0 +1,126 @@
+#include "storage/keys.h"
+
+#include "base/hash.h"
+#include "storage/big_endian.h"
+
+namespace settle {
+
+std::uint16_t partition_of(std::string_view name_space, std::string_view id) {
+  std::string joined(name_space);
+  joined.push_back('\0');
+  joined += id;
+  return static_cast<std::uint16_t>(crc32c(joined) % partition_count);
+}
+
+namespace keys {
+namespace {
+
+void append_name(std::string& out, std::string_view name) {
+  out += name;
+  out.push_back('\0');
+}
+
+void append_partition(std::string& out, std::uint16_t partition) {
+  out.push_back(static_cast<char>(partition >> 8));
+  out.push_back(static_cast<char>(partition & 0xff));
+}
+
+std::string record(std::string_view name_space, std::string_view id, char kind) {
+  std::string key = workflow_prefix(name_space, id);
+  key.push_back(kind);
+  return key;
+}
+
+std::string numbered(std::string_view name_space, std::string_view id, char kind, std::uint32_t number) {
+  std::string key = record(name_space, id, kind);
+  append_be32(key, number);
+  return key;
+}
+
+std::uint64_t milliseconds(Time time) { return static_cast<std::uint64_t>(time.time_since_epoch().count()); }
+
+}  // namespace
+
+std::string workflow_prefix(std::string_view name_space, std::string_view id) {
+  std::string key;
+  key.reserve(name_space.size() + id.size() + 12);
+  append_partition(key, partition_of(name_space, id));
+  append_name(key, name_space);
+  append_name(key, id);
+  return key;
+}
+
+std::string header(std::string_view name_space, std::string_view id) { return record(name_space, id, 'w'); }
+std::string plan(std::string_view name_space, std::string_view id) { return record(name_space, id, 'p'); }
+std::string action(std::string_view name_space, std::string_view id, std::uint32_t index) { return numbered(name_space, id, 'a', index); }
+std::string input(std::string_view name_space, std::string_view id, std::uint32_t index) { return numbered(name_space, id, 'i', index); }
+std::string output(std::string_view name_space, std::string_view id, std::uint32_t index) { return numbered(name_space, id, 'o', index); }
+std::string events(std::string_view name_space, std::string_view id, std::uint32_t first) { return numbered(name_space, id, 'e', first); }
+std::string receipt(std::string_view name_space, std::string_view id, std::uint32_t number) { return "R" + numbered(name_space, id, 'r', number); }
+
+std::string due(std::string_view name_space, std::string_view id, Time at) {
+  std::string key;
+  append_partition(key, partition_of(name_space, id));
+  append_be64(key, milliseconds(at));
+  append_name(key, name_space);
+  key += id;
+  return key;
+}
+
+std::optional<Due> parse_due(std::string_view key) {
+  if (key.size() < 12) return std::nullopt;
+  const std::size_t end = key.find('\0', 10);
+  if (end == std::string_view::npos) return std::nullopt;
+  return Due{Time(Duration(static_cast<std::int64_t>(read_be64(key, 2)))), std::string(key.substr(10, end - 10)), std::string(key.substr(end + 1))};
+}
+
+std::string summary_prefix(std::string_view name_space) {
+  std::string key = "A";
+  append_name(key, name_space);
+  return key;
+}
+
+std::string summary(std::string_view name_space, Time created, std::string_view id) {
+  std::string key = summary_prefix(name_space);
+  append_be64(key, ~milliseconds(created));
+  key += id;
+  return key;
+}
+
+std::optional<std::pair<Time, std::string>> parse_summary(std::string_view key, std::string_view name_space) {
+  const std::size_t from = name_space.size() + 2;
+  if (key.size() < from + 9) return std::nullopt;
+  const Time created(Duration(static_cast<std::int64_t>(~read_be64(key, from))));
+  return std::pair(created, std::string(key.substr(from + 8)));
+}
+
+std::string idempotency(std::string_view name_space, std::string_view given) {
+  std::string key;
+  append_name(key, name_space);
+  key += given;
+  return key;
+}
+
+std::string tool(std::string_view name_space, std::string_view name, std::string_view version) {
+  std::string key = "T";
+  append_name(key, name_space);
+  append_name(key, name);
+  key += version;
+  return key;
+}
+
+std::string tool_latest(std::string_view name_space, std::string_view name) {
+  std::string key = "t";
+  append_name(key, name_space);
+  key += name;
+  return key;
+}
+
+std::string after(std::string prefix) {
+  while (!prefix.empty() && static_cast<unsigned char>(prefix.back()) == 0xff) prefix.pop_back();
+  if (!prefix.empty()) prefix.back() = static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
+  return prefix;
+}
+
+}  // namespace keys
+}  // namespace settle

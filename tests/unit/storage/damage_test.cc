@@ -1,0 +1,237 @@
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "storage/rocks/floor.h"
+#include "storage/rocks/head.h"
+#include "storage/rocks/inspect.h"
+#include "storage/rocks/rocks_store.h"
+#include "tests/unit/storage/collecting_sink.h"
+#include "tests/unit/storage/test_directory.h"
+
+// Damage of every kind must end in "detected", never in fewer rows, and a store that is refused must be left as it was.
+
+namespace settle {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int row_count = 200;
+
+/// Acknowledged rows in a store that was never closed: a copy of its files is what a kill -9 leaves.
+class DamageTest : public testing::Test {
+ protected:
+  DamageTest() {
+    const std::string live = temporary_.sub("live");
+    fill(live, copy_);
+  }
+
+  /// Makes a store in `live` and copies it, while it runs, to `copy`.
+  static void fill(const std::string& live, const std::string& copy, int rows = row_count) {
+    Result<std::unique_ptr<RocksStore>> store = RocksStore::open({.directory = live});
+    ASSERT_TRUE(store) << store.error().message;
+    for (int i = 0; i < rows; ++i) {
+      WriteBatch batch;
+      batch.put(Family::state, "k" + std::to_string(i), live);
+      commit_and_wait(**store, std::move(batch));
+    }
+    (*store)->sync_floor();
+    fs::copy(live, copy, fs::copy_options::recursive);
+    fs::remove(fs::path(copy) / "BALLAST");
+  }
+
+  static int rows_in(const Reader& reader) {
+    int rows = 0;
+    EXPECT_TRUE(reader.scan(Family::state, {}, [&](std::string_view, std::string_view) { return ++rows > 0; }));
+    return rows;
+  }
+
+  /// Opens the copy and expects a refusal that changes nothing.
+  Error refusal() {
+    const auto before = contents_of(copy_);
+    const Result<std::unique_ptr<RocksStore>> opened = RocksStore::open({.directory = copy_});
+    if (opened) {
+      ADD_FAILURE() << "opened with " << rows_in(*(*opened)->snapshot()) << " rows";
+      return {};
+    }
+    EXPECT_EQ(contents_of(copy_), before) << "a refused store was changed";
+    return opened.error();
+  }
+
+  int rows_after_opening() {
+    const Result<std::unique_ptr<RocksStore>> opened = RocksStore::open({.directory = copy_});
+    if (!opened) {
+      ADD_FAILURE() << opened.error().message;
+      return -1;
+    }
+    return rows_in(*(*opened)->snapshot());
+  }
+
+  void put_floor(const FloorRecord& record) { ASSERT_TRUE(create_floor(copy_, record)); }
+  fs::path file(const std::string& name) const { return fs::path(copy_) / name; }
+
+  TestDirectory temporary_;
+  const std::string copy_ = temporary_.sub("copy");
+};
+
+TEST_F(DamageTest, AStoreThatWasKilledOpensWithAllItsRows) { EXPECT_EQ(rows_after_opening(), row_count); }
+
+TEST_F(DamageTest, ALostLogIsNoticed) {
+  fs::remove(log_of(copy_));
+  const Error error = refusal();
+  EXPECT_EQ(error.code, ErrorCode::data_missing);
+  EXPECT_NE(error.message.find("settle restore"), std::string::npos) << error.message;
+  EXPECT_EQ(refusal().code, ErrorCode::data_missing) << "and the second time as well";
+}
+
+TEST_F(DamageTest, ALogThatLostItsEndIsNoticed) {
+  const fs::path log = log_of(copy_);
+  fs::resize_file(log, fs::file_size(log) - 10);
+  EXPECT_EQ(refusal().code, ErrorCode::data_missing);
+}
+
+TEST_F(DamageTest, AByteThatFlippedInTheLogNeverCostsRowsSilently) {
+  const fs::path log = log_of(copy_);
+  const std::string good = read_bytes(log);
+  constexpr std::size_t places = 25;
+  for (std::size_t i = 0; i < places; ++i) {
+    const std::size_t at = (good.size() - 1) * i / (places - 1);
+    SCOPED_TRACE(at);
+    std::string bad = good;
+    bad[at] = static_cast<char>(bad[at] ^ 1);
+    write_bytes(log, bad);
+    const ErrorCode code = refusal().code;
+    EXPECT_TRUE(code == ErrorCode::data_missing || code == ErrorCode::corruption) << info(code).name;
+  }
+  write_bytes(log, good);
+  EXPECT_EQ(rows_after_opening(), row_count) << "the damage was undone, so nothing is lost";
+}
+
+TEST_F(DamageTest, GarbageBehindTheSyncedEndOfTheLogIsNoDamage) {
+  const fs::path log = log_of(copy_);
+  write_bytes(log, read_bytes(log) + std::string(1000, '\x5a'));
+  EXPECT_EQ(rows_after_opening(), row_count);
+}
+
+TEST_F(DamageTest, AMissingFloorIsNoticed) {
+  fs::remove(file(floor_file));
+  EXPECT_EQ(refusal().code, ErrorCode::data_missing);
+  const Result<std::unique_ptr<ReadOnlyStore>> rest = open_read_only(copy_, {.accept_missing = true});
+  ASSERT_TRUE(rest) << "what remains can be looked at";
+  EXPECT_EQ(rows_in(*(*rest)->snapshot()), row_count);
+}
+
+TEST_F(DamageTest, AMissingCurrentFileIsNoticed) {
+  fs::remove(file("CURRENT"));
+  EXPECT_EQ(refusal().code, ErrorCode::data_missing);
+}
+
+TEST_F(DamageTest, ADatabaseThatIsGoneAltogetherIsNoticed) {
+  const std::string floor = read_bytes(file(floor_file));
+  fs::remove_all(copy_);
+  fs::create_directory(copy_);
+  write_bytes(file(floor_file), floor);
+  EXPECT_EQ(refusal().code, ErrorCode::data_missing);
+}
+
+TEST_F(DamageTest, ANewerFormatIsRefused) {
+  FloorRecord floor = *read_floor(copy_);
+  floor.format = store_format + 1;
+  put_floor(floor);
+  EXPECT_EQ(refusal().code, ErrorCode::newer_format);
+}
+
+TEST_F(DamageTest, OneDamagedSlotOfTheFloorIsSurvivedAndTwoAreNot) {
+  std::string bytes = read_bytes(file(floor_file));
+  bytes[20] = static_cast<char>(bytes[20] ^ 1);
+  write_bytes(file(floor_file), bytes);
+  EXPECT_EQ(rows_after_opening(), row_count);
+  bytes = read_bytes(file(floor_file));
+  bytes[20] = static_cast<char>(bytes[20] ^ 1);
+  bytes[floor_slot_stride + 20] = static_cast<char>(bytes[floor_slot_stride + 20] ^ 1);
+  write_bytes(file(floor_file), bytes);
+  EXPECT_EQ(refusal().code, ErrorCode::corruption);
+}
+
+TEST_F(DamageTest, AFloorAheadOfTheStoreIsNoticed) {
+  FloorRecord floor = *read_floor(copy_);
+  ++floor.group;
+  put_floor(floor);
+  EXPECT_EQ(refusal().code, ErrorCode::data_missing);
+}
+
+TEST_F(DamageTest, AFloorOfAnotherStoreIsNoticedAtTheSameGroupAndAtAnOlderOne) {
+  for (const int rows : {row_count, row_count - 20}) {
+    SCOPED_TRACE(rows);
+    const std::string name = "other" + std::to_string(rows);
+    fill(temporary_.sub(name), temporary_.sub(name + "-copy"), rows);
+    fs::copy_file(fs::path(temporary_.sub(name + "-copy")) / floor_file, file(floor_file),
+                  fs::copy_options::overwrite_existing);
+    EXPECT_EQ(refusal().code, ErrorCode::corruption);
+  }
+}
+
+TEST_F(DamageTest, AnOlderFloorOfTheSameStoreIsNoDamage) {
+  // The ring remembers group 150 with its chain hash.
+  const Result<std::unique_ptr<ReadOnlyStore>> view = open_read_only(copy_);
+  ASSERT_TRUE(view);
+  FloorRecord floor = *read_floor(copy_);
+  floor.group = 150;
+  const std::string entry = (*view)->snapshot()->get(Family::meta, ring_key(150))->value_or("");
+  ASSERT_EQ(entry.size(), 8U + floor.chain.size());
+  entry.copy(reinterpret_cast<char*>(floor.chain.data()), floor.chain.size(), 8);
+  put_floor(floor);
+  EXPECT_EQ(rows_after_opening(), row_count);
+}
+
+TEST_F(DamageTest, AFloorWithAnotherNumberOfPartitionsIsNoticed) {
+  FloorRecord floor = *read_floor(copy_);
+  floor.partitions = 7;
+  put_floor(floor);
+  EXPECT_EQ(refusal().code, ErrorCode::corruption);
+}
+
+TEST_F(DamageTest, AnOlderCopyOfTheDatabaseUnderItsFloorIsNoticed) {
+  const std::string live = temporary_.sub("live");
+  const std::string floor = read_bytes(file(floor_file));
+  {
+    Result<std::unique_ptr<RocksStore>> store = RocksStore::open({.directory = live});
+    ASSERT_TRUE(store);
+    WriteBatch batch;
+    batch.put(Family::state, "one more", "row");
+    commit_and_wait(**store, std::move(batch));
+  }
+  fs::copy_file(fs::path(live) / floor_file, file(floor_file), fs::copy_options::overwrite_existing);
+  EXPECT_EQ(refusal().code, ErrorCode::data_missing);
+  write_bytes(file(floor_file), floor);
+  EXPECT_EQ(rows_after_opening(), row_count);
+}
+
+TEST_F(DamageTest, AMissingTableFileIsNoticed) {
+  { ASSERT_TRUE(RocksStore::open({.directory = copy_})); }  // recovery writes the log into table files
+  for (const auto& entry : fs::directory_iterator(copy_)) {
+    if (entry.path().extension() == ".sst") fs::remove(entry.path());
+  }
+  EXPECT_EQ(refusal().code, ErrorCode::corruption);
+}
+
+TEST(StoreHeadTest, AHeadReadsBackAndANewerOneIsRefused) {
+  StoreHead head;
+  head.partitions = 3;
+  head.group = 0x0102030405060708;
+  head.ledger_size = 99;
+  head.chain = sha256("chain");
+  const Result<StoreHead> read = decode_head(encode_head(head));
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->partitions, 3U);
+  EXPECT_EQ(read->group, head.group);
+  EXPECT_EQ(read->ledger_size, 99U);
+  EXPECT_EQ(read->chain, head.chain);
+  head.format = store_format + 1;
+  EXPECT_EQ(decode_head(encode_head(head) + "more").error().code, ErrorCode::newer_format);
+  EXPECT_EQ(decode_head("").error().code, ErrorCode::corruption);
+  EXPECT_EQ(decode_head(encode_head({}) + "more").error().code, ErrorCode::corruption);
+}
+
+}  // namespace
+}  // namespace settle

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace settle {
+
+/// A directory of a test's own, gone with it.
+class TestDirectory {
+ public:
+  TestDirectory() {
+    std::string pattern = testing::TempDir() + "settle-store-XXXXXX";
+    const char* const made = ::mkdtemp(pattern.data());
+    if (made == nullptr) std::abort();
+    path_ = made;
+  }
+  ~TestDirectory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TestDirectory(const TestDirectory&) = delete;
+  TestDirectory& operator=(const TestDirectory&) = delete;
+
+  std::string sub(const std::string& name) const { return (path_ / name).string(); }
+
+ private:
+  std::filesystem::path path_;
+};
+
+inline std::string read_bytes(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+inline void write_bytes(const std::filesystem::path& path, const std::string& bytes) {
+  std::ofstream out(path, std::ios::binary | std::ios::trunc);
+  out << bytes;
+}
+
+/// Everything in a directory but the empty lock file: name to bytes.
+inline std::map<std::string, std::string> contents_of(const std::string& directory) {
+  std::map<std::string, std::string> out;
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    const std::string name = entry.path().filename();
+    if (name != "LOCK" && name != "BALLAST") out[name] = read_bytes(entry.path());
+  }
+  return out;
+}
+
+/// The write-ahead log that is not empty; a small store has one.
+inline std::filesystem::path log_of(const std::string& directory) {
+  std::filesystem::path found;
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    if (entry.path().extension() == ".log" && entry.file_size() > 0) found = entry.path();
+  }
+  EXPECT_FALSE(found.empty()) << "no log in " << directory;
+  return found;
+}
+
+}  // namespace settle

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "workflows/template.h"
+
+namespace settle {
+
+/// The operators that checks and conditions share (CONTRACT §4), but for increased_by and decreased_by, which need a `before`.
+enum class Operator : std::uint8_t {
+  equals, equals_ignoring_case, equals_unordered, not_equals, less, less_equal, greater, greater_equal,
+  in, contains, matches, exists, absent, count, all, any, not_,
+};
+
+std::string_view name_of(Operator op);
+
+/// Applies one operator that compares a value with an expectation. `actual` null: there is nothing at the place.
+/// Types never mix; numbers compare by exact value. Not for all, any, not_.
+bool holds(Operator op, const Json* actual, const Json& expected);
+
+/// How one check of `expect` came out; an entry of a receipt's verification.checks.
+struct CheckResult {
+  std::string at;
+  Operator op = Operator::equals;
+  Json expected;
+  Json actual;          ///< null where there was nothing
+  bool present = true;  ///< there was something at the place
+  bool ok = false;
+  friend bool operator==(const CheckResult&, const CheckResult&) = default;
+};
+
+/// One check: {"at": POINTER, OPERATOR: EXPECTED}, or {"all": [CHECK…]}, {"any": [CHECK…]}, {"not": CHECK}. Immutable. Thread: any.
+class Check {
+ public:
+  /// Problems (check_malformed, check_unknown_operator, check_needs_before, and those of templates) are appended.
+  static Check compile(const Json& document, const std::string& place, const Values* values, std::vector<Problem>& problems);
+  static std::vector<Check> compile_list(const Json& document, const std::string& place, const Values* values,
+                                         std::vector<Problem>& problems);
+
+  /// Evaluates against `document`; expectations see `scope`. A check that needs a value which is not there is not met.
+  CheckResult evaluate(const Json& document, const Scope& scope) const;
+
+  /// All references of its expectations, nested ones included.
+  std::vector<Template::Reference> references() const;
+  const Pointer& at() const { return at_; }
+
+ private:
+  Pointer at_;
+  Operator op_ = Operator::equals;
+  Template expected_;
+  std::vector<Check> children_;
+};
+
+/// True when every one holds; the results are appended to `results` if given.
+bool evaluate_all(const std::vector<Check>& checks, const Json& document, const Scope& scope, std::vector<CheckResult>* results);
+
+}  // namespace settle

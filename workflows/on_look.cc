@@ -1,0 +1,143 @@
+// What is in doubt: looking it up, settling it by a read-back, or saying that a person is needed.
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "workflows/stepper.h"
+
+namespace settle {
+namespace {
+
+constexpr Duration look_interval_min{100};
+
+/// Waits between looks that could not be read: doubling up to the policy's maximum, without jitter (one look at a time).
+Duration look_delay(const ActionState& state, const RetryPolicy& policy) {
+  Duration delay = std::max(policy.initial_interval, look_interval_min);
+  for (std::uint32_t i = 0; i < state.backoffs && delay < policy.maximum_interval; ++i) delay *= 2;
+  return std::min(delay, std::max(policy.maximum_interval, look_interval_min));
+}
+
+}  // namespace
+
+/// A send is unclear and may not (or not yet) be repeated: ask the outside, by the best means that the tool has.
+void Stepper::resolve_doubt(ActionIndex index) {
+  action(index).backoffs = 0;
+  if (tool(index).lookup) return look(index);
+  if (tool(index).read_back) {
+    if (tool(index).mode == IdempotencyMode::none || moment_.now >= match_counts_from(index)) return settle(index);
+    return enter(index, Stage::settle_wait, match_counts_from(index));
+  }
+  const std::optional<ActionError> last = workflow_.actions[index].error;
+  park_in_doubt(index, last ? last->code : "unclear", "the answer to attempt " + std::to_string(workflow_.actions[index].attempt) + " was lost and the tool offers nothing to look with" + (last ? ": " + last->message : ""));
+}
+
+void Stepper::park_in_doubt(ActionIndex index, std::string code, std::string message) {
+  ActionState& state = action(index);
+  state.error = ActionError{std::move(code), std::move(message)};
+  state.effect = Effect::unknown;
+  state.confidence = Confidence::none;
+  enter(index, Stage::in_doubt);
+  note("action.in_doubt", index, Json::object({{"code", state.error->code}, {"message", state.error->message}}));
+  issue_receipt(index);
+}
+
+/// A repeated send or look must go where the intent went. Parks the action when the configuration has changed that.
+bool Stepper::endpoint_changed(ActionIndex index) {
+  const ActionState& state = workflow_.actions[index];
+  const CallSpec& spec = tool(index).execute;
+  const std::string origin = origin_of(spec.url.constant_prefix());
+  if (origin == state.call_origin && spec.credential == state.call_credential) return false;
+  park_in_doubt(index, "endpoint_changed", "attempt " + std::to_string(state.attempt) + " went to " + state.call_origin + "; the configuration now says " + origin);
+  return true;
+}
+
+void Stepper::look(ActionIndex index) {
+  if (endpoint_changed(index)) return;
+  if (!begin_call(index, *tool(index).lookup, false)) {
+    const std::string why = workflow_.actions[index].error->message;
+    return park_in_doubt(index, "call_unresolved", why);
+  }
+  enter(index, Stage::looking);
+  note("action.looking", index, Json::object({{"method", "lookup"}}));
+}
+
+void Stepper::look_ended(ActionIndex index, Outcome& outcome) {
+  ActionState& state = action(index);
+  const Tool& contract = tool(index);
+  const Json* records = outcome.kind == OutcomeClass::answered && outcome.body ? find_below(*outcome.body, contract.lookup_records.tokens, 0) : nullptr;
+  if (records == nullptr || !records->is_array()) {
+    const std::string why = outcome.kind == OutcomeClass::answered ? "its answer has no list at " + contract.lookup_records.text() : outcome.code + ": " + outcome.detail;
+    if (moment_.now >= deadline(index)) return park_in_doubt(index, "look_up_unreadable", "the look-up could not be read: " + why);
+    Duration wait = look_delay(state, planned(index).retry);
+    if (outcome.retry_after) wait = std::max(wait, *outcome.retry_after);
+    ++state.backoffs;
+    return enter(index, Stage::look_wait, moment_.now + wait);
+  }
+  state.observed_at = outcome.ended;
+  state.backoffs = 0;
+  if (records->size() > 1) return park_in_doubt(index, "duplicate_found", "the look-up found " + std::to_string(records->size()) + " records under our key");
+  if (records->size() == 0) {
+    const Time counts_from = state.closed_at.value_or(moment_.now) + contract.quiet;
+    if (outcome.started >= counts_from) return absent(index);
+    return enter(index, Stage::look_wait, std::max(counts_from, moment_.now + Duration(1)));
+  }
+  Json found = records->as_array()[0];
+  const std::vector<SchemaFailure> failures = contract.output_schema->validate(found);
+  Scope scope;
+  scope.add("input", state.input.get());
+  scope.add("output", &found);
+  if (!failures.empty() || !evaluate_all(contract.success, found, scope, nullptr)) {
+    return park_in_doubt(index, "look_up_schema_violation", "the look-up found a record that is no answer of this tool: " + shorten(canonical(found), 300));
+  }
+  state.adopted = true;
+  note("action.adopted", index);
+  executed(index, std::move(found), state.status_code, outcome.ended);
+}
+
+/// Shown not to have happened: every send so far is settled. What a refusal said now counts; else it may be sent again.
+void Stepper::absent(ActionIndex index) {
+  ActionState& state = action(index);
+  state.unclear = false;
+  note("action.absent", index, Json::object({{"method", "lookup"}}));
+  if (state.refusal) return fail(index, state.refusal->code, state.refusal->message, Effect::none);
+  wake_to_send(index);
+}
+
+void Stepper::settle(ActionIndex index) {
+  if (endpoint_changed(index)) return;
+  if (!begin_call(index, *tool(index).read_back, false)) {
+    const std::string why = workflow_.actions[index].error->message;
+    return park_in_doubt(index, "call_unresolved", why);
+  }
+  const bool first = workflow_.actions[index].stage != Stage::settle_wait;
+  enter(index, Stage::settling);
+  if (first) note("action.looking", index, Json::object({{"method", "read_back"}}));
+}
+
+/// A read-back stands in for the lost answer: a match settles it, anything else at the end leaves it open, unless the tool
+/// refused a repeat and the look shows that nothing came of the earlier send.
+void Stepper::settle_ended(ActionIndex index, Outcome& outcome) {
+  ActionState& state = action(index);
+  const Tool& contract = tool(index);
+  const Seen seen = compare(index, outcome);
+  const Time counts_from = contract.mode == IdempotencyMode::none ? state.closed_at.value_or(moment_.now) : match_counts_from(index);
+  if (seen == Seen::match && outcome.started >= counts_from) return verified(index, outcome.ended);
+
+  const Time settle_deadline = counts_from + contract.within;
+  if (seen == Seen::unreadable) {
+    if (moment_.now >= std::max(settle_deadline, deadline(index))) return park_in_doubt(index, "read_back_unreadable", "the read-back could not be read: " + outcome.code + ": " + outcome.detail);
+    const Duration wait = std::max(contract.interval, look_delay(state, planned(index).retry));
+    ++state.backoffs;
+    return enter(index, Stage::settle_wait, moment_.now + wait);
+  }
+  if (outcome.started < settle_deadline) {
+    return enter(index, Stage::settle_wait, std::max(moment_.now + Duration(1), std::min(moment_.now + contract.interval, settle_deadline)));
+  }
+  if (state.refusal && contract.mode != IdempotencyMode::none) {
+    const Effect effect = effect_seen(state);
+    return fail(index, state.refusal->code, state.refusal->message, effect == Effect::none ? Effect::none : Effect::unknown);
+  }
+  park_in_doubt(index, state.error ? state.error->code : "unclear", "attempt " + std::to_string(state.attempt) + " may or may not have happened, and the read-back does not show it" + (state.error ? ": " + state.error->message : ""));
+}
+
+}  // namespace settle

@@ -1,0 +1,178 @@
+// Sending an action, and what the end of a send means (CONTRACT §2, "When the answer is not clear").
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "workflows/stepper.h"
+
+namespace settle {
+namespace {
+
+/// What an action's input can see of the plan and of the actions before it.
+struct PlanScope {
+  const Workflow& workflow;
+  mutable Json record_id;
+
+  static const Json* actions_root(const void* owner, const std::vector<std::string>& tokens) {
+    const auto* self = static_cast<const PlanScope*>(owner);
+    if (tokens.size() < 3) return nullptr;
+    const auto found = self->workflow.plan->by_id.find(tokens[1]);
+    if (found == self->workflow.plan->by_id.end()) return nullptr;
+    const ActionState& action = self->workflow.actions[found->second];
+    if (tokens[2] == "output") return action.output ? find_below(*action.output, tokens, 3) : nullptr;
+    if (tokens[2] != "record_id" || tokens.size() != 3 || !action.record_id) return nullptr;
+    self->record_id = *action.record_id;
+    return &self->record_id;
+  }
+};
+
+std::string first_failures(const std::vector<SchemaFailure>& failures) {
+  std::string out;
+  for (std::size_t i = 0; i < failures.size() && i < 5; ++i) {
+    out += (i == 0 ? "" : "; ") + (failures[i].instance.empty() ? std::string("(root)") : failures[i].instance) + ": expected " + failures[i].expected + ", got " + failures[i].got;
+  }
+  return out;
+}
+
+Json send_data(const ActionState& action, const std::string& code, const std::string& message) {
+  return Json::object({{"attempt", static_cast<std::int64_t>(action.attempt)}, {"code", code}, {"message", message}});
+}
+
+}  // namespace
+
+/// All that it needs is there: the input is resolved and checked once, and stored.
+void Stepper::start(ActionIndex index) {
+  ActionState& state = action(index);
+  state.scheduled_at = moment_.now;
+  if (cancelling()) return cancelled(index);
+
+  const PlanScope before{workflow_, Json()};
+  Scope scope;
+  scope.add("input", &workflow_.plan->input);
+  scope.add("actions", &before, &PlanScope::actions_root);
+  Result<Json> input = planned(index).input.resolve(scope);
+  if (!input) return fail(index, "reference_unresolved", input.error().message, Effect::none);
+  state.input = std::make_shared<const Json>(*std::move(input));
+  out_.new_inputs.push_back(index);
+  const std::vector<SchemaFailure> failures = tool(index).input_schema->validate(*state.input);
+  if (!failures.empty()) return fail(index, "input_invalid", first_failures(failures), Effect::none);
+  send(index);
+}
+
+/// Writes the intent (the state itself) and has the call made once that is durable.
+void Stepper::send(ActionIndex index) {
+  if (workflow_.actions[index].unclear && endpoint_changed(index)) return;
+  ActionState& state = action(index);
+  ++state.attempt;
+  if (!begin_call(index, tool(index).execute, !tool(index).execute.safe)) {
+    return fail(index, "call_unresolved", state.error->message, Effect::none);
+  }
+  if (!state.first_send_at) state.first_send_at = moment_.now;
+  state.throttled = false;
+  enter(index, Stage::sending);
+  note("action.started", index, Json::object({{"attempt", static_cast<std::int64_t>(state.attempt)}, {"repeated", state.unclear}}));
+}
+
+void Stepper::send_ended(ActionIndex index, Outcome& outcome) {
+  ActionState& state = action(index);
+  const Tool& contract = tool(index);
+  switch (outcome.kind) {
+    case OutcomeClass::not_sent:
+      return not_sent(index, outcome);
+    case OutcomeClass::rejected:
+      return refused(index, outcome.code, outcome.detail, outcome.status);
+    case OutcomeClass::ambiguous:
+      return unclear(index, outcome.code, outcome.detail, outcome.ended);
+    case OutcomeClass::answered:
+      break;
+  }
+  // The schema comes first: an answer that fits neither schema nor success rule says nothing reliable.
+  Json body = outcome.body ? std::move(*outcome.body) : Json();
+  const std::vector<SchemaFailure> failures = contract.output_schema->validate(body);
+  if (!failures.empty()) return unclear(index, "output_schema_violation", first_failures(failures), outcome.ended);
+
+  state.output = std::make_shared<const Json>(body);
+  std::vector<CheckResult> results;
+  Scope scope;
+  scope.add("input", state.input.get());
+  scope.add("output", state.output.get());
+  const bool success = evaluate_all(contract.success, body, scope, &results);
+  state.output = nullptr;
+  if (!success) return refused(index, "success_rule", "the tool answered with a failure: " + shorten(canonical(body), 300), outcome.status);
+  executed(index, std::move(body), outcome.status, outcome.ended);
+}
+
+/// A definite no. To a first send it ends the action; to a repeated one it says nothing about the earlier send.
+void Stepper::refused(ActionIndex index, std::string code, std::string message, int status) {
+  ActionState& state = action(index);
+  state.status_code = status;
+  if (!state.unclear || tool(index).reads_only()) return fail(index, std::move(code), std::move(message), Effect::none);
+  state.refusal = ActionError{code, message};
+  note("action.repeat_refused", index, send_data(state, code, message));
+  resolve_doubt(index);
+}
+
+void Stepper::unclear(ActionIndex index, std::string code, std::string message, Time closed) {
+  ActionState& state = action(index);
+  state.error = ActionError{code, message};
+  ++state.counted;
+  note("action.unclear", index, send_data(state, code, message));
+  if (tool(index).reads_only()) {
+    if (cancelling()) return cancelled(index);
+    if (state.counted >= static_cast<std::uint32_t>(planned(index).retry.maximum_attempts)) return fail(index, "attempts_exhausted", "the last of " + std::to_string(state.counted) + " attempts ended with " + code + ": " + message, Effect::none);
+    return back_off(index, std::nullopt, false);
+  }
+  state.unclear = true;
+  state.doubted = true;
+  state.closed_at = closed;
+  const IdempotencyMode mode = tool(index).mode;
+  const bool repeatable = mode == IdempotencyMode::key || mode == IdempotencyMode::natural;
+  if (repeatable && may_send_again(index)) return back_off(index, std::nullopt, false);
+  resolve_doubt(index);
+}
+
+void Stepper::not_sent(ActionIndex index, const Outcome& outcome) {
+  ActionState& state = action(index);
+  state.error = ActionError{outcome.code, outcome.detail};
+  if (outcome.status != 0) state.status_code = outcome.status;
+  back_off(index, outcome.retry_after, outcome.status == 429 || outcome.status == 503);
+}
+
+/// Waits with full jitter, at least `floor`; never past the action's own deadline.
+void Stepper::back_off(ActionIndex index, std::optional<Duration> floor, bool throttled) {
+  ActionState& state = action(index);
+  const RetryPolicy& policy = planned(index).retry;
+  double most = static_cast<double>(policy.initial_interval.count());
+  for (std::uint32_t i = 0; i < state.backoffs && most < static_cast<double>(policy.maximum_interval.count()); ++i) most *= policy.backoff_coefficient;
+  ++state.backoffs;
+  state.throttled = throttled;
+  const Duration wait = jittered(std::min(policy.maximum_interval, Duration(static_cast<std::int64_t>(most))));
+  const Time wake = std::min(std::max(deadline(index), moment_.now + Duration(1)), moment_.now + wait + floor.value_or(Duration(0)));
+  enter(index, Stage::backing_off, wake);
+  note("action.backing_off", index, Json::object({{"code", state.error ? Json(state.error->code) : Json()}, {"until", format_time(wake)}}));
+}
+
+/// A repeat is allowed by attempts, time and, for keys, the provider's window (10 % to spare, from the first send).
+bool Stepper::may_send_again(ActionIndex index) const {
+  const ActionState& state = workflow_.actions[index];
+  const Tool& contract = tool(index);
+  if (cancelling()) return false;
+  if (state.counted >= static_cast<std::uint32_t>(planned(index).retry.maximum_attempts)) return false;
+  if (moment_.now >= deadline(index)) return false;
+  if (contract.mode != IdempotencyMode::key || !state.unclear) return true;
+  const Duration usable(contract.window.count() / 10 * 9);
+  return moment_.now + planned(index).start_to_close_timeout <= state.first_send_at.value_or(moment_.now) + usable;
+}
+
+void Stepper::wake_to_send(ActionIndex index) {
+  const ActionState& state = workflow_.actions[index];
+  const bool again = may_send_again(index);
+  if (again) return send(index);
+  if (state.unclear) return resolve_doubt(index);
+  if (cancelling()) return cancelled(index);
+  const std::string last = state.error ? "; the last attempt ended with " + state.error->code + ": " + state.error->message : "";
+  if (moment_.now >= deadline(index)) return fail(index, "schedule_to_close_timeout", "the time limit of " + format_duration(planned(index).schedule_to_close_timeout) + " is over" + last, Effect::none);
+  fail(index, "attempts_exhausted", "all attempts are used up" + last, Effect::none);
+}
+
+}  // namespace settle

@@ -1,0 +1,91 @@
+// The events that come from inside: the beginning, timers, a restart and a cancellation.
+
+#include "workflows/stepper.h"
+
+namespace settle {
+
+void Stepper::start_all() {
+  workflow_.header.created_at = moment_.now;
+  note("workflow.submitted", std::nullopt, Json::object({{"name", workflow_.plan->name}, {"actions", static_cast<std::int64_t>(workflow_.actions.size())}}));
+  for (ActionIndex i = 0; i < workflow_.actions.size(); ++i) {
+    action(i);
+    if (workflow_.unmet[i] == 0) ready_.push_back(i);
+  }
+}
+
+void Stepper::answer(ActionIndex index, std::uint32_t number, Outcome outcome) {
+  SETTLE_ASSERT(workflow_.actions[index].call == number);
+  switch (workflow_.actions[index].stage) {
+    case Stage::sending:
+      return send_ended(index, outcome);
+    case Stage::looking:
+      return look_ended(index, outcome);
+    case Stage::settling:
+      return settle_ended(index, outcome);
+    case Stage::reading:
+      return read_ended(index, outcome);
+    default:
+      SETTLE_ASSERT(!"an answer is legal only while a call is under way");
+  }
+}
+
+void Stepper::timer() {
+  while (!workflow_.wakes.empty() && workflow_.wakes.begin()->first <= moment_.now) {
+    const ActionIndex index = workflow_.wakes.begin()->second;
+    const Stage stage = workflow_.actions[index].stage;
+    SETTLE_ASSERT(is_legal(stage, EventKind::timer));
+    if (stage == Stage::backing_off) {
+      wake_to_send(index);
+    } else if (stage == Stage::look_wait) {
+      look(index);
+    } else if (stage == Stage::settle_wait) {
+      settle(index);
+    } else {
+      read(index);
+    }
+    // Each of these leaves the stage that was due, or sets a later time.
+    SETTLE_ASSERT(!workflow_.actions[index].wake_at || *workflow_.actions[index].wake_at > moment_.now);
+  }
+}
+
+/// An intent without an answer says that the call may have happened; a look that was under way is taken again.
+void Stepper::restart() {
+  bool resumed = false;
+  for (ActionIndex i = 0; i < workflow_.actions.size(); ++i) {
+    const Stage stage = workflow_.actions[i].stage;
+    if (stage == Stage::blocked && workflow_.unmet[i] == 0) ready_.push_back(i);
+    if (!is_calling(stage)) continue;
+    if (!resumed) note("workflow.resumed", std::nullopt);
+    resumed = true;
+    if (stage == Stage::looking) {
+      look(i);
+    } else if (stage == Stage::settling) {
+      settle(i);
+    } else if (stage == Stage::reading) {
+      read(i);
+    } else if (tool(i).reads_only() && !cancelling()) {
+      send(i);
+    } else {
+      unclear(i, "engine_restart", "the engine stopped between the intent and the answer", moment_.now);
+    }
+  }
+}
+
+void Stepper::cancel() {
+  workflow_.header.status = WorkflowStatus::cancelling;
+  note("workflow.cancel_requested", std::nullopt);
+  for (ActionIndex i = 0; i < workflow_.actions.size(); ++i) {
+    const ActionState& state = workflow_.actions[i];
+    if (state.stage == Stage::blocked) {
+      cancelled(i);
+    } else if (state.stage == Stage::backing_off) {
+      if (state.unclear) {
+        resolve_doubt(i);
+      } else {
+        cancelled(i);
+      }
+    }
+  }
+}
+
+}  // namespace settle

@@ -1,0 +1,130 @@
+#include "workflows/receipt.h"
+
+#include <algorithm>
+
+#include "base/hash.h"
+#include "base/text.h"
+
+namespace settle {
+namespace {
+
+constexpr std::size_t result_bytes_max = 512;
+constexpr std::size_t ids_max = 32;
+
+Json time_or_null(const std::optional<Time>& time) { return time ? Json(format_time(*time)) : Json(); }
+
+/// Every unique id that came back: string and integer members named "id" or "…_id", in the order of the answer.
+void collect_ids(const Json& value, Json::Array& ids) {
+  if (value.is_object()) {
+    for (const JsonMember& member : value.as_object()) {
+      const bool named = member.name == "id" || member.name.ends_with("_id") || member.name.ends_with("Id");
+      const bool simple = member.value.is_string() ? member.value.as_string().size() <= 256 : member.value.is_integer();
+      if (named && simple && ids.size() < ids_max && std::find(ids.begin(), ids.end(), member.value) == ids.end()) ids.push_back(member.value);
+      collect_ids(member.value, ids);
+    }
+  } else if (value.is_array()) {
+    for (const Json& element : value.as_array()) collect_ids(element, ids);
+  }
+}
+
+Json result_of(const Json& output, const std::string& bytes) {
+  return Json::object({{"digest", "sha256:" + to_hex(sha256(bytes))}, {"summary", bytes.size() <= result_bytes_max ? output : Json(shorten(bytes, result_bytes_max))}});
+}
+
+Json check_document(const CheckResult& check) {
+  Json out = Json::object({{"at", check.at}, {"operator", name_of(check.op)}, {"expected", check.expected}, {"ok", check.ok}});
+  if (check.present) out.set("actual", check.actual);
+  return out;
+}
+
+std::string_view method_of(const Tool& tool, const ActionState& action) {
+  if (!action.checks.empty()) return "read_back";
+  if (tool.verify == VerifyKind::none) return "none";
+  if (tool.verify == VerifyKind::response) return "response";
+  return "read_back";
+}
+
+/// What is to come: the state that the action can still reach without a person, or the person it needs.
+std::string_view next_state_of(const Tool& tool, const ActionState& action) {
+  if (is_parked(action.stage)) return "operator";
+  if (is_final(action.stage)) return "end";
+  if (action.stage == Stage::reading || action.stage == Stage::read_wait) return "verified";
+  return tool.verify == VerifyKind::none ? "executed" : "verified";
+}
+
+}  // namespace
+
+std::string receipt_id(std::string_view workflow, std::uint32_t number) {
+  return "rcp_" + std::string(workflow) + "." + std::to_string(number);
+}
+
+std::optional<std::pair<std::string, std::uint32_t>> parse_receipt_id(std::string_view id) {
+  const std::size_t dot = id.rfind('.');
+  if (!id.starts_with("rcp_") || dot == std::string_view::npos || dot <= 4) return std::nullopt;
+  const std::optional<std::size_t> number = parse_index(id.substr(dot + 1));
+  if (!number || *number == 0 || *number > 0xffffffffU) return std::nullopt;
+  return std::pair(std::string(id.substr(4, dot - 4)), static_cast<std::uint32_t>(*number));
+}
+
+Json receipt_document(const Workflow& workflow, ActionIndex index, std::uint32_t number, std::uint32_t supersedes, Time now) {
+  const PlanAction& planned = workflow.plan->actions[index];
+  const Tool& tool = *planned.tool;
+  const ActionState& action = workflow.actions[index];
+  const WorkflowHeader& header = workflow.header;
+
+  Json out = Json::object();
+  out.set("receipt", receipt_id(header.id, number));
+  out.set("issued_at", format_time(now));
+  out.set("namespace", header.name_space);
+  out.set("workflow", header.id);
+  out.set("action", planned.id);
+  out.set("attempt", static_cast<std::int64_t>(action.attempt));
+  out.set("tool", Json::object({{"name", tool.name}, {"version", tool.version_text()}}));
+  out.set("input", action.input ? *action.input : Json());
+  out.set("input_digest", action.input ? Json("sha256:" + to_hex(sha256(canonical(*action.input)))) : Json());
+  out.set("idempotency_key", idempotency_key(header.name_space, header.id, planned.id, 0, "main", action.generation));
+  if (!tool.reads_only()) {
+    Json promise = Json::object({{"mode", name_of(tool.mode)}});
+    if (tool.mode == IdempotencyMode::key) promise.set("window", format_duration(tool.window));
+    if (tool.mode == IdempotencyMode::lookup || tool.mode == IdempotencyMode::natural) promise.set("quiet", format_duration(tool.quiet));
+    out.set("idempotency", std::move(promise));
+  }
+  out.set("status_code", action.status_code == 0 ? Json() : Json(action.status_code));
+  out.set("record_id", action.record_id ? Json(*action.record_id) : Json());
+  Json::Array ids;
+  Json result;
+  if (action.output) {
+    collect_ids(*action.output, ids);
+    result = result_of(*action.output, canonical(*action.output));
+  }
+  out.set("ids", std::move(ids));
+  out.set("result", std::move(result));
+
+  Json::Array checks;
+  for (const CheckResult& check : action.checks) checks.push_back(check_document(check));
+  Json verification = Json::object({{"method", method_of(tool, action)}, {"checks", std::move(checks)}, {"observed_at", time_or_null(action.observed_at)}});
+  if (tool.verify == VerifyKind::none) verification.set("reason", tool.unverifiable_reason);
+  out.set("verification", std::move(verification));
+
+  out.set("state", state_of(action.stage));
+  const std::string_view phase = phase_of(action);
+  out.set("phase", phase.empty() ? Json() : Json(phase));
+  out.set("next_state", next_state_of(tool, action));
+  out.set("confidence", name_of(action.confidence));
+  out.set("effect", name_of(action.effect));
+  Json::Array errors;
+  if (action.error) errors.push_back(Json::object({{"code", action.error->code}, {"message", action.error->message}}));
+  if (action.refusal && (!action.error || !(*action.refusal == *action.error))) {
+    errors.push_back(Json::object({{"code", action.refusal->code}, {"message", action.refusal->message}}));
+  }
+  out.set("errors", std::move(errors));
+  out.set("fallback", Json());
+  out.set("started_at", time_or_null(action.first_send_at));
+  out.set("executed_at", time_or_null(action.executed_at));
+  out.set("verified_at", time_or_null(action.verified_at));
+  out.set("approvals", Json::array());
+  out.set("supersedes", supersedes == 0 ? Json() : Json(receipt_id(header.id, supersedes)));
+  return out;
+}
+
+}  // namespace settle

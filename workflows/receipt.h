@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/json.h"
+#include "workflows/state.h"
+
+namespace settle {
+
+/// Id of the n-th receipt of a workflow (from 1): "rcp_" + workflow id + "." + n. Unique within a namespace.
+std::string receipt_id(std::string_view workflow, std::uint32_t number);
+
+/// Workflow id and number, or null when `id` is no receipt id.
+std::optional<std::pair<std::string, std::uint32_t>> parse_receipt_id(std::string_view id);
+
+/// The receipt (CONTRACT §5) that states what is known about an action at `now`. Written from state alone. `supersedes` is the
+/// number of the receipt before it, 0 for none.
+Json receipt_document(const Workflow& workflow, ActionIndex index, std::uint32_t number, std::uint32_t supersedes, Time now);
+
+}  // namespace settle

@@ -1,0 +1,114 @@
+#include "workflows/state.h"
+
+#include "base/hash.h"
+
+namespace settle {
+
+std::string_view name_of(Stage stage) {
+  constexpr std::array<std::string_view, stage_count> names = {
+      "blocked", "sending", "backing_off", "looking", "look_wait", "settling", "settle_wait", "in_doubt",
+      "reading", "read_wait", "unverified", "executed", "verified", "failed", "skipped", "cancelled"};
+  return names[static_cast<std::size_t>(stage)];
+}
+
+std::string_view name_of(EventKind kind) {
+  constexpr std::array<std::string_view, event_kind_count> names = {"start", "answer", "timer", "restart", "cancel"};
+  return names[static_cast<std::size_t>(kind)];
+}
+
+std::string_view name_of(Effect effect) {
+  constexpr std::string_view names[] = {"none", "complete", "partial", "unknown"};
+  return names[static_cast<std::size_t>(effect)];
+}
+
+std::string_view name_of(Confidence confidence) {
+  constexpr std::string_view names[] = {"none", "acknowledged", "response", "read_back", "lookup", "state_match", "operator"};
+  return names[static_cast<std::size_t>(confidence)];
+}
+
+std::string_view name_of(WorkflowStatus status) {
+  constexpr std::string_view names[] = {"running", "cancelling", "ended"};
+  return names[static_cast<std::size_t>(status)];
+}
+
+std::string_view name_of(WorkflowOutcome outcome) {
+  constexpr std::string_view names[] = {"", "verified", "executed", "failed", "cancelled"};
+  return names[static_cast<std::size_t>(outcome)];
+}
+
+std::string_view state_of(Stage stage) {
+  switch (stage) {
+    case Stage::reading:
+    case Stage::read_wait:
+    case Stage::unverified:
+    case Stage::executed:
+      return "executed";
+    case Stage::verified:
+    case Stage::failed:
+    case Stage::skipped:
+    case Stage::cancelled:
+      return name_of(stage);
+    default:
+      return "pending";
+  }
+}
+
+std::string_view phase_of(const ActionState& action) {
+  switch (action.stage) {
+    case Stage::blocked:
+      return "blocked";
+    case Stage::sending:
+      return "executing";
+    case Stage::backing_off:
+      return action.throttled ? "rate_limited" : "backing_off";
+    case Stage::looking:
+    case Stage::look_wait:
+    case Stage::settling:
+    case Stage::settle_wait:
+    case Stage::in_doubt:
+      return "in_doubt";
+    case Stage::reading:
+    case Stage::read_wait:
+      return "verifying";
+    case Stage::unverified:
+      return "unverified";
+    case Stage::failed:
+      return action.error ? std::string_view(action.error->code) : std::string_view();
+    default:
+      return {};
+  }
+}
+
+void derive(Workflow& workflow) {
+  const std::vector<PlanAction>& plan = workflow.plan->actions;
+  SETTLE_ASSERT(workflow.actions.size() == plan.size());
+  workflow.unmet.assign(plan.size(), 0);
+  workflow.wakes.clear();
+  workflow.open = workflow.parked = workflow.failed = 0;
+  for (ActionIndex i = 0; i < plan.size(); ++i) {
+    const ActionState& action = workflow.actions[i];
+    for (const ActionIndex need : plan[i].needs) workflow.unmet[i] += is_satisfied(workflow.actions[need].stage) ? 0 : 1;
+    if (action.wake_at) workflow.wakes.emplace(*action.wake_at, i);
+    workflow.open += is_final(action.stage) ? 0 : 1;
+    workflow.parked += is_parked(action.stage) ? 1 : 0;
+    workflow.failed += action.stage == Stage::failed ? 1 : 0;
+  }
+}
+
+std::string idempotency_key(std::string_view name_space, std::string_view workflow, std::string_view action, std::uint32_t element,
+                            std::string_view role, std::uint32_t generation) {
+  std::string joined;
+  for (const std::string_view part : {name_space, workflow, action}) {
+    joined += part;
+    joined.push_back('\0');
+  }
+  joined += std::to_string(element);
+  joined.push_back('\0');
+  joined += role;
+  joined.push_back('\0');
+  joined += std::to_string(generation);
+  const Hash hash = sha256(joined);
+  return to_base32hex(std::string_view(reinterpret_cast<const char*>(hash.data()), 20));
+}
+
+}  // namespace settle

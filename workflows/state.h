@@ -1,0 +1,184 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "workflows/plan.h"
+
+namespace settle {
+
+/// Where an action is in its life. `state` and `phase` of the contract are read off it (state_of, phase_of); what the engine
+/// has to do next is read off it too (effects of a restart). Stored by number: never renumber.
+enum class Stage : std::uint8_t {
+  blocked = 0,      ///< waits for other actions
+  sending = 1,      ///< the intent is written; a call is or may be under way
+  backing_off = 2,  ///< will be sent (again) at wake_at
+  looking = 3,      ///< in doubt: a look-up is under way
+  look_wait = 4,    ///< in doubt: the next look-up is at wake_at
+  settling = 5,     ///< in doubt: a read-back is under way
+  settle_wait = 6,  ///< in doubt: the next read-back is at wake_at
+  in_doubt = 7,     ///< in doubt, and nothing more can be learned without a person
+  reading = 8,      ///< executed: a read-back is under way
+  read_wait = 9,    ///< executed: the next read-back is at wake_at
+  unverified = 10,  ///< executed, and the read-back could not be read
+  executed = 11,    ///< done: nothing can verify it, and its tool says so
+  verified = 12,    ///< done
+  failed = 13,      ///< done
+  skipped = 14,     ///< done, by its own `when`
+  cancelled = 15,   ///< done, never sent or known not to have happened
+};
+inline constexpr std::size_t stage_count = 16;
+
+/// What can happen to an action.
+enum class EventKind : std::uint8_t { start, answer, timer, restart, cancel };
+inline constexpr std::size_t event_kind_count = 5;
+
+/// The legal pairs; read by step(), by the drawing in docs/lifecycle.md and by the exhaustive test. Everything else is refused
+/// without a change. (`restart` of a stage that waits for nothing, and `cancel` of a call under way, are legal and change nothing.)
+inline constexpr std::array<std::array<bool, event_kind_count>, stage_count> legal_events = {{
+    //                 start  answer timer  restart cancel
+    /* blocked     */ {true, false, false, true, true},
+    /* sending     */ {false, true, false, true, true},
+    /* backing_off */ {false, false, true, true, true},
+    /* looking     */ {false, true, false, true, true},
+    /* look_wait   */ {false, false, true, true, true},
+    /* settling    */ {false, true, false, true, true},
+    /* settle_wait */ {false, false, true, true, true},
+    /* in_doubt    */ {false, false, false, true, true},
+    /* reading     */ {false, true, false, true, true},
+    /* read_wait   */ {false, false, true, true, true},
+    /* unverified  */ {false, false, false, true, true},
+    /* executed    */ {false, false, false, false, false},
+    /* verified    */ {false, false, false, false, false},
+    /* failed      */ {false, false, false, false, false},
+    /* skipped     */ {false, false, false, false, false},
+    /* cancelled   */ {false, false, false, false, false},
+}};
+constexpr bool is_legal(Stage stage, EventKind event) {
+  return legal_events[static_cast<std::size_t>(stage)][static_cast<std::size_t>(event)];
+}
+
+constexpr bool is_final(Stage stage) { return stage >= Stage::executed; }
+constexpr bool is_parked(Stage stage) { return stage == Stage::in_doubt || stage == Stage::unverified; }
+/// Dependents may start.
+constexpr bool is_satisfied(Stage stage) { return stage == Stage::executed || stage == Stage::verified || stage == Stage::skipped; }
+/// A call is (or may be) under way.
+constexpr bool is_calling(Stage stage) {
+  return stage == Stage::sending || stage == Stage::looking || stage == Stage::settling || stage == Stage::reading;
+}
+
+std::string_view name_of(Stage stage);
+std::string_view name_of(EventKind kind);
+
+enum class Effect : std::uint8_t { none, complete, partial, unknown };
+std::string_view name_of(Effect effect);
+
+enum class Confidence : std::uint8_t { none, acknowledged, response, read_back, lookup, state_match, operator_ };
+std::string_view name_of(Confidence confidence);
+
+/// Why an action is not (yet) done, or failed: a stable code and a sentence.
+struct ActionError {
+  std::string code;
+  std::string message;
+  friend bool operator==(const ActionError&, const ActionError&) = default;
+};
+
+/// All that is known about one action. Stored whole at every change, but for `input` and `output`, which are stored once.
+struct ActionState {
+  Stage stage = Stage::blocked;
+  std::uint32_t attempt = 0;    ///< sends so far
+  std::uint32_t counted = 0;    ///< sends that count against maximum_attempts (ambiguous ones)
+  std::uint32_t backoffs = 0;   ///< consecutive waits, for the exponent
+  std::uint32_t call = 0;       ///< fence: the number of the latest call; answers of older ones are ignored
+  std::uint32_t generation = 0; ///< of the idempotency key; raised by :retry only
+
+  bool unclear = false;         ///< a send under this key did not end rejected or not sent, and nothing has settled it
+  bool doubted = false;         ///< was ever unclear; decides the confidence
+  bool adopted = false;         ///< the answer was found by a look-up
+  bool throttled = false;       ///< backing off because the provider asked for it
+  bool call_write = false;      ///< the call under way may have a side effect
+  std::string call_origin;      ///< scheme://host:port of the intent
+  std::string call_credential;  ///< name of the credential of the intent
+
+  std::optional<Time> wake_at;
+  Time since{};                          ///< the stage began
+  std::optional<Time> scheduled_at;      ///< could start: all it needs was there
+  std::optional<Time> first_send_at;
+  std::optional<Time> closed_at;         ///< our side of the latest unclear send closed
+  std::optional<Time> executed_at;
+  std::optional<Time> verified_at;
+  std::optional<Time> observed_at;       ///< the latest look that could be read
+
+  int status_code = 0;                   ///< of the tool's answer
+  std::optional<std::string> record_id;
+  std::optional<ActionError> error;      ///< the latest; final when the stage is failed
+  std::optional<ActionError> refusal;    ///< a repeated send was refused: what it said
+  Effect effect = Effect::none;
+  Confidence confidence = Confidence::none;
+  std::vector<CheckResult> checks;       ///< of the latest look that could be read
+  std::uint32_t receipt = 0;             ///< number of the latest receipt; 0: none
+
+  std::shared_ptr<const Json> input;     ///< resolved; null until it could start
+  std::shared_ptr<const Json> output;    ///< the tool's answer; null until executed
+};
+
+enum class WorkflowStatus : std::uint8_t { running = 0, cancelling = 1, ended = 2 };
+std::string_view name_of(WorkflowStatus status);
+enum class WorkflowOutcome : std::uint8_t { none = 0, verified = 1, executed = 2, failed = 3, cancelled = 4 };
+std::string_view name_of(WorkflowOutcome outcome);
+
+/// Everything that is stored about a workflow but its actions and its plan.
+struct WorkflowHeader {
+  std::string name_space = "default";
+  std::string id;
+  std::map<std::string, std::string> labels;
+  std::string plan_digest;              ///< "sha256:…" of the plan's canonical form
+  std::string body_digest;              ///< of the submission, for idempotent replay
+  WorkflowStatus status = WorkflowStatus::running;
+  WorkflowOutcome outcome = WorkflowOutcome::none;
+  bool attention = false;
+  Time created_at{};
+  std::optional<Time> ended_at;
+  std::uint32_t version = 0;            ///< rises with every transition
+  std::uint32_t events = 0;             ///< history events so far
+  std::uint32_t receipts = 0;           ///< receipts so far
+};
+
+/// One workflow in memory. `derived` members follow from the rest (see derive()).
+struct Workflow {
+  WorkflowHeader header;
+  std::shared_ptr<const Plan> plan;
+  std::vector<ActionState> actions;
+
+  // derived
+  std::vector<std::uint32_t> unmet;                        ///< per action: needs that are not satisfied yet
+  std::set<std::pair<Time, ActionIndex>> wakes;            ///< actions with wake_at
+  std::uint32_t open = 0;                                  ///< actions that are not final
+  std::uint32_t parked = 0;
+  std::uint32_t failed = 0;
+
+  /// The earliest moment at which a timer is due, or null.
+  std::optional<Time> next_wake() const { return wakes.empty() ? std::nullopt : std::optional<Time>(wakes.begin()->first); }
+};
+
+/// Computes the derived members after loading.
+void derive(Workflow& workflow);
+
+/// Lower-case base32hex of SHA-256(namespace, workflow, action, element index, role, generation), 32 characters (CONTRACT §2).
+/// The parts are joined with a NUL byte each, which none of them can hold.
+std::string idempotency_key(std::string_view name_space, std::string_view workflow, std::string_view action, std::uint32_t element,
+                            std::string_view role, std::uint32_t generation);
+
+/// `state` and `phase` of the contract; phase empty where there is none.
+std::string_view state_of(Stage stage);
+std::string_view phase_of(const ActionState& action);
+
+}  // namespace settle

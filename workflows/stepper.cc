@@ -1,0 +1,278 @@
+#include "workflows/stepper.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "workflows/receipt.h"
+
+namespace settle {
+namespace {
+
+/// What the calls of a tool can see. Owns the small values; input and output stay where they are.
+struct ToolScope {
+  Json key, record_id, workflow_id, workflow_name, action_id, attempt;
+  const std::map<std::string, std::string>* labels = nullptr;
+  mutable Json label;
+
+  static const Json* workflow_root(const void* owner, const std::vector<std::string>& tokens) {
+    const auto* self = static_cast<const ToolScope*>(owner);
+    if (tokens.size() == 2 && tokens[1] == "id") return &self->workflow_id;
+    if (tokens.size() == 2 && tokens[1] == "name") return &self->workflow_name;
+    if (tokens.size() != 3 || tokens[1] != "labels") return nullptr;
+    const auto found = self->labels->find(tokens[2]);
+    if (found == self->labels->end()) return nullptr;
+    self->label = found->second;
+    return &self->label;
+  }
+  static const Json* action_root(const void* owner, const std::vector<std::string>& tokens) {
+    const auto* self = static_cast<const ToolScope*>(owner);
+    if (tokens.size() != 2) return nullptr;
+    if (tokens[1] == "id") return &self->action_id;
+    return tokens[1] == "attempt" ? &self->attempt : nullptr;
+  }
+};
+
+bool safe_in_header(std::string_view text) {
+  return std::none_of(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f; });
+}
+
+std::uint64_t next_dice(std::uint64_t& state) {  // splitmix64
+  state += 0x9e3779b97f4a7c15ULL;
+  std::uint64_t z = state;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+  return z ^ (z >> 31);
+}
+
+}  // namespace
+
+std::string origin_of(std::string_view url) {
+  const std::size_t scheme = url.find("://");
+  if (scheme == std::string_view::npos) return "";
+  return std::string(url.substr(0, std::min(url.find_first_of("/?#", scheme + 3), url.size())));
+}
+
+Stepper::Stepper(Workflow& workflow, const Moment& moment)
+    : workflow_(workflow), moment_(moment), dice_(moment.entropy), attention_before_(workflow.parked > 0) {}
+
+/// Every mutable access goes through here, so that what changed is known.
+ActionState& Stepper::action(ActionIndex index) {
+  if (out_.actions.empty() || out_.actions.back() != index) out_.actions.push_back(index);
+  return workflow_.actions[index];
+}
+
+Time Stepper::deadline(ActionIndex index) const {
+  const ActionState& state = workflow_.actions[index];
+  return state.scheduled_at.value_or(moment_.now) + planned(index).schedule_to_close_timeout;
+}
+
+void Stepper::enter(ActionIndex index, Stage stage, std::optional<Time> wake_at) {
+  ActionState& state = action(index);
+  if (!is_parked(state.stage) && is_parked(stage)) ++workflow_.parked;
+  if (is_parked(state.stage) && !is_parked(stage)) --workflow_.parked;
+  if (!is_final(state.stage) && is_final(stage)) --workflow_.open;
+  if (state.stage != Stage::failed && stage == Stage::failed) ++workflow_.failed;
+  if (state.wake_at) workflow_.wakes.erase({*state.wake_at, index});
+  if (wake_at) workflow_.wakes.emplace(*wake_at, index);
+  state.wake_at = wake_at;
+  if (state_of(state.stage) != state_of(stage) || state.stage == Stage::blocked || is_parked(stage)) state.since = moment_.now;
+  state.stage = stage;
+}
+
+void Stepper::fail(ActionIndex index, std::string code, std::string message, Effect effect) {
+  ActionState& state = action(index);
+  state.error = ActionError{std::move(code), std::move(message)};
+  state.effect = effect;
+  state.confidence = Confidence::none;
+  state.unclear = false;
+  enter(index, Stage::failed);
+  note("action.failed", index, Json::object({{"code", state.error->code}, {"message", state.error->message}, {"effect", name_of(effect)}}));
+  issue_receipt(index);
+  ended(index);
+}
+
+void Stepper::cancelled(ActionIndex index) {
+  ActionState& state = action(index);
+  state.effect = Effect::none;
+  state.unclear = false;
+  enter(index, Stage::cancelled);
+  note("action.cancelled", index);
+  issue_receipt(index);
+  ended(index);
+}
+
+/// An action is final: its dependents start, or will never. Works through a list, since chains may be thousands long.
+void Stepper::ended(ActionIndex index) {
+  const bool stop = workflow_.failed > 0 && workflow_.plan->on_failure == OnFailure::stop;
+  if (is_satisfied(workflow_.actions[index].stage)) {
+    for (const ActionIndex dependent : planned(index).dependents) {
+      if (--workflow_.unmet[dependent] == 0 && workflow_.actions[dependent].stage == Stage::blocked) ready_.push_back(dependent);
+    }
+  }
+  if (workflow_.actions[index].stage != Stage::failed) return;
+  std::vector<ActionIndex> never;
+  if (stop) {
+    for (ActionIndex i = 0; i < workflow_.actions.size(); ++i) never.push_back(i);
+  } else {
+    never = planned(index).dependents;
+  }
+  for (std::size_t i = 0; i < never.size(); ++i) {
+    if (workflow_.actions[never[i]].stage != Stage::blocked) continue;
+    cancelled(never[i]);
+    const std::vector<ActionIndex>& more = planned(never[i]).dependents;
+    if (!stop) never.insert(never.end(), more.begin(), more.end());
+  }
+}
+
+void Stepper::issue_receipt(ActionIndex index) {
+  ActionState& state = action(index);
+  const std::uint32_t number = ++workflow_.header.receipts;
+  const std::uint32_t supersedes = std::exchange(state.receipt, number);
+  out_.receipts.push_back({index, number, receipt_document(workflow_, index, number, supersedes, moment_.now)});
+}
+
+void Stepper::note(std::string type, std::optional<ActionIndex> index, Json data) {
+  ++workflow_.header.events;
+  out_.history.push_back({std::move(type), index, std::move(data)});
+}
+
+Result<Call> Stepper::prepare(const CallSpec& spec, ActionIndex index) const {
+  const ActionState& state = workflow_.actions[index];
+  const WorkflowHeader& header = workflow_.header;
+  ToolScope values;
+  values.key = idempotency_key(header.name_space, header.id, planned(index).id, 0, "main", state.generation);
+  values.workflow_id = header.id;
+  values.workflow_name = workflow_.plan->name;
+  values.action_id = planned(index).id;
+  values.attempt = static_cast<std::int64_t>(state.attempt);
+  values.labels = &header.labels;
+  Scope scope;
+  scope.add("input", state.input.get());
+  scope.add("output", state.output.get());
+  scope.add("idempotency_key", &values.key);
+  scope.add("workflow", &values, &ToolScope::workflow_root);
+  scope.add("action", &values, &ToolScope::action_root);
+  if (state.record_id) {
+    values.record_id = *state.record_id;
+    scope.add("record_id", &values.record_id);
+  }
+
+  Call call;
+  call.connector = spec.connector;
+  call.method = spec.method;
+  call.credential = spec.credential;
+  call.write = !spec.safe;
+  call.timeout = planned(index).start_to_close_timeout;
+  Result<std::string> url = spec.url.resolve_text(scope, true);
+  if (!url) return std::move(url).error();
+  call.url = *std::move(url);
+  for (const auto& [name, value] : spec.headers) {
+    Result<std::string> text = value.resolve_text(scope, false);
+    if (!text) return std::move(text).error();
+    if (!safe_in_header(*text)) return settle::fail(ErrorCode::invalid_argument, "header " + name + " would hold a control character");
+    call.headers.emplace_back(name, *std::move(text));
+  }
+  if (spec.body) {
+    Result<Json> body = spec.body->resolve(scope);
+    if (!body) return std::move(body).error();
+    call.body = canonical(*body);
+  }
+  return call;
+}
+
+bool Stepper::begin_call(ActionIndex index, const CallSpec& spec, bool write) {
+  ActionState& state = action(index);
+  Result<Call> call = prepare(spec, index);
+  if (!call) {
+    state.error = ActionError{"call_unresolved", call.error().message};
+    return false;
+  }
+  state.call += 1;
+  state.call_write = write;
+  if (write) {
+    state.call_origin = origin_of(call->url);
+    state.call_credential = call->credential;
+  }
+  out_.calls.push_back({index, state.call, *std::move(call), spec.safe});
+  return true;
+}
+
+/// Full jitter: uniform between 0 and `most`, at least 1 ms.
+Duration Stepper::jittered(Duration most) {
+  const auto span = static_cast<std::uint64_t>(std::max<std::int64_t>(1, most.count()));
+  return Duration(1 + static_cast<std::int64_t>(next_dice(dice_) % span));
+}
+
+Transition Stepper::finish() {
+  while (!ready_.empty()) {
+    const ActionIndex index = ready_.front();
+    ready_.pop_front();
+    if (workflow_.actions[index].stage == Stage::blocked) start(index);
+  }
+  WorkflowHeader& header = workflow_.header;
+  const bool attention = workflow_.parked > 0;
+  if (attention != attention_before_) {
+    header.attention = attention;
+    note(attention ? "workflow.attention" : "workflow.attention_over", std::nullopt);
+  }
+  if (workflow_.open == 0 && header.status != WorkflowStatus::ended) {
+    const auto any = [&](Stage stage) {
+      return std::any_of(workflow_.actions.begin(), workflow_.actions.end(), [&](const ActionState& a) { return a.stage == stage; });
+    };
+    header.outcome = workflow_.failed > 0        ? WorkflowOutcome::failed
+                     : any(Stage::cancelled)     ? WorkflowOutcome::cancelled
+                     : any(Stage::executed)      ? WorkflowOutcome::executed
+                                                 : WorkflowOutcome::verified;
+    header.status = WorkflowStatus::ended;
+    header.ended_at = moment_.now;
+    note("workflow.ended", std::nullopt, Json::object({{"outcome", name_of(header.outcome)}}));
+  }
+  std::sort(out_.actions.begin(), out_.actions.end());
+  out_.actions.erase(std::unique(out_.actions.begin(), out_.actions.end()), out_.actions.end());
+  out_.changed = !out_.actions.empty() || !out_.history.empty();
+  if (out_.changed) ++header.version;
+  return std::move(out_);
+}
+
+// ---- the face: step.h ----
+
+Transition start_workflow(Workflow& workflow, const Moment& moment) {
+  workflow.actions.assign(workflow.plan->actions.size(), ActionState{});
+  for (ActionState& action : workflow.actions) action.since = moment.now;
+  derive(workflow);
+  Stepper stepper(workflow, moment);
+  stepper.start_all();
+  return stepper.finish();
+}
+
+Transition on_answer(Workflow& workflow, ActionIndex action, std::uint32_t number, Outcome outcome, const Moment& moment) {
+  if (action >= workflow.actions.size()) return {};
+  const ActionState& state = workflow.actions[action];
+  if (!is_legal(state.stage, EventKind::answer) || state.call != number) return {};
+  Stepper stepper(workflow, moment);
+  stepper.answer(action, number, std::move(outcome));
+  return stepper.finish();
+}
+
+Transition on_timer(Workflow& workflow, const Moment& moment) {
+  if (workflow.wakes.empty() || workflow.wakes.begin()->first > moment.now) return {};
+  Stepper stepper(workflow, moment);
+  stepper.timer();
+  return stepper.finish();
+}
+
+Transition on_restart(Workflow& workflow, const Moment& moment) {
+  if (workflow.header.status == WorkflowStatus::ended) return {};
+  Stepper stepper(workflow, moment);
+  stepper.restart();
+  return stepper.finish();
+}
+
+Transition on_cancel(Workflow& workflow, const Moment& moment) {
+  if (workflow.header.status != WorkflowStatus::running) return {};
+  Stepper stepper(workflow, moment);
+  stepper.cancel();
+  return stepper.finish();
+}
+
+}  // namespace settle

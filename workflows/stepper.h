@@ -1,0 +1,86 @@
+#pragma once
+
+#include <deque>
+#include <string>
+
+#include "workflows/step.h"
+
+namespace settle {
+
+/// The working side of step.h: one object lives for one step. Internal to the room.
+class Stepper {
+ public:
+  Stepper(Workflow& workflow, const Moment& moment);
+
+  /// Starts what has become ready, ends the workflow when nothing is open, and hands the transition out.
+  Transition finish();
+
+  // One member function per event; see the files on_*.cc.
+  void start_all();
+  void answer(ActionIndex index, std::uint32_t number, Outcome outcome);
+  void timer();
+  void restart();
+  void cancel();
+
+ private:
+  // --- on_send.cc: sending, and what the end of a send means
+  void start(ActionIndex index);
+  void send(ActionIndex index);
+  void send_ended(ActionIndex index, Outcome& outcome);
+  void refused(ActionIndex index, std::string code, std::string message, int status);
+  void unclear(ActionIndex index, std::string code, std::string message, Time closed);
+  void not_sent(ActionIndex index, const Outcome& outcome);
+  void back_off(ActionIndex index, std::optional<Duration> floor, bool throttled);
+  void wake_to_send(ActionIndex index);
+  bool may_send_again(ActionIndex index) const;
+
+  // --- on_look.cc: what is in doubt
+  void resolve_doubt(ActionIndex index);
+  void look(ActionIndex index);
+  void look_ended(ActionIndex index, Outcome& outcome);
+  void absent(ActionIndex index);
+  void settle(ActionIndex index);
+  void settle_ended(ActionIndex index, Outcome& outcome);
+  void park_in_doubt(ActionIndex index, std::string code, std::string message);
+  bool endpoint_changed(ActionIndex index);
+
+  // --- on_read_back.cc: from executed to verified
+  void executed(ActionIndex index, Json output, int status, Time at);
+  void read(ActionIndex index);
+  void read_ended(ActionIndex index, Outcome& outcome);
+  void park_unverified(ActionIndex index, std::string code, std::string message);
+  void verified(ActionIndex index, Time at);
+  enum class Seen : std::uint8_t { match, mismatch, unreadable };
+  Seen compare(ActionIndex index, const Outcome& outcome);
+  Time match_counts_from(ActionIndex index) const;
+  Effect effect_seen(const ActionState& action) const;
+
+  // --- stepper.cc: shared
+  ActionState& action(ActionIndex index);
+  const PlanAction& planned(ActionIndex index) const { return workflow_.plan->actions[index]; }
+  const Tool& tool(ActionIndex index) const { return *planned(index).tool; }
+  Time deadline(ActionIndex index) const;
+  bool cancelling() const { return workflow_.header.status == WorkflowStatus::cancelling; }
+  void enter(ActionIndex index, Stage stage, std::optional<Time> wake_at = std::nullopt);
+  void fail(ActionIndex index, std::string code, std::string message, Effect effect);
+  void cancelled(ActionIndex index);
+  void ended(ActionIndex index);
+  void issue_receipt(ActionIndex index);
+  void note(std::string type, std::optional<ActionIndex> index, Json data = Json::object());
+  Result<Call> prepare(const CallSpec& spec, ActionIndex index) const;
+  /// Issues the call of the stage just entered. False when it can't be prepared (then `error` of the action says why).
+  bool begin_call(ActionIndex index, const CallSpec& spec, bool write);
+  Duration jittered(Duration most);
+
+  Workflow& workflow_;
+  const Moment moment_;
+  std::uint64_t dice_;
+  Transition out_;
+  std::deque<ActionIndex> ready_;
+  bool attention_before_;
+};
+
+/// "http://host:port" of a URL's constant prefix; what an intent records.
+std::string origin_of(std::string_view url);
+
+}  // namespace settle

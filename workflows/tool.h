@@ -1,0 +1,93 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/hash.h"
+#include "base/time.h"
+#include "workflows/check.h"
+#include "workflows/schema.h"
+#include "workflows/template.h"
+
+namespace settle {
+
+enum class Risk : std::uint8_t { read, write, destructive };
+
+/// What the provider offers against a repeat (CONTRACT §2). Tools of risk read have `none` and never need it.
+enum class IdempotencyMode : std::uint8_t { none, key, natural, lookup };
+std::string_view name_of(IdempotencyMode mode);
+
+/// A call as a tool declares it, with places to fill.
+struct CallSpec {
+  std::string connector;
+  std::string method;
+  Template url;
+  std::vector<std::pair<std::string, Template>> headers;
+  std::optional<Template> body;
+  std::string credential;
+  bool safe = false;  ///< GET, HEAD or declared safe: needs no intent
+
+  /// Every reference of the call.
+  std::vector<Template::Reference> references() const;
+};
+
+struct RetryPolicy {
+  Duration initial_interval{500};
+  double backoff_coefficient = 2;
+  Duration maximum_interval{30'000};
+  int maximum_attempts = 5;
+};
+
+enum class VerifyKind : std::uint8_t { response, none, read_back };
+
+/// A named contract, compiled from its document. Immutable; shared by every workflow that runs it. Thread: any.
+struct Tool {
+  std::string name;
+  std::string description;
+  Hash version{};              ///< SHA-256 of the canonical document
+  std::string canonical_document;
+  Risk risk = Risk::write;
+  std::shared_ptr<const Schema> input_schema;
+  std::shared_ptr<const Schema> output_schema;
+  CallSpec execute;
+  std::vector<Check> success;
+  std::optional<Pointer> record_id;
+
+  IdempotencyMode mode = IdempotencyMode::none;
+  Duration window{};                 ///< mode key
+  Duration quiet{};                  ///< lookup: declared; natural and key: start_to_close_timeout unless declared
+  std::optional<CallSpec> lookup;
+  Pointer lookup_records;
+
+  VerifyKind verify = VerifyKind::response;
+  std::optional<CallSpec> read_back;
+  std::vector<Check> expect;
+  Duration within{10'000};
+  Duration interval{500};
+  bool tied = false;                 ///< the read-back is tied to our key or to the record id of the answer
+  std::string unverifiable_reason;   ///< with verify "none"
+
+  Duration start_to_close_timeout{10'000};
+  Duration schedule_to_close_timeout{600'000};
+  RetryPolicy retry;
+
+  bool reads_only() const { return risk == Risk::read; }
+  std::string version_text() const;  ///< "sha256:…"
+};
+
+/// Compiles a tool document against the configured values. Errors: invalid_tool with every problem at once; the codes are
+/// in docs/codes.md. Features of the contract that this version does not enforce yet are refused (tool_not_supported),
+/// never ignored.
+Result<std::shared_ptr<const Tool>> compile_tool(const Json& document, const Values& values);
+
+/// Looks tools up by name (latest version) while a plan is checked. Null: there is none.
+class ToolSource {
+ public:
+  virtual ~ToolSource() = default;
+  virtual std::shared_ptr<const Tool> latest(std::string_view name) const = 0;
+  virtual std::vector<std::string> names() const = 0;
+};
+
+}  // namespace settle
