@@ -9,16 +9,16 @@
 namespace settle {
 
 struct ApiOptions {
-  JsonLimits json;                    ///< of every body
-  Duration wait_max{60'000};          ///< of ?wait=
-  std::size_t page_max = 500;
-  Duration feed_keep_alive{15'000};   ///< of server-sent events
+  JsonLimits json;            ///< of every body
+  Duration wait_max{60'000};  ///< of ?wait=
+  std::size_t page_max = 1000;
+  Duration feed_keep_alive{15'000};  ///< of server-sent events
 };
 
 /// The HTTP API of one event loop (CONTRACT §6): parses strictly, asks the engine, answers documents and problems.
-class Api {
+class HttpApi {
  public:
-  Api(Engine& engine, Loop& loop, const std::atomic<bool>& ready, ApiOptions options = {});
+  HttpApi(Engine& engine, Loop& loop, const std::atomic<bool>& ready, ApiOptions options = {});
   /// What the loop's HttpServer hands its requests to.
   HttpHandler handler();
 

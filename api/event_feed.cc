@@ -12,33 +12,36 @@ class EventFeed : public std::enable_shared_from_this<EventFeed> {
 
   /// The first page decides between a stream and a problem document.
   void begin(Ask ask) {
-    engine_.events("default", id_, after_, page, Duration(0), loop_, [self = shared_from_this(), ask = std::move(ask)](Result<Engine::Page> first) {
-      if (!first) return ask.refuse(first.error());
-      HttpResponse head;
-      head.content_type = "text/event-stream";
-      head.headers = {{"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}};
-      head.body = "retry: 1000\n\n";
-      self->stream_ = ask.responder->stream(std::move(head));
-      if (self->stream_ == nullptr) return;
-      self->stream_->on_close([self] { self->gone_ = true; });
-      self->show(*first);
-    });
+    engine_.events("default", id_, after_, page, Duration(0), loop_,
+                   [self = shared_from_this(), ask = std::move(ask)](Result<Engine::Page> first) {
+                     if (!first) return ask.refuse(first.error());
+                     HttpResponse head;
+                     head.content_type = "text/event-stream";
+                     head.headers = {{"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}};
+                     head.body = "retry: 1000\n\n";
+                     self->stream_ = ask.responder->stream(std::move(head));
+                     if (self->stream_ == nullptr) return;
+                     self->stream_->on_close([self] { self->gone_ = true; });
+                     self->show(*first);
+                   });
   }
 
  private:
   void next() {
-    engine_.events("default", id_, after_, page, keep_alive_, loop_, [self = shared_from_this()](Result<Engine::Page> more) {
-      if (self->gone_) return self->end();
-      if (!more) return self->end();
-      self->show(*more);
-    });
+    engine_.events("default", id_, after_, page, keep_alive_, loop_,
+                   [self = shared_from_this()](Result<Engine::Page> more) {
+                     if (self->gone_) return self->end();
+                     if (!more) return self->end();
+                     self->show(*more);
+                   });
   }
 
   void show(const Engine::Page& seen) {
     std::string text = seen.events.empty() ? ": keep-alive\n\n" : "";
     for (const Json& event : seen.events) {
       const std::int64_t seq = event.find("seq")->as_integer();
-      text += "id: " + std::to_string(seq) + "\nevent: " + event.find("type")->as_string() + "\ndata: " + write_json(event) + "\n\n";
+      text += "id: " + std::to_string(seq) + "\nevent: " + event.find("type")->as_string() +
+              "\ndata: " + write_json(event) + "\n\n";
       after_ = static_cast<std::uint32_t>(seq);
     }
     if (gone_ || !stream_->write(std::move(text)) || seen.ended) return end();
@@ -61,7 +64,8 @@ class EventFeed : public std::enable_shared_from_this<EventFeed> {
 
 }  // namespace
 
-void start_event_feed(Engine& engine, Loop& loop, const Ask& ask, const std::string& id, std::uint32_t after, Duration keep_alive) {
+void start_event_feed(Engine& engine, Loop& loop, const Ask& ask, const std::string& id, std::uint32_t after,
+                      Duration keep_alive) {
   std::make_shared<EventFeed>(engine, loop, id, after, keep_alive)->begin(ask);
 }
 

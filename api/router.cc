@@ -30,7 +30,9 @@ void Ask::raw(int status, std::string body, std::string content_type) const {
   responder->send(std::move(response));
 }
 
-void Ask::refuse(const Error& error) const { responder->send(problem_response(error, request.request_id)); }
+void Ask::refuse(const Error& error) const {
+  responder->send(problem_response(error, request.request_id));
+}
 
 Router::Router(std::vector<Route> routes) {
   for (Route& route : routes) {
@@ -78,10 +80,14 @@ std::optional<Error> wrong_query(const HttpRequest& request, const Route& route)
       const std::optional<std::string> near = nearest(name, known);
       std::string expected = known.empty() ? "no query parameter" : "one of";
       for (const std::string& one : known) expected += " " + one;
-      problems.push_back({"", "unknown_parameter", expected, shorten(name, 80), "there is no query parameter \"" + shorten(name, 60) + "\" here" + (near ? "; did you mean \"" + *near + "\"?" : "")});
+      problems.push_back({"", "unknown_parameter", expected, shorten(name, 80),
+                          "there is no query parameter \"" + shorten(name, 60) + "\" here" +
+                              (near ? "; did you mean \"" + *near + "\"?" : "")});
     }
     for (std::size_t j = 0; j < i; ++j) {
-      if (request.query[j].first == name) problems.push_back({"", "repeated_parameter", "each parameter once", shorten(name, 80), "query parameter \"" + shorten(name, 60) + "\" came twice"});
+      if (request.query[j].first == name)
+        problems.push_back({"", "repeated_parameter", "each parameter once", shorten(name, 80),
+                            "query parameter \"" + shorten(name, 60) + "\" came twice"});
     }
   }
   if (problems.empty()) return std::nullopt;
@@ -117,8 +123,11 @@ void Router::handle(HttpRequest request, std::unique_ptr<Responder> responder) c
     if (const std::optional<Error> error = wrong_body(ask.request, compiled.route)) return ask.refuse(*error);
     return compiled.route.handle(std::move(ask));
   }
-  if (allowed.empty()) return ask.refuse(fail(ErrorCode::not_found, "there is nothing at " + shorten(ask.request.path, 120)));
-  HttpResponse response = problem_response(fail(ErrorCode::method_not_allowed, ask.request.method + " is not offered here; " + allowed + " is"), ask.request.request_id);
+  if (allowed.empty())
+    return ask.refuse(fail(ErrorCode::not_found, "there is nothing at " + shorten(ask.request.path, 120)));
+  HttpResponse response = problem_response(
+      fail(ErrorCode::method_not_allowed, ask.request.method + " is not offered here; " + allowed + " is"),
+      ask.request.request_id);
   response.headers.emplace_back("Allow", allowed);
   ask.responder->send(std::move(response));
 }

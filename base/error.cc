@@ -14,12 +14,14 @@ const std::vector<ErrorCodeInfo>& all_error_codes() {
       {invalid_plan, "invalid_plan", "The plan was refused", 422, false, 3},
       {invalid_tool, "invalid_tool", "The tool document was refused", 422, false, 3},
       {payload_too_large, "payload_too_large", "The document is too large", 413, false, 2},
-      {unsupported_media_type, "unsupported_media_type", "The body has a type or encoding that is not accepted", 415, false, 2},
+      {unsupported_media_type, "unsupported_media_type", "The body has a type or encoding that is not accepted", 415,
+       false, 2},
       {not_found, "not_found", "There is no such thing", 404, false, 4},
       {method_not_allowed, "method_not_allowed", "The method is not offered here", 405, false, 2},
       {conflict, "conflict", "The id is taken by a different workflow", 409, false, 5},
       {gone, "gone", "The workflow was purged", 410, false, 4},
-      {idempotency_key_reused, "idempotency_key_reused", "The Idempotency-Key came with another body before", 422, false, 5},
+      {idempotency_key_reused, "idempotency_key_reused", "The Idempotency-Key came with another body before", 422,
+       false, 5},
       {wrong_state, "wrong_state", "The state does not allow this", 409, false, 5},
       {unauthorized, "unauthorized", "No valid token", 401, false, 6},
       {forbidden, "forbidden", "The token does not allow this", 403, false, 6},
@@ -45,7 +47,9 @@ const ErrorCodeInfo& info(ErrorCode code) {
   return row;
 }
 
-Error fail(ErrorCode code, std::string message) { return Error{code, std::move(message), {}}; }
+Error fail(ErrorCode code, std::string message) {
+  return Error{code, std::move(message), {}};
+}
 
 Error fail(ErrorCode code, std::string message, std::vector<Problem> problems) {
   return Error{code, std::move(message), std::move(problems)};

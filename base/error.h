@@ -11,11 +11,11 @@ namespace settle {
 /// names are part of the API (`code` of a problem document) and never change their meaning.
 enum class ErrorCode : std::uint8_t {
   // what came in is not acceptable
-  malformed_request,       ///< HTTP framing or a header that HTTP does not allow
-  malformed_json,          ///< not strict JSON
-  invalid_argument,        ///< a query parameter, flag, header or body field that is wrong
-  invalid_plan,            ///< the static check of a plan found problems
-  invalid_tool,            ///< the check of a tool document found problems
+  malformed_request,  ///< HTTP framing or a header that HTTP does not allow
+  malformed_json,     ///< not strict JSON
+  invalid_argument,   ///< a query parameter, flag, header or body field that is wrong
+  invalid_plan,       ///< the static check of a plan found problems
+  invalid_tool,       ///< the check of a tool document found problems
   payload_too_large,
   unsupported_media_type,
   // what it asks for
@@ -33,12 +33,12 @@ enum class ErrorCode : std::uint8_t {
   disk_full,
   request_timeout,
   // local: CLI and start-up
-  configuration,           ///< a flag, variable or file of the configuration is wrong
-  unreachable,             ///< the server does not answer
-  in_use,                  ///< another engine holds the store
-  newer_format,            ///< the store was written by a newer Settle
-  corruption,              ///< stored bytes are not what was written
-  data_missing,            ///< the store lacks commits that were acknowledged (below the durable floor)
+  configuration,  ///< a flag, variable or file of the configuration is wrong
+  unreachable,    ///< the server does not answer
+  in_use,         ///< another engine holds the store
+  newer_format,   ///< the store was written by a newer Settle
+  corruption,     ///< stored bytes are not what was written
+  data_missing,   ///< the store lacks commits that were acknowledged (below the durable floor)
   io_error,
   internal,
 };
@@ -48,8 +48,8 @@ struct ErrorCodeInfo {
   std::string_view name;   ///< stable, snake_case
   std::string_view title;  ///< short sentence for people
   int http_status;
-  bool safe_to_retry;      ///< the same request may be sent again without a change
-  int exit_code;           ///< of the CLI
+  bool safe_to_retry;  ///< the same request may be sent again without a change
+  int exit_code;       ///< of the CLI
 };
 
 /// The row of `code`. Thread: any.

@@ -15,8 +15,8 @@ namespace settle {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : held_(std::in_place_index<0>, std::move(value)) {}        // NOLINT: conversions are the point
-  Result(Error error) : held_(std::in_place_index<1>, std::move(error)) {}    // NOLINT
+  Result(T value) : held_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: conversions are the point
+  Result(Error error) : held_(std::in_place_index<1>, std::move(error)) {}  // NOLINT
   explicit operator bool() const { return held_.index() == 0; }
   T& operator*() & { return std::get<0>(held_); }
   const T& operator*() const& { return std::get<0>(held_); }

@@ -45,7 +45,8 @@ std::optional<std::string> nearest(std::string_view name, const std::vector<std:
   std::size_t best = std::min<std::size_t>(3, name.size() / 3 + 1);
   std::optional<std::string> found;
   for (const std::string& candidate : candidates) {
-    const std::size_t longer = std::max(candidate.size(), name.size()), shorter = std::min(candidate.size(), name.size());
+    const std::size_t longer = std::max(candidate.size(), name.size()),
+                      shorter = std::min(candidate.size(), name.size());
     if (longer - shorter > best) continue;
     const std::size_t distance = edit_distance(name, candidate);
     if (distance < best || (distance == best && !found)) {
@@ -67,7 +68,8 @@ std::string to_lower(std::string_view text) {
 bool is_name(std::string_view text, std::size_t length_max) {
   if (text.empty() || text.size() > length_max || text[0] == '.') return false;
   return std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '~' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+           c == '~' || c == '-';
   });
 }
 

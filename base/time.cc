@@ -43,7 +43,8 @@ std::optional<Time> parse_time(std::string_view text) {
   const int year = digits(text, 0, 4), month = digits(text, 5, 2), day = digits(text, 8, 2);
   const int hour = digits(text, 11, 2), minute = digits(text, 14, 2), second = digits(text, 17, 2);
   if (year < 0 || month < 1 || day < 1 || hour < 0 || minute < 0 || second < 0) return std::nullopt;
-  if (text[4] != '-' || text[7] != '-' || (text[10] != 'T' && text[10] != 't') || text[13] != ':' || text[16] != ':') return std::nullopt;
+  if (text[4] != '-' || text[7] != '-' || (text[10] != 'T' && text[10] != 't') || text[13] != ':' || text[16] != ':')
+    return std::nullopt;
   const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
                                          std::chrono::day(static_cast<unsigned>(day))};
   if (!date.ok() || hour > 23 || minute > 59 || second > 60) return std::nullopt;
@@ -53,7 +54,8 @@ std::optional<Time> parse_time(std::string_view text) {
   if (at < text.size() && text[at] == '.') {
     int scale = 100;
     const std::size_t first = ++at;
-    for (; at < text.size() && text[at] >= '0' && text[at] <= '9'; ++at, scale /= 10) milliseconds += (text[at] - '0') * scale;
+    for (; at < text.size() && text[at] >= '0' && text[at] <= '9'; ++at, scale /= 10)
+      milliseconds += (text[at] - '0') * scale;
     if (at == first) return std::nullopt;
   }
   int offset = 0;
@@ -76,7 +78,8 @@ std::optional<Duration> parse_duration(std::string_view text) {
     const std::string_view number = text.substr(0, text.size() - unit.name.size());
     if (number.empty() || number.front() < '0' || number.front() > '9') continue;
     double value = 0;
-    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value, std::chars_format::fixed);
+    const auto [end, error] =
+        std::from_chars(number.data(), number.data() + number.size(), value, std::chars_format::fixed);
     if (error != std::errc() || end != number.data() + number.size()) continue;
     const double total = value * static_cast<double>(unit.milliseconds);
     if (total > static_cast<double>(duration_max.count())) return std::nullopt;

@@ -19,8 +19,8 @@ using Renderer = std::string (*)(const Json&, const View&);
 
 // A request that may be repeated while the server is busy or away for a moment.
 constexpr Duration kPatience{5'000};
-// One page of a listing of events.
-constexpr int kEventsPage = 1'000;
+// One page of a listing of events: the most that the server gives.
+constexpr int kEventsPage = 500;
 // What the server holds a `?wait` open for at most; more is several requests.
 constexpr Duration kWaitSlice{30'000};
 // A server that restarts while one waits is waited for.
@@ -151,8 +151,8 @@ int list_workflows(Client& client, const ListOptions& options) {
       {"attention", options.attention},
       {"name", options.name},
   };
-  for (const std::string& label : options.labels) {
-    auto [key, value] = split_label(label);
+  if (!options.label.empty()) {
+    const auto [key, value] = split_label(options.label);
     query.emplace_back("label", key + ":" + value);
   }
   query.insert(query.end(), {{"created_after", options.created_after},

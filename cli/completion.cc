@@ -35,7 +35,7 @@ struct Node {
 // The name of an option's type says what it takes: "FILE", "DIR", or "TEXT:{a,b}" where only some words are accepted.
 Value value_of(const CLI::Option& option) {
   Value value;
-  value.wanted = option.get_type_size() != 0;
+  value.wanted = option.get_items_expected_max() > 0;  // 0: a flag
   const std::string type = option.get_type_name();
   value.file = type.starts_with("FILE");
   value.folder = type.starts_with("DIR");

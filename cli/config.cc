@@ -1,9 +1,9 @@
 #include "cli/config.h"
 
+#include <toml++/toml.h>
 #include <algorithm>
 #include <fstream>
 #include <sstream>
-#include <toml++/toml.h>
 
 #include "base/text.h"
 
@@ -72,11 +72,13 @@ class Table {
       if (std::find(known_.begin(), known_.end(), name) != known_.end()) continue;
       const std::optional<std::string> near = nearest(name, known_);
       problems_.push_back({place_ + name, "unknown_key", "a key of docs/configuration.md", name,
-                           "there is no key \"" + name + "\" here (line " + std::to_string(node.source().begin.line) + ")" + (near ? "; did you mean \"" + *near + "\"?" : "")});
+                           "there is no key \"" + name + "\" here (line " + std::to_string(node.source().begin.line) +
+                               ")" + (near ? "; did you mean \"" + *near + "\"?" : "")});
     }
   }
   void wrong(std::string_view name, const std::string& expected) {
-    problems_.push_back({place_ + std::string(name), "wrong_value", expected, "", "\"" + place_ + std::string(name) + "\" takes " + expected});
+    problems_.push_back({place_ + std::string(name), "wrong_value", expected, "",
+                         "\"" + place_ + std::string(name) + "\" takes " + expected});
   }
 
  private:
@@ -137,7 +139,7 @@ void read_limits(const toml::table& table, Config& config, std::vector<Problem>&
 }
 
 bool is_loopback(const std::string& listen) {
-  return listen.starts_with("127.") || listen.starts_with("[::1]") || listen.starts_with("localhost:");
+  return listen.starts_with("127.") || listen.starts_with("[::1]");
 }
 
 }  // namespace
@@ -149,7 +151,8 @@ Result<toml::table> parse_toml(std::string_view text, const std::string& file_na
   try {
     return toml::parse(text, file_name);
   } catch (const toml::parse_error& error) {
-    return fail(ErrorCode::configuration, file_name + ", line " + std::to_string(error.source().begin.line) + ": " + std::string(error.description()));
+    return fail(ErrorCode::configuration, file_name + ", line " + std::to_string(error.source().begin.line) + ": " +
+                                              std::string(error.description()));
   }
 }
 
@@ -164,7 +167,7 @@ Result<Config> parse_config(std::string_view text, const std::string& file_name)
   root.text("data", config.data);
   root.text("listen", config.listen);
   root.text("tools", config.tools_dir);
-  root.number("threads", config.threads, 1, 256);
+  root.number("threads", config.threads, 0, 256);
   root.text("log_level", config.log_level);
   root.duration("shutdown_grace", config.shutdown_grace);
   root.text("ca_file", config.ca_file);
@@ -201,7 +204,8 @@ Result<Config> read_config(const ServeOptions& options) {
     std::ifstream file(options.config_file, std::ios::binary);
     std::ostringstream text;
     if (file) text << file.rdbuf();
-    if (!file) return fail(ErrorCode::configuration, "the configuration file " + options.config_file + " can't be read");
+    if (!file)
+      return fail(ErrorCode::configuration, "the configuration file " + options.config_file + " can't be read");
     Result<Config> parsed = parse_config(text.str(), options.config_file);
     if (!parsed) return parsed;
     config = *std::move(parsed);
@@ -214,10 +218,18 @@ Result<Config> read_config(const ServeOptions& options) {
   config.dev = options.dev;
 
   constexpr std::string_view levels[] = {"error", "warning", "info", "debug"};
-  if (config.data.empty()) return fail(ErrorCode::configuration, "no data folder: give --data DIR, SETTLE_DATA or data = \"…\" in the configuration");
-  if (std::find(std::begin(levels), std::end(levels), config.log_level) == std::end(levels)) return fail(ErrorCode::configuration, "the log level is error, warning, info or debug, not \"" + config.log_level + "\"");
-  if (!config.dev) return fail(ErrorCode::configuration, "this version has no tokens yet: run with --dev, which listens on loopback only");
-  if (!is_loopback(config.listen)) return fail(ErrorCode::configuration, "--dev runs without tokens and listens on loopback only (127.0.0.1 or [::1]), not on " + config.listen);
+  if (config.data.empty())
+    return fail(ErrorCode::configuration,
+                "no data folder: give --data DIR, SETTLE_DATA or data = \"…\" in the configuration");
+  if (std::find(std::begin(levels), std::end(levels), config.log_level) == std::end(levels))
+    return fail(ErrorCode::configuration,
+                "the log level is error, warning, info or debug, not \"" + config.log_level + "\"");
+  if (!config.dev)
+    return fail(ErrorCode::configuration,
+                "this version has no tokens yet: run with --dev, which listens on loopback only");
+  if (!is_loopback(config.listen))
+    return fail(ErrorCode::configuration,
+                "--dev runs without tokens and listens on loopback only (127.0.0.1 or [::1]), not on " + config.listen);
   return config;
 }
 

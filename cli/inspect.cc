@@ -1,7 +1,7 @@
 // `settle inspect`: the store of a stopped or running engine, without the server and without a configuration.
 
-#include <iostream>
 #include <unistd.h>
+#include <iostream>
 
 #include "cli/render_table.h"
 #include "cli/render_tree.h"
@@ -26,17 +26,18 @@ Result<Json> list_all(const Reader& reader) {
   Json::Array workflows;
   std::optional<Error> error;
   const std::string from = keys::summary_prefix(name_space);
-  const Result<void> scanned = reader.scan(Family::index, {.from = from, .to = keys::after(from)}, [&](std::string_view key, std::string_view value) {
-    const auto place = keys::parse_summary(key, name_space);
-    Result<Summary> summary = decode_summary(value);
-    if (!place || !summary) {
-      error = place ? summary.error() : fail(ErrorCode::corruption, "a listing entry has a wrong key");
-      return false;
-    }
-    summary->id = place->second;
-    workflows.push_back(summary_document(*summary));
-    return true;
-  });
+  const Result<void> scanned = reader.scan(
+      Family::index, {.from = from, .to = keys::after(from)}, [&](std::string_view key, std::string_view value) {
+        const auto place = keys::parse_summary(key, name_space);
+        Result<Summary> summary = decode_summary(value);
+        if (!place || !summary) {
+          error = place ? summary.error() : fail(ErrorCode::corruption, "a listing entry has a wrong key");
+          return false;
+        }
+        summary->id = place->second;
+        workflows.push_back(summary_document(*summary));
+        return true;
+      });
   if (!scanned) return scanned.error();
   if (error) return *error;
   return Json::object({{"workflows", std::move(workflows)}, {"next_cursor", Json()}});
@@ -54,11 +55,15 @@ Result<Json> show_one(const Reader& reader, const std::string& id) {
   Json::Array event_list, receipt_list;
   for (const StoredEvent& event : *events) event_list.push_back(event_document(event, *(*workflow)->plan));
   for (const std::string& bytes : *receipts) {
-    Result<Json> receipt = read_json(bytes, {.bytes_max = bytes.size(), .depth_max = 256, .nodes_max = bytes.size() + 1, .numbers = JsonNumbers::exact});
+    Result<Json> receipt = read_json(
+        bytes,
+        {.bytes_max = bytes.size(), .depth_max = 256, .nodes_max = bytes.size() + 1, .numbers = JsonNumbers::exact});
     if (!receipt) return fail(ErrorCode::corruption, "a receipt can't be read");
     receipt_list.push_back(*std::move(receipt));
   }
-  return Json::object({{"workflow", workflow_document(**workflow)}, {"events", std::move(event_list)}, {"receipts", std::move(receipt_list)}});
+  return Json::object({{"workflow", workflow_document(**workflow)},
+                       {"events", std::move(event_list)},
+                       {"receipts", std::move(receipt_list)}});
 }
 
 }  // namespace

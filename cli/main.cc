@@ -1,4 +1,6 @@
 #include "cli/commands.h"
 #include "cli/serve.h"
 
-int main(int argc, char** argv) { return settle::run_cli(argc, argv, settle::serve, settle::inspect); }
+int main(int argc, char** argv) {
+  return settle::run_cli(argc, argv, settle::serve, settle::inspect);
+}

@@ -150,7 +150,7 @@ void declare_views(CLI::App& app, Options& options) {
   add_text(ls, "--status", list.status, "", "")
       ->type_name("TEXT")
       ->description("only this status")
-      ->check(CLI::IsMember({"running", "paused", "cancelling", "compensating", "ended"}));
+      ->check(CLI::IsMember({"running", "cancelling", "ended"}));
   add_text(ls, "--outcome", list.outcome, "", "")
       ->type_name("TEXT")
       ->description("only this outcome")
@@ -160,15 +160,11 @@ void declare_views(CLI::App& app, Options& options) {
       ->description("only those that need a person, or only the others")
       ->check(CLI::IsMember({"true", "false"}));
   add_text(ls, "--name", list.name, "NAME", "only plans of this name");
-  ls->add_option("--label", list.labels, "only with this label, may be repeated")
-      ->type_name("KEY=VALUE")
-      ->check(check_label)
-      ->take_all()
-      ->expected(1);
+  add_text(ls, "--label", list.label, "KEY=VALUE", "only with this label")->check(check_label);
   add_text(ls, "--created-after", list.created_after, "TIME", "RFC 3339, like 2026-11-22T20:00:00Z");
   add_text(ls, "--created-before", list.created_before, "TIME", "RFC 3339");
   ls->add_option("--limit", list.limit, "at most so many")
-      ->check(CLI::Range(1, 1000))
+      ->check(CLI::Range(1, 500))
       ->capture_default_str()
       ->type_name("N");
   add_text(ls, "--cursor", list.cursor, "CURSOR", "go on after an earlier page");

@@ -44,7 +44,7 @@ struct ListOptions {
   std::string outcome = {};
   std::string attention = {};  ///< "true", "false" or empty
   std::string name = {};
-  std::vector<std::string> labels = {};
+  std::string label = {};  ///< "key=value"
   std::string created_after = {};
   std::string created_before = {};
   int limit = 50;

@@ -3,15 +3,16 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <algorithm>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <sstream>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <thread>
 
 #include "api/api.h"
@@ -36,7 +37,10 @@ void set_up_log(const std::string& level) {
   auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
   auto logger = std::make_shared<spdlog::logger>("settle", sink);
   logger->set_pattern(R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":%v})", spdlog::pattern_time_type::utc);
-  logger->set_level(level == "error" ? spdlog::level::err : level == "warning" ? spdlog::level::warn : level == "debug" ? spdlog::level::debug : spdlog::level::info);
+  logger->set_level(level == "error"     ? spdlog::level::err
+                    : level == "warning" ? spdlog::level::warn
+                    : level == "debug"   ? spdlog::level::debug
+                                         : spdlog::level::info);
   logger->flush_on(spdlog::level::info);
   spdlog::set_default_logger(logger);
 }
@@ -64,7 +68,7 @@ struct Part {
   boost::asio::io_context io{1};
   AsioLoop loop{io};
   std::unique_ptr<HttpConnector> connector;
-  std::unique_ptr<Api> api;
+  std::unique_ptr<HttpApi> api;
   std::unique_ptr<HttpServer> server;
 };
 
@@ -84,8 +88,10 @@ Result<std::vector<Json>> read_tools(const std::string& folder, const Values& va
     std::ostringstream text;
     text << file.rdbuf();
     const Result<Json> document = read_json(text.str());
-    Result<std::shared_ptr<const Tool>> tool = document ? compile_tool(*document, values) : Result<std::shared_ptr<const Tool>>(document.error());
-    if (!tool && tool.error().problems.empty()) problems.push_back({path.filename().string(), "", "", "", tool.error().message});
+    Result<std::shared_ptr<const Tool>> tool =
+        document ? compile_tool(*document, values) : Result<std::shared_ptr<const Tool>>(document.error());
+    if (!tool && tool.error().problems.empty())
+      problems.push_back({path.filename().string(), "", "", "", tool.error().message});
     if (!tool) {
       for (Problem& problem : tool.error().problems) {
         problem.pointer = path.filename().string() + problem.pointer;
@@ -95,7 +101,10 @@ Result<std::vector<Json>> read_tools(const std::string& folder, const Values& va
       documents.push_back(*document);
     }
   }
-  if (!problems.empty()) return fail(ErrorCode::invalid_tool, "the tools folder " + folder + " has " + std::to_string(problems.size()) + " problems", std::move(problems));
+  if (!problems.empty())
+    return fail(ErrorCode::invalid_tool,
+                "the tools folder " + folder + " has " + std::to_string(problems.size()) + " problems",
+                std::move(problems));
   return documents;
 }
 
@@ -107,7 +116,8 @@ class Server {
   int run() {
     Result<std::shared_ptr<const CredentialStore>> credentials = CredentialStore::load(config_.credentials);
     if (!credentials) return refuse(credentials.error());
-    Result<std::vector<Json>> documents = config_.tools_dir.empty() ? Result<std::vector<Json>>(std::vector<Json>()) : read_tools(config_.tools_dir, config_.values);
+    Result<std::vector<Json>> documents = config_.tools_dir.empty() ? Result<std::vector<Json>>(std::vector<Json>())
+                                                                    : read_tools(config_.tools_dir, config_.values);
     if (!documents) return refuse(documents.error());
 
     RocksOptions store_options;
@@ -124,7 +134,8 @@ class Server {
     make_parts(*credentials);
     if (const Result<void> listening = listen(); !listening) return refuse(listening.error());
     put_tools(*documents);
-    const Result<void> recovered = engine_->recover([this] { recovered_all(); }, [](const Error& error) { spdlog::error("{}", log_text(error.message)); });
+    const Result<void> recovered = engine_->recover(
+        [this] { recovered_all(); }, [](const Error& error) { spdlog::error("{}", log_text(error.message)); });
     if (!recovered) return refuse(recovered.error());
     std::cerr << "settle listening on http://" << address_ << "\n" << std::flush;
     wait_for_signals();
@@ -141,7 +152,8 @@ class Server {
     for (int i = 0; i < threads; ++i) {
       auto part = std::make_unique<Part>();
       HttpConnectorOptions options;
-      options.connections_per_host_max = std::max<std::size_t>(1, config_.connections_per_host / static_cast<std::size_t>(threads));
+      options.connections_per_host_max =
+          std::max<std::size_t>(1, config_.connections_per_host / static_cast<std::size_t>(threads));
       options.ca_file = config_.ca_file;
       options.now = [&loop = part->loop] { return loop.now(); };
       part->connector = std::make_unique<HttpConnector>(part->io, options, credentials);
@@ -158,8 +170,9 @@ class Server {
     options.json = config_.json;
     for (const std::unique_ptr<Part>& part : parts_) {
       if (const Result<void> usable = part->connector->ready(); !usable) return usable;
-      part->api = std::make_unique<Api>(*engine_, part->loop, ready_, options);
-      Result<std::unique_ptr<HttpServer>> server = HttpServer::listen(part->io, config_.listen, config_.http, part->api->handler(), shared);
+      part->api = std::make_unique<HttpApi>(*engine_, part->loop, ready_, options);
+      Result<std::unique_ptr<HttpServer>> server =
+          HttpServer::listen(part->io, config_.listen, config_.http, part->api->handler(), shared);
       if (!server) return std::move(server).error();
       part->server = *std::move(server);
       shared = part->server->shared();
@@ -168,12 +181,18 @@ class Server {
     return {};
   }
 
+  /// Every tool is durable and known before anything is served: a plan that comes early must not be refused for want of
+  /// a tool. The commits are answered on a loop of their own, which only this wait runs.
   void put_tools(const std::vector<Json>& documents) {
+    std::size_t left = documents.size();
     for (const Json& document : documents) {
-      tools_->put("default", document, parts_[0]->loop, [](const Result<ToolRegistry::Put>& put) {
+      tools_->put("default", document, tools_loop_, [&left](const Result<ToolRegistry::Put>& put) {
         if (!put) spdlog::error("{}", log_text(put.error().message));
+        --left;
       });
     }
+    const auto keep = boost::asio::make_work_guard(tools_io_);
+    while (left > 0) tools_io_.run_one();
   }
 
   void recovered_all() {
@@ -198,15 +217,14 @@ class Server {
   void close_listeners() {
     signals_->cancel();
     for (const std::unique_ptr<Part>& part : parts_) {
-      part->loop.post([&part] {
-        part->server->shutdown(Duration(2'000), [&part] { part->io.stop(); });
-      });
+      part->loop.post([&part] { part->server->shutdown(Duration(2'000), [&part] { part->io.stop(); }); });
     }
   }
 
   void run_loops() {
     std::vector<std::thread> threads;
-    for (std::size_t i = 1; i < parts_.size(); ++i) threads.emplace_back([part = parts_[i].get()] { part->loop.run(); });
+    for (std::size_t i = 1; i < parts_.size(); ++i)
+      threads.emplace_back([part = parts_[i].get()] { part->loop.run(); });
     parts_[0]->loop.run();
     for (std::thread& thread : threads) thread.join();
   }
@@ -223,6 +241,8 @@ class Server {
   const Config config_;
   std::atomic<bool> ready_{false};
   std::vector<std::unique_ptr<Part>> parts_;
+  boost::asio::io_context tools_io_{1};
+  AsioLoop tools_loop_{tools_io_};
   std::unique_ptr<RocksStore> store_;
   std::unique_ptr<ToolRegistry> tools_;
   std::unique_ptr<Engine> engine_;

@@ -28,7 +28,9 @@ Time AsioLoop::now() {
   return Time(Duration(newest_.load(std::memory_order_relaxed)));
 }
 
-void AsioLoop::post(std::function<void()> task) { boost::asio::post(io_, std::move(task)); }
+void AsioLoop::post(std::function<void()> task) {
+  boost::asio::post(io_, std::move(task));
+}
 
 void AsioLoop::deliver(std::vector<Completion> completions) {
   auto held = std::make_shared<std::vector<Completion>>(std::move(completions));

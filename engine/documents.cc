@@ -7,8 +7,12 @@
 namespace settle {
 namespace {
 
-Json time_or_null(const std::optional<Time>& time) { return time ? Json(format_time(*time)) : Json(); }
-Json text_or_null(std::string_view text) { return text.empty() ? Json() : Json(text); }
+Json time_or_null(const std::optional<Time>& time) {
+  return time ? Json(format_time(*time)) : Json();
+}
+Json text_or_null(std::string_view text) {
+  return text.empty() ? Json() : Json(text);
+}
 
 Json labels_document(const std::map<std::string, std::string>& labels) {
   Json out = Json::object();
@@ -34,7 +38,8 @@ Json action_document(const Workflow& workflow, ActionIndex index) {
   out.set("receipt", action.receipt == 0 ? Json() : Json(receipt_id(workflow.header.id, action.receipt)));
   out.set("since", format_time(action.since));
   out.set("next_at", time_or_null(action.wake_at));
-  out.set("error", action.error ? Json::object({{"code", action.error->code}, {"message", action.error->message}}) : Json());
+  out.set("error",
+          action.error ? Json::object({{"code", action.error->code}, {"message", action.error->message}}) : Json());
   out.set("started_at", time_or_null(action.first_send_at));
   out.set("executed_at", time_or_null(action.executed_at));
   out.set("verified_at", time_or_null(action.verified_at));
@@ -56,13 +61,15 @@ std::string first_error(const Json& receipt) {
 
 /// One sentence that says exactly what the receipt proves, and no more.
 std::string sentence_of(const Json& receipt) {
-  const std::string state = text_in(receipt, "state"), confidence = text_in(receipt, "confidence"), effect = text_in(receipt, "effect");
+  const std::string state = text_in(receipt, "state"), confidence = text_in(receipt, "confidence"),
+                    effect = text_in(receipt, "effect");
   const std::string tool = receipt.find("tool") == nullptr ? "" : text_in(*receipt.find("tool"), "name");
   const std::string record = text_in(receipt, "record_id");
   const std::string what = tool + (record.empty() ? "" : ", record " + record);
   const std::string receipt_name = text_in(receipt, "receipt");
   const Json* verification = receipt.find("verification");
-  const std::size_t checks = verification == nullptr || verification->find("checks") == nullptr ? 0 : verification->find("checks")->size();
+  const std::size_t checks =
+      verification == nullptr || verification->find("checks") == nullptr ? 0 : verification->find("checks")->size();
   if (state == "verified") {
     if (confidence == "response") return "Was read: " + what + " answered as its contract says.";
     const std::string seen = std::to_string(checks) + (checks == 1 ? " field" : " fields") + " read back and equal";
@@ -73,10 +80,14 @@ std::string sentence_of(const Json& receipt) {
   if (state == "executed") {
     const std::string reason = verification == nullptr ? "" : text_in(*verification, "reason");
     if (!reason.empty()) return "The tool says it was done: " + what + ". It can't be verified: " + reason + ".";
-    return "The tool says it was done: " + what + "; not verified" + (first_error(receipt).empty() ? " yet." : ": " + first_error(receipt) + ".");
+    return "The tool says it was done: " + what + "; not verified" +
+           (first_error(receipt).empty() ? " yet." : ": " + first_error(receipt) + ".");
   }
   if (state == "failed") {
-    const std::string left = effect == "none" ? "nothing was changed" : effect == "partial" ? "a part of it is there" : effect == "unknown" ? "what it left behind is not known" : "its effect is there";
+    const std::string left = effect == "none"      ? "nothing was changed"
+                             : effect == "partial" ? "a part of it is there"
+                             : effect == "unknown" ? "what it left behind is not known"
+                                                   : "its effect is there";
     return "Failed: " + what + ": " + first_error(receipt) + "; " + left + ".";
   }
   if (state == "cancelled") return "Was not done: " + what + ", cancelled.";
@@ -134,13 +145,18 @@ Json event_document(const StoredEvent& event, const Plan& plan) {
 Result<Json> report_document(const Workflow& workflow, const std::vector<std::string>& receipts) {
   std::map<std::string, Json, std::less<>> latest;
   for (const std::string& bytes : receipts) {
-    Result<Json> receipt = read_json(bytes, {.bytes_max = bytes.size(), .depth_max = 256, .nodes_max = bytes.size() + 1, .numbers = JsonNumbers::exact});
-    if (!receipt) return fail(ErrorCode::corruption, "a receipt of workflow \"" + workflow.header.id + "\" can't be read");
+    Result<Json> receipt = read_json(
+        bytes,
+        {.bytes_max = bytes.size(), .depth_max = 256, .nodes_max = bytes.size() + 1, .numbers = JsonNumbers::exact});
+    if (!receipt)
+      return fail(ErrorCode::corruption, "a receipt of workflow \"" + workflow.header.id + "\" can't be read");
     latest[text_in(*receipt, "action")] = *std::move(receipt);
   }
   const WorkflowHeader& header = workflow.header;
   std::string text = workflow.plan->name + " (" + header.id + "): ";
-  text += header.outcome != WorkflowOutcome::none ? std::string(name_of(header.outcome)) : header.attention ? "waits for a person" : "still running";
+  text += header.outcome != WorkflowOutcome::none ? std::string(name_of(header.outcome))
+          : header.attention                      ? "waits for a person"
+                                                  : "still running";
   text += "\n";
   Json::Array actions;
   for (const PlanAction& planned : workflow.plan->actions) {

@@ -10,11 +10,17 @@
 namespace settle {
 namespace {
 
-Time wall_now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
+Time wall_now() {
+  return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
+}
 
-std::string digest_of(const Json& document) { return "sha256:" + to_hex(sha256(canonical(document))); }
+std::string digest_of(const Json& document) {
+  return "sha256:" + to_hex(sha256(canonical(document)));
+}
 
-Error not_found(const std::string& id) { return fail(ErrorCode::not_found, "there is no workflow \"" + shorten(id, 130) + "\""); }
+Error not_found(const std::string& id) {
+  return fail(ErrorCode::not_found, "there is no workflow \"" + shorten(id, 130) + "\"");
+}
 
 }  // namespace
 
@@ -26,7 +32,8 @@ std::string new_workflow_id(Time now, std::uint64_t entropy_high, std::uint64_t 
   for (int shift = 56; shift >= 0; shift -= 8) bytes.push_back(static_cast<char>(high >> shift));
   for (int shift = 56; shift >= 0; shift -= 8) bytes.push_back(static_cast<char>(low >> shift));
   const std::string hex = to_hex(bytes);
-  return "wf_" + hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" + hex.substr(16, 4) + "-" + hex.substr(20);
+  return "wf_" + hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" + hex.substr(16, 4) + "-" +
+         hex.substr(20);
 }
 
 Engine::Engine(Store& store, ToolRegistry& tools, std::vector<Part> parts, ShardLimits limits, PlanLimits plan_limits)
@@ -34,7 +41,8 @@ Engine::Engine(Store& store, ToolRegistry& tools, std::vector<Part> parts, Shard
   SETTLE_ASSERT(!parts.empty());
   limits.live_max = limits.live_max / parts.size() + 1;
   for (const Part& part : parts) {
-    homes_.push_back({*part.loop, *part.connector, std::make_unique<Shard>(*part.loop, store, tools, *part.connector, limits)});
+    homes_.push_back(
+        {*part.loop, *part.connector, std::make_unique<Shard>(*part.loop, store, tools, *part.connector, limits)});
   }
 }
 
@@ -90,15 +98,16 @@ Result<std::shared_ptr<const Plan>> Engine::check(const std::string& name_space,
 }
 
 /// Reads {id?, plan, labels?} and checks the plan; every problem of both at once, pointers into the body.
-Result<Submission> Engine::prepare(const SubmitRequest& request) const {
+Result<NewWorkflow> Engine::prepare(const SubmitRequest& request) const {
   std::vector<Problem> problems;
   Fields fields(request.body, "", problems);
-  Submission out;
+  NewWorkflow out;
   out.name_space = request.name_space;
   out.idempotency_key = request.idempotency_key;
   if (const std::optional<std::string> id = fields.text("id")) {
     out.id = *id;
-    if (!is_name(*id)) fields.problem("id", "not_a_name", "1 to 128 of A-Z a-z 0-9 . _ ~ -", "a workflow's id has other characters");
+    if (!is_name(*id))
+      fields.problem("id", "not_a_name", "1 to 128 of A-Z a-z 0-9 . _ ~ -", "a workflow's id has other characters");
   } else {
     std::random_device device;
     const auto wide = [&] { return (std::uint64_t{device()} << 32) | device(); };
@@ -127,7 +136,9 @@ Result<Submission> Engine::prepare(const SubmitRequest& request) const {
     Fields members(*labels, "/labels", problems);
     for (std::size_t i = 0; labels->is_object() && i < labels->size(); ++i) {
       const JsonMember& label = labels->as_object()[i];
-      if (!is_name(label.name)) members.problem(label.name, "not_a_name", "1 to 128 of A-Z a-z 0-9 . _ ~ -", "a label's name has other characters");
+      if (!is_name(label.name))
+        members.problem(label.name, "not_a_name", "1 to 128 of A-Z a-z 0-9 . _ ~ -",
+                        "a label's name has other characters");
       if (!label.value.is_string() || label.value.as_string().size() > 256) {
         members.problem(label.name, "wrong_type", "a string of at most 256 bytes", "a label's value is a short string");
       } else {
@@ -136,17 +147,19 @@ Result<Submission> Engine::prepare(const SubmitRequest& request) const {
     }
   }
   if (problems.empty()) return out;
-  std::string message = std::to_string(problems.size()) + (problems.size() == 1 ? " problem" : " problems") + "; the first: " + problems[0].pointer + ": " + problems[0].message;
+  std::string message = std::to_string(problems.size()) + (problems.size() == 1 ? " problem" : " problems") +
+                        "; the first: " + problems[0].pointer + ": " + problems[0].message;
   return fail(code, std::move(message), std::move(problems));
 }
 
-/// What stands under the same id or Idempotency-Key, before anything is checked: tools may have changed since, and a repeat of an
-/// accepted submission must still be answered with the first workflow.
+/// What stands under the same id or Idempotency-Key, before anything is checked: tools may have changed since, and a
+/// repeat of an accepted submission must still be answered with the first workflow.
 std::optional<Result<Submitted>> Engine::replay(const SubmitRequest& request, const std::string& body_digest) const {
   const Json* id = request.body.find("id");
   const std::unique_ptr<Reader> reader = store_.snapshot();
   if (id != nullptr && id->is_string() && is_name(id->as_string())) {
-    const Result<std::optional<std::string>> stored = reader->get(Family::state, keys::header(request.name_space, id->as_string()));
+    const Result<std::optional<std::string>> stored =
+        reader->get(Family::state, keys::header(request.name_space, id->as_string()));
     if (!stored) return stored.error();
     if (*stored) {
       const Result<StoredHeader> header = decode_header(**stored);
@@ -156,7 +169,8 @@ std::optional<Result<Submitted>> Engine::replay(const SubmitRequest& request, co
     }
   }
   if (request.idempotency_key.empty()) return std::nullopt;
-  const Result<std::optional<std::string>> stored = reader->get(Family::keys, keys::idempotency(request.name_space, request.idempotency_key));
+  const Result<std::optional<std::string>> stored =
+      reader->get(Family::keys, keys::idempotency(request.name_space, request.idempotency_key));
   if (!stored) return stored.error();
   if (!*stored) return std::nullopt;
   const Result<StoredKey> key = decode_key(**stored);
@@ -166,21 +180,27 @@ std::optional<Result<Submitted>> Engine::replay(const SubmitRequest& request, co
 }
 
 void Engine::submit(SubmitRequest request, Loop& loop, std::function<void(Result<Started>)> done) {
-  if (stopping()) return done(fail(ErrorCode::shutting_down, "the engine is shutting down; send the plan again in a moment"));
+  if (stopping())
+    return done(fail(ErrorCode::shutting_down, "the engine is shutting down; send the plan again in a moment"));
   const std::string body_digest = digest_of(request.body);
-  if (std::optional<Result<Submitted>> stands = replay(request, body_digest)) return answer(request.name_space, std::move(*stands), loop, done);
-  if (!store_.has_room()) return done(fail(ErrorCode::disk_full, "the disk is nearly full; nothing new is taken until there is room"));
-  Result<Submission> prepared = prepare(request);
+  if (std::optional<Result<Submitted>> stands = replay(request, body_digest))
+    return answer(request.name_space, std::move(*stands), loop, done);
+  if (!store_.has_room())
+    return done(fail(ErrorCode::disk_full, "the disk is nearly full; nothing new is taken until there is room"));
+  Result<NewWorkflow> prepared = prepare(request);
   if (!prepared) return done(std::move(prepared).error());
   prepared->body_digest = body_digest;
   Home& home = home_of(prepared->name_space, prepared->id);
   on(home.loop, [this, &home, &loop, submission = *std::move(prepared), done = std::move(done)]() mutable {
     const std::string name_space = submission.name_space;
-    home.shard->submit(std::move(submission), [this, name_space, &loop, done](Result<Submitted> submitted) { answer(name_space, std::move(submitted), loop, done); });
+    home.shard->submit(std::move(submission), [this, name_space, &loop, done](Result<Submitted> submitted) {
+      answer(name_space, std::move(submitted), loop, done);
+    });
   });
 }
 
-void Engine::answer(const std::string& name_space, Result<Submitted> submitted, Loop& loop, const std::function<void(Result<Started>)>& done) {
+void Engine::answer(const std::string& name_space, Result<Submitted> submitted, Loop& loop,
+                    const std::function<void(Result<Started>)>& done) {
   if (!submitted) return on(loop, [done, error = std::move(submitted).error()] { done(error); });
   const bool created = submitted->created;
   get(name_space, submitted->id, WaitFor::now, Duration(0), loop, [created, done](Result<Json> document) {
@@ -189,17 +209,20 @@ void Engine::answer(const std::string& name_space, Result<Submitted> submitted, 
   });
 }
 
-void Engine::get(const std::string& name_space, const std::string& id, WaitFor until, Duration wait, Loop& loop, std::function<void(Result<Json>)> done) {
+void Engine::get(const std::string& name_space, const std::string& id, WaitFor until, Duration wait, Loop& loop,
+                 std::function<void(Result<Json>)> done) {
   if (!is_name(id)) return on(loop, [done, id] { done(not_found(id)); });
   Home& home = home_of(name_space, id);
   on(home.loop, [&home, name_space, id, until, wait, &loop, done = std::move(done)] {
-    home.shard->watch(name_space, id, until, 0, home.loop.now() + wait, workflow_document, [&loop, done](Result<Json> document) {
-      on(loop, [done, document = std::move(document)]() mutable { done(std::move(document)); });
-    });
+    home.shard->watch(name_space, id, until, 0, home.loop.now() + wait, workflow_document,
+                      [&loop, done](Result<Json> document) {
+                        on(loop, [done, document = std::move(document)]() mutable { done(std::move(document)); });
+                      });
   });
 }
 
-void Engine::cancel(const std::string& name_space, const std::string& id, Loop& loop, std::function<void(Result<Json>)> done) {
+void Engine::cancel(const std::string& name_space, const std::string& id, Loop& loop,
+                    std::function<void(Result<Json>)> done) {
   if (!is_name(id)) return on(loop, [done, id] { done(not_found(id)); });
   Home& home = home_of(name_space, id);
   on(home.loop, [this, &home, name_space, id, &loop, done = std::move(done)] {
@@ -210,11 +233,13 @@ void Engine::cancel(const std::string& name_space, const std::string& id, Loop& 
   });
 }
 
-void Engine::events(const std::string& name_space, const std::string& id, std::uint32_t after, std::size_t limit, Duration wait, Loop& loop, std::function<void(Result<Page>)> done) {
+void Engine::events(const std::string& name_space, const std::string& id, std::uint32_t after, std::size_t limit,
+                    Duration wait, Loop& loop, std::function<void(Result<Page>)> done) {
   if (!is_name(id)) return on(loop, [done, id] { done(not_found(id)); });
   Home& home = home_of(name_space, id);
   on(home.loop, [this, &home, name_space, id, after, limit, wait, &loop, done = std::move(done)] {
-    // The plan, for the ids of actions, and how many events there are is all that is taken from memory; the events are the durable ones.
+    // The plan, for the ids of actions, and how many events there are is all that is taken from memory; the events are
+    // the durable ones.
     auto plan = std::make_shared<std::shared_ptr<const Plan>>();
     auto total = std::make_shared<std::pair<std::uint32_t, bool>>();
     const Shard::Render render = [plan, total](const Workflow& workflow) {
@@ -222,28 +247,33 @@ void Engine::events(const std::string& name_space, const std::string& id, std::u
       *total = {workflow.header.events, workflow.header.status == WorkflowStatus::ended};
       return Json();
     };
-    home.shard->watch(name_space, id, WaitFor::events, after, home.loop.now() + wait, render, [this, name_space, id, after, limit, plan, total, &loop, done](const Result<Json>& seen) {
-      Result<Page> page = Page{};
-      if (!seen) {
-        page = seen.error();
-      } else {
-        const Result<std::vector<StoredEvent>> stored = load_events(*store_.snapshot(), name_space, id, after, limit);
-        if (stored) {
-          for (const StoredEvent& event : *stored) page->events.push_back(event_document(event, **plan));
-          const std::uint32_t last = stored->empty() ? after : stored->back().seq;
-          page->ended = total->second && last >= total->first;
-        } else {
-          page = stored.error();
-        }
-      }
-      on(loop, [done, page = std::move(page)]() mutable { done(std::move(page)); });
-    });
+    home.shard->watch(name_space, id, WaitFor::events, after, home.loop.now() + wait, render,
+                      [this, name_space, id, after, limit, plan, total, &loop, done](const Result<Json>& seen) {
+                        Result<Page> page = Page{};
+                        if (!seen) {
+                          page = seen.error();
+                        } else {
+                          const Result<std::vector<StoredEvent>> stored =
+                              load_events(*store_.snapshot(), name_space, id, after, limit);
+                          if (stored) {
+                            for (const StoredEvent& event : *stored)
+                              page->events.push_back(event_document(event, **plan));
+                            const std::uint32_t last = stored->empty() ? after : stored->back().seq;
+                            page->ended = total->second && last >= total->first;
+                          } else {
+                            page = stored.error();
+                          }
+                        }
+                        on(loop, [done, page = std::move(page)]() mutable { done(std::move(page)); });
+                      });
   });
 }
 
 Result<std::vector<std::string>> Engine::receipts(const std::string& name_space, const std::string& id) const {
   const std::unique_ptr<Reader> reader = store_.snapshot();
-  const Result<std::optional<std::string>> header = is_name(id) ? reader->get(Family::state, keys::header(name_space, id)) : Result<std::optional<std::string>>(std::optional<std::string>());
+  const Result<std::optional<std::string>> header =
+      is_name(id) ? reader->get(Family::state, keys::header(name_space, id))
+                  : Result<std::optional<std::string>>(std::optional<std::string>());
   if (!header) return header.error();
   if (!*header) return not_found(id);
   return load_receipts(*reader, name_space, id);
@@ -253,14 +283,16 @@ Result<std::string> Engine::receipt(const std::string& name_space, const std::st
   const auto parsed = parse_receipt_id(id);
   const std::unique_ptr<Reader> reader = store_.snapshot();
   if (parsed && is_name(parsed->first)) {
-    const Result<std::optional<std::string>> stored = reader->get(Family::receipts, keys::receipt(name_space, parsed->first, parsed->second));
+    const Result<std::optional<std::string>> stored =
+        reader->get(Family::receipts, keys::receipt(name_space, parsed->first, parsed->second));
     if (!stored) return stored.error();
     if (*stored && (*stored)->size() > 8) return (*stored)->substr(8);
   }
   return fail(ErrorCode::not_found, "there is no receipt \"" + shorten(id, 150) + "\"");
 }
 
-void Engine::report(const std::string& name_space, const std::string& id, Loop& loop, std::function<void(Result<Json>)> done) {
+void Engine::report(const std::string& name_space, const std::string& id, Loop& loop,
+                    std::function<void(Result<Json>)> done) {
   if (!is_name(id)) return on(loop, [done, id] { done(not_found(id)); });
   Home& home = home_of(name_space, id);
   on(home.loop, [this, &home, name_space, id, &loop, done = std::move(done)] {
@@ -270,14 +302,16 @@ void Engine::report(const std::string& name_space, const std::string& id, Loop& 
       shown->plan = workflow.plan;
       return Json();
     };
-    home.shard->watch(name_space, id, WaitFor::now, 0, home.loop.now(), render, [this, name_space, id, shown, &loop, done](const Result<Json>& seen) {
-      Result<Json> report = seen;
-      if (seen) {
-        const Result<std::vector<std::string>> stored = load_receipts(*store_.snapshot(), name_space, id);
-        report = stored ? report_document(*shown, *stored) : Result<Json>(stored.error());
-      }
-      on(loop, [done, report = std::move(report)]() mutable { done(std::move(report)); });
-    });
+    home.shard->watch(name_space, id, WaitFor::now, 0, home.loop.now(), render,
+                      [this, name_space, id, shown, &loop, done](const Result<Json>& seen) {
+                        Result<Json> report = seen;
+                        if (seen) {
+                          const Result<std::vector<std::string>> stored =
+                              load_receipts(*store_.snapshot(), name_space, id);
+                          report = stored ? report_document(*shown, *stored) : Result<Json>(stored.error());
+                        }
+                        on(loop, [done, report = std::move(report)]() mutable { done(std::move(report)); });
+                      });
   });
 }
 
@@ -289,36 +323,43 @@ Result<Json> Engine::list(const ListQuery& query) const {
   if (!query.cursor.empty()) {
     const std::size_t dot = query.cursor.find('.');
     const std::optional<std::size_t> at = parse_index(query.cursor.substr(0, dot));
-    if (dot == std::string::npos || !at || !is_name(query.cursor.substr(dot + 1))) return fail(ErrorCode::invalid_argument, "this cursor is none that the list gave");
-    from = keys::summary(query.name_space, Time(Duration(static_cast<std::int64_t>(*at))), query.cursor.substr(dot + 1)) + '\0';
+    if (dot == std::string::npos || !at || !is_name(query.cursor.substr(dot + 1)))
+      return fail(ErrorCode::invalid_argument, "this cursor is none that the list gave");
+    from =
+        keys::summary(query.name_space, Time(Duration(static_cast<std::int64_t>(*at))), query.cursor.substr(dot + 1)) +
+        '\0';
   }
   Json::Array found;
   std::optional<Error> error;
   std::string last;
   std::size_t scanned = 0;
   bool more = false;
-  const Result<void> result = store_.snapshot()->scan(Family::index, {.from = from, .to = to}, [&](std::string_view key, std::string_view value) {
-    const auto place = keys::parse_summary(key, query.name_space);
-    Result<Summary> summary = decode_summary(value);
-    if (!place || !summary) {
-      error = place ? summary.error() : fail(ErrorCode::corruption, "a listing entry has a wrong key");
-      return false;
-    }
-    if (query.created_after && summary->created_at <= *query.created_after) return false;
-    if (found.size() >= query.limit || scanned >= scanned_max) {
-      more = true;
-      return false;
-    }
-    ++scanned;
-    summary->id = place->second;
-    last = std::to_string(place->first.time_since_epoch().count()) + "." + place->second;
-    const auto label = summary->labels.find(query.label_name);
-    const bool fits = (!query.status || summary->status == *query.status) && (!query.outcome || summary->outcome == *query.outcome) &&
-                      (!query.attention || summary->attention == *query.attention) && (query.name.empty() || summary->name == query.name) &&
-                      (query.label_name.empty() || (label != summary->labels.end() && label->second == query.label_value));
-    if (fits) found.push_back(summary_document(*summary));
-    return true;
-  });
+  const Result<void> result = store_.snapshot()->scan(
+      Family::index, {.from = from, .to = to}, [&](std::string_view key, std::string_view value) {
+        const auto place = keys::parse_summary(key, query.name_space);
+        Result<Summary> summary = decode_summary(value);
+        if (!place || !summary) {
+          error = place ? summary.error() : fail(ErrorCode::corruption, "a listing entry has a wrong key");
+          return false;
+        }
+        if (query.created_after && summary->created_at <= *query.created_after) return false;
+        if (found.size() >= query.limit || scanned >= scanned_max) {
+          more = true;
+          return false;
+        }
+        ++scanned;
+        summary->id = place->second;
+        last = std::to_string(place->first.time_since_epoch().count()) + "." + place->second;
+        const auto label = summary->labels.find(query.label_name);
+        const bool fits =
+            (!query.status || summary->status == *query.status) &&
+            (!query.outcome || summary->outcome == *query.outcome) &&
+            (!query.attention || summary->attention == *query.attention) &&
+            (query.name.empty() || summary->name == query.name) &&
+            (query.label_name.empty() || (label != summary->labels.end() && label->second == query.label_value));
+        if (fits) found.push_back(summary_document(*summary));
+        return true;
+      });
   if (!result) return result.error();
   if (error) return *error;
   return Json::object({{"workflows", std::move(found)}, {"next_cursor", more ? Json(last) : Json()}});

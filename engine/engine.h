@@ -36,10 +36,11 @@ class Engine {
     Loop* loop;
     Connector* connector;
   };
-  Engine(Store& store, ToolRegistry& tools, std::vector<Part> parts, ShardLimits limits = {}, PlanLimits plan_limits = {});
+  Engine(Store& store, ToolRegistry& tools, std::vector<Part> parts, ShardLimits limits = {},
+         PlanLimits plan_limits = {});
 
-  /// Takes up everything that was under way, in parallel, without looking at finished work. `ready` runs once, on the first
-  /// loop, when all of it has been handed to its shard. Errors: corruption.
+  /// Takes up everything that was under way, in parallel, without looking at finished work. `ready` runs once, on the
+  /// first loop, when all of it has been handed to its shard. Errors: corruption.
   Result<void> recover(std::function<void()> ready, std::function<void(const Error&)> failed);
 
   struct Started {
@@ -53,7 +54,8 @@ class Engine {
   Result<std::shared_ptr<const Plan>> check(const std::string& name_space, const Json& plan) const;
 
   /// The workflow's document; waits up to `wait` for its end (or attention). Errors: not_found, overloaded.
-  void get(const std::string& name_space, const std::string& id, WaitFor until, Duration wait, Loop& loop, std::function<void(Result<Json>)> done);
+  void get(const std::string& name_space, const std::string& id, WaitFor until, Duration wait, Loop& loop,
+           std::function<void(Result<Json>)> done);
   void cancel(const std::string& name_space, const std::string& id, Loop& loop, std::function<void(Result<Json>)> done);
 
   struct Page {
@@ -61,7 +63,8 @@ class Engine {
     bool ended = false;  ///< the workflow has ended, and these are all events that there will be
   };
   /// Durable events after `after`; waits up to `wait` when there are none yet. Errors: not_found, overloaded.
-  void events(const std::string& name_space, const std::string& id, std::uint32_t after, std::size_t limit, Duration wait, Loop& loop, std::function<void(Result<Page>)> done);
+  void events(const std::string& name_space, const std::string& id, std::uint32_t after, std::size_t limit,
+              Duration wait, Loop& loop, std::function<void(Result<Page>)> done);
 
   /// Canonical bytes of the durable receipts. Errors: not_found.
   Result<std::vector<std::string>> receipts(const std::string& name_space, const std::string& id) const;
@@ -74,7 +77,8 @@ class Engine {
   const ToolRegistry& tools() const { return tools_; }
   Store& store() { return store_; }
 
-  /// Stops taking work and starting calls; waits for calls under way at most `patience`, then ends them. `done` runs on the first loop.
+  /// Stops taking work and starting calls; waits for calls under way at most `patience`, then ends them. `done` runs on
+  /// the first loop.
   void shutdown(Duration patience, std::function<void()> done);
   bool stopping() const { return stopping_.load(std::memory_order_relaxed); }
 
@@ -90,9 +94,10 @@ class Engine {
   Home& home_of(const std::string& name_space, const std::string& id);
   /// Runs `task` on the home's loop, at once when that is here.
   static void on(Loop& loop, std::function<void()> task);
-  Result<Submission> prepare(const SubmitRequest& request) const;
+  Result<NewWorkflow> prepare(const SubmitRequest& request) const;
   std::optional<Result<Submitted>> replay(const SubmitRequest& request, const std::string& body_digest) const;
-  void answer(const std::string& name_space, Result<Submitted> submitted, Loop& loop, const std::function<void(Result<Started>)>& done);
+  void answer(const std::string& name_space, Result<Submitted> submitted, Loop& loop,
+              const std::function<void(Result<Started>)>& done);
 
   Store& store_;
   ToolRegistry& tools_;

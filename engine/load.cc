@@ -1,6 +1,7 @@
 #include "engine/load.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <set>
 
 #include "storage/big_endian.h"
@@ -13,28 +14,35 @@ Error damaged(const std::string& id, std::string_view what) {
   return fail(ErrorCode::corruption, "workflow \"" + id + "\": " + std::string(what));
 }
 
-constexpr JsonLimits stored_limits{.bytes_max = std::size_t{1} << 30, .depth_max = 256, .nodes_max = std::size_t{1} << 30, .numbers = JsonNumbers::exact};
+constexpr JsonLimits stored_limits{.bytes_max = std::size_t{1} << 30,
+                                   .depth_max = 256,
+                                   .nodes_max = std::size_t{1} << 30,
+                                   .numbers = JsonNumbers::exact};
 
 /// The plan with exactly the tool versions that the workflow began with.
-Result<std::shared_ptr<const Plan>> load_plan(std::string_view bytes, const StoredHeader& stored, const ToolRegistry& tools, const std::string& name_space, const std::string& id) {
+Result<std::shared_ptr<const Plan>> load_plan(std::string_view bytes, const StoredHeader& stored,
+                                              const ToolRegistry& tools, const std::string& name_space,
+                                              const std::string& id) {
   const Result<Json> document = read_json(bytes, stored_limits);
   if (!document) return damaged(id, "its plan can't be read");
   std::map<std::string, std::shared_ptr<const Tool>, std::less<>> pinned;
   for (const PinnedTool& pin : stored.tools) {
     pinned[pin.name] = tools.version(name_space, pin.name, pin.version);
     if (pinned[pin.name] == nullptr) {
-      return fail(ErrorCode::configuration, "workflow \"" + id + "\" runs version " + to_hex(pin.version).substr(0, 12) + " of tool \"" + pin.name + "\", which this configuration can't compile; is a name of [values] gone?");
+      return fail(ErrorCode::configuration,
+                  "workflow \"" + id + "\" runs version " + to_hex(pin.version).substr(0, 12) + " of tool \"" +
+                      pin.name + "\", which this configuration can't compile; is a name of [values] gone?");
     }
   }
   const ToolOf tool_of = [&](std::string_view, std::string_view name) -> std::shared_ptr<const Tool> {
     const auto found = pinned.find(name);
     return found == pinned.end() ? nullptr : found->second;
   };
-  Result<std::shared_ptr<const Plan>> plan = check_plan(*document, tool_of, {});
+  const PlanLimits accepted_already{.actions_max = SIZE_MAX};
+  Result<std::shared_ptr<const Plan>> plan = check_plan(*document, tool_of, {}, accepted_already);
   if (!plan) return damaged(id, "its plan is no longer accepted: " + plan.error().message);
   return plan;
 }
-
 
 /// Every record of one workflow, undecoded.
 struct RawWorkflow {
@@ -45,31 +53,34 @@ struct RawWorkflow {
 Result<RawWorkflow> read_raw(const Reader& reader, const std::string& name_space, const std::string& id) {
   const std::string prefix = keys::workflow_prefix(name_space, id);
   RawWorkflow raw;
-  const Result<void> scanned = reader.scan(Family::state, {.from = prefix, .to = keys::after(prefix)}, [&](std::string_view key, std::string_view value) {
-    const std::string_view rest = key.substr(prefix.size());
-    const char kind = rest.empty() ? '\0' : rest[0];
-    if (kind == 'w') raw.header = value;
-    if (kind == 'p') raw.plan = value;
-    if (rest.size() != 5) return true;
-    const std::uint32_t index = read_be32(rest, 1);
-    if (kind == 'a') raw.actions.emplace(index, value);
-    if (kind == 'i') raw.inputs.emplace(index, value);
-    if (kind == 'o') raw.outputs.emplace(index, value);
-    return true;
-  });
+  const Result<void> scanned = reader.scan(Family::state, {.from = prefix, .to = keys::after(prefix)},
+                                           [&](std::string_view key, std::string_view value) {
+                                             const std::string_view rest = key.substr(prefix.size());
+                                             const char kind = rest.empty() ? '\0' : rest[0];
+                                             if (kind == 'w') raw.header = value;
+                                             if (kind == 'p') raw.plan = value;
+                                             if (rest.size() != 5) return true;
+                                             const std::uint32_t index = read_be32(rest, 1);
+                                             if (kind == 'a') raw.actions.emplace(index, value);
+                                             if (kind == 'i') raw.inputs.emplace(index, value);
+                                             if (kind == 'o') raw.outputs.emplace(index, value);
+                                             return true;
+                                           });
   if (!scanned) return scanned.error();
   return raw;
 }
 
 /// Puts header, plan and actions together. `raw` has as many actions as the plan, without a gap, or it is damaged.
-Result<Workflow> assemble(const RawWorkflow& raw, const StoredHeader& stored, std::shared_ptr<const Plan> plan, const std::string& name_space, const std::string& id) {
+Result<Workflow> assemble(const RawWorkflow& raw, const StoredHeader& stored, std::shared_ptr<const Plan> plan,
+                          const std::string& name_space, const std::string& id) {
   Workflow workflow;
   workflow.header = stored.header;
   workflow.header.name_space = name_space;
   workflow.header.id = id;
   workflow.plan = std::move(plan);
   if (raw.actions.size() != workflow.plan->actions.size()) return damaged(id, "it has other actions than its plan");
-  const auto payload = [&](const std::map<std::uint32_t, std::string>& from, std::uint32_t index) -> Result<std::shared_ptr<const Json>> {
+  const auto payload = [&](const std::map<std::uint32_t, std::string>& from,
+                           std::uint32_t index) -> Result<std::shared_ptr<const Json>> {
     const auto found = from.find(index);
     if (found == from.end()) return std::shared_ptr<const Json>();
     Result<Json> json = read_json(found->second, stored_limits);
@@ -92,7 +103,8 @@ Result<Workflow> assemble(const RawWorkflow& raw, const StoredHeader& stored, st
 }
 
 /// What a plan's text alone tells: ids, names of tools, and who waits for whom.
-Result<std::shared_ptr<const Plan>> plan_for_show(const RawWorkflow& raw, const StoredHeader& stored, const std::string& id) {
+Result<std::shared_ptr<const Plan>> plan_for_show(const RawWorkflow& raw, const StoredHeader& stored,
+                                                  const std::string& id) {
   const Result<Json> document = read_json(raw.plan, stored_limits);
   const Json* actions = document ? document->find("actions") : nullptr;
   if (actions == nullptr || !actions->is_array()) return damaged(id, "its plan can't be read");
@@ -102,11 +114,13 @@ Result<std::shared_ptr<const Plan>> plan_for_show(const RawWorkflow& raw, const 
   for (const Json& entry : actions->as_array()) {
     const Json* action_id = entry.find("id");
     const Json* tool_name = entry.find("tool");
-    if (action_id == nullptr || tool_name == nullptr || !action_id->is_string() || !tool_name->is_string()) return damaged(id, "its plan can't be read");
+    if (action_id == nullptr || tool_name == nullptr || !action_id->is_string() || !tool_name->is_string())
+      return damaged(id, "its plan can't be read");
     auto tool = std::make_shared<Tool>();
     tool->name = tool_name->as_string();
     for (const PinnedTool& pin : stored.tools) {
-      if (pin.name == tool->name && pin.version.size() == tool->version.size()) std::copy(pin.version.begin(), pin.version.end(), tool->version.begin());
+      if (pin.name == tool->name && pin.version.size() == tool->version.size())
+        std::copy(pin.version.begin(), pin.version.end(), tool->version.begin());
     }
     plan->by_id.emplace(action_id->as_string(), static_cast<ActionIndex>(plan->actions.size()));
     PlanAction& action = plan->actions.emplace_back();
@@ -126,7 +140,9 @@ Result<std::shared_ptr<const Plan>> plan_for_show(const RawWorkflow& raw, const 
     const Json* input = entry.find("input");
     const Template references = Template::compile(input == nullptr ? Json() : *input, "", nullptr, ignored);
     for (const Template::Reference& reference : references.references()) {
-      const auto found = reference.source.tokens.size() > 1 && reference.source.tokens[0] == "actions" ? plan->by_id.find(reference.source.tokens[1]) : plan->by_id.end();
+      const auto found = reference.source.tokens.size() > 1 && reference.source.tokens[0] == "actions"
+                             ? plan->by_id.find(reference.source.tokens[1])
+                             : plan->by_id.end();
       if (found != plan->by_id.end()) needs.insert(found->second);
     }
     plan->actions[i].needs.assign(needs.begin(), needs.end());
@@ -136,7 +152,8 @@ Result<std::shared_ptr<const Plan>> plan_for_show(const RawWorkflow& raw, const 
 
 }  // namespace
 
-Result<std::optional<LoadedWorkflow>> load_workflow(const Reader& reader, const ToolRegistry& tools, const std::string& name_space, const std::string& id) {
+Result<std::optional<LoadedWorkflow>> load_workflow(const Reader& reader, const ToolRegistry& tools,
+                                                    const std::string& name_space, const std::string& id) {
   const Result<RawWorkflow> raw = read_raw(reader, name_space, id);
   if (!raw) return raw.error();
   if (raw->header.empty()) return std::optional<LoadedWorkflow>();
@@ -149,7 +166,8 @@ Result<std::optional<LoadedWorkflow>> load_workflow(const Reader& reader, const 
   return std::optional<LoadedWorkflow>(LoadedWorkflow{*std::move(workflow), stored->due_at});
 }
 
-Result<std::optional<Workflow>> load_for_show(const Reader& reader, const std::string& name_space, const std::string& id) {
+Result<std::optional<Workflow>> load_for_show(const Reader& reader, const std::string& name_space,
+                                              const std::string& id) {
   const Result<RawWorkflow> raw = read_raw(reader, name_space, id);
   if (!raw) return raw.error();
   if (raw->header.empty()) return std::optional<Workflow>();
@@ -162,39 +180,46 @@ Result<std::optional<Workflow>> load_for_show(const Reader& reader, const std::s
   return std::optional<Workflow>(*std::move(workflow));
 }
 
-Result<std::vector<StoredEvent>> load_events(const Reader& reader, const std::string& name_space, const std::string& id, std::uint32_t after, std::size_t count_max) {
+Result<std::vector<StoredEvent>> load_events(const Reader& reader, const std::string& name_space, const std::string& id,
+                                             std::uint32_t after, std::size_t count_max) {
   std::vector<StoredEvent> out;
   // The record that holds event after+1 may begin before it: start at the last record that begins at or before it.
   const std::string first = keys::events(name_space, id, 0), next = keys::events(name_space, id, after + 1);
   std::string from = next;
-  Result<void> scanned = reader.scan(Family::history, {.from = first, .to = next + '\0', .reverse = true}, [&](std::string_view key, std::string_view) {
-    from = key;
-    return false;
-  });
+  Result<void> scanned = reader.scan(Family::history, {.from = first, .to = next + '\0', .reverse = true},
+                                     [&](std::string_view key, std::string_view) {
+                                       from = key;
+                                       return false;
+                                     });
   if (!scanned) return scanned.error();
   std::optional<Error> error;
-  scanned = reader.scan(Family::history, {.from = from, .to = keys::events(name_space, id, 0xffffffffU)}, [&](std::string_view key, std::string_view value) {
-    Result<std::vector<StoredEvent>> events = decode_events(value, read_be32(key, key.size() - 4));
-    if (!events) {
-      error = events.error();
-      return false;
-    }
-    for (StoredEvent& event : *events) {
-      if (event.seq > after && out.size() < count_max) out.push_back(std::move(event));
-    }
-    return out.size() < count_max;
-  });
+  scanned = reader.scan(Family::history, {.from = from, .to = keys::events(name_space, id, 0xffffffffU)},
+                        [&](std::string_view key, std::string_view value) {
+                          Result<std::vector<StoredEvent>> events =
+                              decode_events(value, read_be32(key, key.size() - 4));
+                          if (!events) {
+                            error = events.error();
+                            return false;
+                          }
+                          for (StoredEvent& event : *events) {
+                            if (event.seq > after && out.size() < count_max) out.push_back(std::move(event));
+                          }
+                          return out.size() < count_max;
+                        });
   if (!scanned) return scanned.error();
   if (error) return *error;
   return out;
 }
 
-Result<std::vector<std::string>> load_receipts(const Reader& reader, const std::string& name_space, const std::string& id) {
+Result<std::vector<std::string>> load_receipts(const Reader& reader, const std::string& name_space,
+                                               const std::string& id) {
   std::vector<std::string> out;
-  const Result<void> scanned = reader.scan(Family::receipts, {.from = keys::receipt(name_space, id, 0), .to = keys::receipt(name_space, id, 0xffffffffU)}, [&](std::string_view, std::string_view value) {
-    if (value.size() > 8) out.emplace_back(value.substr(8));
-    return true;
-  });
+  const Result<void> scanned = reader.scan(
+      Family::receipts, {.from = keys::receipt(name_space, id, 0), .to = keys::receipt(name_space, id, 0xffffffffU)},
+      [&](std::string_view, std::string_view value) {
+        if (value.size() > 8) out.emplace_back(value.substr(8));
+        return true;
+      });
   if (!scanned) return scanned.error();
   return out;
 }

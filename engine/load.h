@@ -17,16 +17,20 @@ struct LoadedWorkflow {
 
 /// Reads a workflow with its plan, actions and payloads. Null: there is none. Errors: corruption; configuration, when a
 /// tool version that it is pinned to can't be compiled any more.
-Result<std::optional<LoadedWorkflow>> load_workflow(const Reader& reader, const ToolRegistry& tools, const std::string& name_space, const std::string& id);
+Result<std::optional<LoadedWorkflow>> load_workflow(const Reader& reader, const ToolRegistry& tools,
+                                                    const std::string& name_space, const std::string& id);
 
-/// The same without the tools' documents, for looking only: names and versions of the tools are all that is known of them, so
-/// it needs no configuration. Null: there is none. Errors: corruption.
-Result<std::optional<Workflow>> load_for_show(const Reader& reader, const std::string& name_space, const std::string& id);
+/// The same without the tools' documents, for looking only: names and versions of the tools are all that is known of
+/// them, so it needs no configuration. Null: there is none. Errors: corruption.
+Result<std::optional<Workflow>> load_for_show(const Reader& reader, const std::string& name_space,
+                                              const std::string& id);
 
 /// The events after `after`, at most `count_max`, in order. Errors: corruption.
-Result<std::vector<StoredEvent>> load_events(const Reader& reader, const std::string& name_space, const std::string& id, std::uint32_t after, std::size_t count_max);
+Result<std::vector<StoredEvent>> load_events(const Reader& reader, const std::string& name_space, const std::string& id,
+                                             std::uint32_t after, std::size_t count_max);
 
 /// The canonical bytes of all receipts, in the order in which they were issued. Errors: corruption.
-Result<std::vector<std::string>> load_receipts(const Reader& reader, const std::string& name_space, const std::string& id);
+Result<std::vector<std::string>> load_receipts(const Reader& reader, const std::string& name_space,
+                                               const std::string& id);
 
 }  // namespace settle

@@ -6,15 +6,17 @@
 namespace settle {
 namespace {
 
-std::string key_of(const std::string& name_space, const std::string& id) { return name_space + '\0' + id; }
+std::string key_of(const std::string& name_space, const std::string& id) {
+  return name_space + '\0' + id;
+}
 
 std::pair<std::string, std::string> split(const std::string& key) {
   const std::size_t end = key.find('\0');
   return {key.substr(0, end), key.substr(end + 1)};
 }
 
-/// When a restart has to take the workflow up: at once while a call is under way (its creation, so that the queue stays in
-/// order of time), at its next timer, or never (it waits for a person).
+/// When a restart has to take the workflow up: at once while a call is under way (its creation, so that the queue stays
+/// in order of time), at its next timer, or never (it waits for a person).
 std::optional<Time> due_of(const Workflow& workflow) {
   if (workflow.header.status == WorkflowStatus::ended) return std::nullopt;
   for (const ActionState& action : workflow.actions) {
@@ -58,7 +60,8 @@ Result<Shard::Live*> Shard::find(const std::string& name_space, const std::strin
   return &out;
 }
 
-/// One batch: state, history, receipts, index and the entry that a restart finds it by. Then, when durable, the effects.
+/// One batch: state, history, receipts, index and the entry that a restart finds it by. Then, when durable, the
+/// effects.
 void Shard::apply(Live& live, Transition transition, WriteBatch batch) {
   if (!transition.changed) return;
   encode(live, transition, batch);
@@ -75,7 +78,9 @@ void Shard::apply(Live& live, Transition transition, WriteBatch batch) {
   ++counters_.commits;
   const std::string key = live.key;
   const std::uint32_t version = live.workflow.header.version;
-  store_.commit(std::move(batch), loop_, [this, key, version, later = std::move(later)](const CommitResult&) { committed(key, version, later); });
+  store_.commit(std::move(batch), loop_, [this, key, version, later = std::move(later)](const CommitResult&) {
+    committed(key, version, later);
+  });
   rearm(live);
   serve_watches(live);
 }
@@ -94,9 +99,12 @@ void Shard::encode(Live& live, const Transition& transition, WriteBatch& batch) 
   }
   live.due_at = due;
   batch.put(Family::state, keys::header(space, id), encode_header(workflow, due));
-  for (const ActionIndex index : transition.actions) batch.put(Family::state, keys::action(space, id, index), encode_action(workflow.actions[index]));
-  for (const ActionIndex index : transition.new_inputs) batch.put(Family::state, keys::input(space, id, index), canonical(*workflow.actions[index].input));
-  for (const ActionIndex index : transition.new_outputs) batch.put(Family::state, keys::output(space, id, index), canonical(*workflow.actions[index].output));
+  for (const ActionIndex index : transition.actions)
+    batch.put(Family::state, keys::action(space, id, index), encode_action(workflow.actions[index]));
+  for (const ActionIndex index : transition.new_inputs)
+    batch.put(Family::state, keys::input(space, id, index), canonical(*workflow.actions[index].input));
+  for (const ActionIndex index : transition.new_outputs)
+    batch.put(Family::state, keys::output(space, id, index), canonical(*workflow.actions[index].output));
   if (!transition.history.empty()) {
     const auto first = static_cast<std::uint32_t>(header.events - transition.history.size() + 1);
     batch.put(Family::history, keys::events(space, id, first), encode_events(transition.history, now));
@@ -149,7 +157,9 @@ void Shard::start_call(Live& live, CallEffect effect) {
     loop_.post([this, key, action, number, outcome] { call_ended(key, action, number, outcome); });
     return;
   }
-  connector_.start(std::move(effect.call), [this, key, action, number](Outcome outcome) { call_ended(key, action, number, std::move(outcome)); });
+  connector_.start(std::move(effect.call), [this, key, action, number](Outcome outcome) {
+    call_ended(key, action, number, std::move(outcome));
+  });
 }
 
 void Shard::call_ended(const std::string& key, ActionIndex action, std::uint32_t number, Outcome outcome) {
@@ -162,7 +172,9 @@ void Shard::call_ended(const std::string& key, ActionIndex action, std::uint32_t
 }
 
 /// The timer follows the earliest wake-up of the workflow.
-void Shard::rearm(Live& live) { set_timer(live, live.workflow.next_wake()); }
+void Shard::rearm(Live& live) {
+  set_timer(live, live.workflow.next_wake());
+}
 
 void Shard::set_timer(Live& live, std::optional<Time> at) {
   if (live.timer_at == at) return;
@@ -206,11 +218,13 @@ void Shard::release(const std::string& key) {
   if (found == nullptr || found->commits > 0 || found->calls > 0 || found->creating) return;
   if (!found->watches.empty() || !found->held.empty()) return;
   const std::optional<Time> wake = found->workflow.next_wake();
-  const bool rests = found->workflow.header.status == WorkflowStatus::ended || !wake || *wake > loop_.now() + limits_.rest_after;
+  const bool rests =
+      found->workflow.header.status == WorkflowStatus::ended || !wake || *wake > loop_.now() + limits_.rest_after;
   if (rests) live_.erase(key);
 }
 
-void Shard::recover(const std::string& name_space, const std::string& id, const std::function<void(const Error&)>& failed) {
+void Shard::recover(const std::string& name_space, const std::string& id,
+                    const std::function<void(const Error&)>& failed) {
   const Result<Live*> found = find(name_space, id);
   if (!found) return failed(found.error());
   Live& taken = **found;

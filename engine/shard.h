@@ -20,13 +20,13 @@
 namespace settle {
 
 /// A workflow to begin. The plan is checked already.
-struct Submission {
+struct NewWorkflow {
   std::string name_space;
   std::string id;
   std::string idempotency_key;  ///< of the API; empty: none
   std::string body_digest;
   std::string plan_digest;
-  std::string plan_bytes;       ///< canonical
+  std::string plan_bytes;  ///< canonical
   std::map<std::string, std::string> labels;
   std::shared_ptr<const Plan> plan;
 };
@@ -34,20 +34,21 @@ struct Submission {
 /// How a submission ended.
 struct Submitted {
   bool created = false;  ///< false: the first workflow stands (same body)
-  std::string id;        ///< of the workflow that counts; another than the submitted one when an Idempotency-Key stands for it
+  std::string
+      id;  ///< of the workflow that counts; another than the submitted one when an Idempotency-Key stands for it
 };
 
 /// What a watcher waits for.
 enum class WaitFor : std::uint8_t { now, ended, attention, events };
 
 struct ShardLimits {
-  std::size_t live_max = 200'000;          ///< workflows in memory; beyond: submissions are refused (overloaded)
+  std::size_t live_max = 200'000;  ///< workflows in memory; beyond: submissions are refused (overloaded)
   std::size_t watches_max = 20'000;
-  Duration rest_after{30'000};             ///< a workflow whose next timer is farther away leaves memory
+  Duration rest_after{30'000};  ///< a workflow whose next timer is farther away leaves memory
 };
 
-/// All workflows of some partitions: loads, asks the core, commits, and only then acts. Everything runs on one loop; there is
-/// nothing to lock. Effects leave when their commit is durable; a safe read at once (DESIGN, "The loop").
+/// All workflows of some partitions: loads, asks the core, commits, and only then acts. Everything runs on one loop;
+/// there is nothing to lock. Effects leave when their commit is durable; a safe read at once (DESIGN, "The loop").
 class Shard {
  public:
   Shard(Loop& loop, Store& store, const ToolRegistry& tools, Connector& connector, ShardLimits limits);
@@ -58,10 +59,11 @@ class Shard {
   using Done = std::function<void(Result<void>)>;
 
   /// Begins a workflow. Errors: conflict, idempotency_key_reused, overloaded, shutting_down, corruption.
-  void submit(Submission submission, SubmitDone done);
-  /// Renders the workflow once `until` holds or `deadline` has come, and hands the document out when what it shows is durable.
-  /// `after` is for WaitFor::events. Errors: not_found, overloaded, corruption, configuration.
-  void watch(const std::string& name_space, const std::string& id, WaitFor until, std::uint32_t after, Time deadline, Render render, Seen seen);
+  void submit(NewWorkflow submission, SubmitDone done);
+  /// Renders the workflow once `until` holds or `deadline` has come, and hands the document out when what it shows is
+  /// durable. `after` is for WaitFor::events. Errors: not_found, overloaded, corruption, configuration.
+  void watch(const std::string& name_space, const std::string& id, WaitFor until, std::uint32_t after, Time deadline,
+             Render render, Seen seen);
   /// Errors: not_found, wrong_state (it has ended).
   void cancel(const std::string& name_space, const std::string& id, Done done);
   /// Takes a workflow up after start: what was under way becomes a question. Errors are reported through `failed`.
@@ -93,12 +95,12 @@ class Shard {
   struct Live {
     std::string key;
     Workflow workflow;
-    std::uint32_t durable = 0;              ///< version
-    std::size_t commits = 0;                ///< queued and not yet durable
-    std::size_t calls = 0;                  ///< under way
-    bool creating = false;                  ///< its first commit may still lose its guard
-    std::optional<Time> due_at;             ///< as stored
-    std::optional<Time> timer_at;           ///< as in timers_
+    std::uint32_t durable = 0;     ///< version
+    std::size_t commits = 0;       ///< queued and not yet durable
+    std::size_t calls = 0;         ///< under way
+    bool creating = false;         ///< its first commit may still lose its guard
+    std::optional<Time> due_at;    ///< as stored
+    std::optional<Time> timer_at;  ///< as in timers_
     std::map<std::uint64_t, Watch> watches;
     std::deque<Held> held;
     std::deque<std::function<void()>> after_creation;
@@ -120,8 +122,9 @@ class Shard {
   Moment moment() { return {loop_.now(), loop_.entropy()}; }
 
   // shard_api.cc
-  void created(const std::string& key, const Submission& submission, const CommitResult& result, const SubmitDone& done, std::uint32_t version, const std::vector<CallEffect>& calls);
-  static Result<Submitted> answer_existing(const Submission& submission, const CommitResult& result);
+  void created(const std::string& key, const NewWorkflow& submission, const CommitResult& result,
+               const SubmitDone& done, std::uint32_t version, const std::vector<CallEffect>& calls);
+  static Result<Submitted> answer_existing(const NewWorkflow& submission, const CommitResult& result);
   bool satisfied(const Live& live, const Watch& watch) const;
   void give(Live& live, Watch watch);
   void serve_watches(Live& live);

@@ -5,17 +5,22 @@
 
 namespace settle {
 
-void Shard::submit(Submission submission, SubmitDone done) {
-  if (draining_) return done(fail(ErrorCode::shutting_down, "the engine is shutting down; send the plan again in a moment"));
+void Shard::submit(NewWorkflow submission, SubmitDone done) {
+  if (draining_)
+    return done(fail(ErrorCode::shutting_down, "the engine is shutting down; send the plan again in a moment"));
   const std::string key = submission.name_space + '\0' + submission.id;
   if (Live* existing = live(key)) {
     const bool same = existing->workflow.header.body_digest == submission.body_digest;
-    const Result<Submitted> answer = same ? Result<Submitted>(Submitted{false, submission.id})
-                                          : fail(ErrorCode::conflict, "workflow \"" + submission.id + "\" exists with another body");
-    if (existing->creating) return existing->after_creation.push_back([this, submission = std::move(submission), done = std::move(done)] { submit(submission, done); });
+    const Result<Submitted> answer =
+        same ? Result<Submitted>(Submitted{false, submission.id})
+             : fail(ErrorCode::conflict, "workflow \"" + submission.id + "\" exists with another body");
+    if (existing->creating)
+      return existing->after_creation.push_back(
+          [this, submission = std::move(submission), done = std::move(done)] { submit(submission, done); });
     return when_durable(*existing, [done, answer] { done(answer); });
   }
-  if (live_.size() >= limits_.live_max) return done(fail(ErrorCode::overloaded, "too many workflows are active; send the plan again later"));
+  if (live_.size() >= limits_.live_max)
+    return done(fail(ErrorCode::overloaded, "too many workflows are active; send the plan again later"));
 
   auto made = std::make_unique<Live>();
   made->key = key;
@@ -47,12 +52,15 @@ void Shard::submit(Submission submission, SubmitDone done) {
   const std::uint32_t version = begun.workflow.header.version;
   submission.plan_bytes.clear();
   // Nothing leaves before the guard has held, not even a safe read: the id may belong to another workflow.
-  store_.commit(std::move(batch), loop_, [this, key, submission = std::move(submission), done = std::move(done), version, calls = std::move(transition.calls)](const CommitResult& result) {
-    created(key, submission, result, done, version, calls);
-  });
+  store_.commit(std::move(batch), loop_,
+                [this, key, submission = std::move(submission), done = std::move(done), version,
+                 calls = std::move(transition.calls)](const CommitResult& result) {
+                  created(key, submission, result, done, version, calls);
+                });
 }
 
-void Shard::created(const std::string& key, const Submission& submission, const CommitResult& result, const SubmitDone& done, std::uint32_t version, const std::vector<CallEffect>& calls) {
+void Shard::created(const std::string& key, const NewWorkflow& submission, const CommitResult& result,
+                    const SubmitDone& done, std::uint32_t version, const std::vector<CallEffect>& calls) {
   Live* found = live(key);
   SETTLE_ASSERT(found != nullptr && found->creating);
   std::deque<std::function<void()>> waiting = std::move(found->after_creation);
@@ -71,7 +79,7 @@ void Shard::created(const std::string& key, const Submission& submission, const 
 }
 
 /// The submission lost to one that stands: the same body is a replay, another one is refused.
-Result<Submitted> Shard::answer_existing(const Submission& submission, const CommitResult& result) {
+Result<Submitted> Shard::answer_existing(const NewWorkflow& submission, const CommitResult& result) {
   if (result.guard == 0) {
     const Result<StoredHeader> stored = decode_header(result.existing);
     if (!stored) return stored.error();
@@ -100,7 +108,8 @@ bool Shard::satisfied(const Live& live, const Watch& watch) const {
   return true;
 }
 
-void Shard::watch(const std::string& name_space, const std::string& id, WaitFor until, std::uint32_t after, Time deadline, Render render, Seen seen) {
+void Shard::watch(const std::string& name_space, const std::string& id, WaitFor until, std::uint32_t after,
+                  Time deadline, Render render, Seen seen) {
   const Result<Live*> found = find(name_space, id);
   if (!found) return seen(found.error());
   Live& watched = **found;
@@ -112,7 +121,8 @@ void Shard::watch(const std::string& name_space, const std::string& id, WaitFor 
     give(watched, std::move(made));
     return release(watched.key);
   }
-  if (watches_ >= limits_.watches_max) return made.seen(fail(ErrorCode::overloaded, "too many requests wait for workflows"));
+  if (watches_ >= limits_.watches_max)
+    return made.seen(fail(ErrorCode::overloaded, "too many requests wait for workflows"));
   const std::uint64_t number = next_watch_++;
   ++watches_;
   const std::string key = watched.key;

@@ -13,20 +13,24 @@ ToolRegistry::ToolRegistry(Store& store, Values values) : store_(store), values_
 Result<void> ToolRegistry::load() {
   const std::unique_ptr<Reader> reader = store_.snapshot();
   const std::lock_guard lock(mutex_);
-  Result<void> scanned = reader->scan(Family::meta, {.from = "T", .to = "U"}, [&](std::string_view key, std::string_view value) {
-    const std::size_t end = key.find('\0', 1);
-    const std::size_t name_end = end == std::string_view::npos ? end : key.find('\0', end + 1);
-    if (name_end == std::string_view::npos) return true;
-    const std::string name_space(key.substr(1, end - 1)), name(key.substr(end + 1, name_end - end - 1)), version(key.substr(name_end + 1));
-    const Result<Json> document = read_json(value);
-    const Result<std::shared_ptr<const Tool>> tool = document ? compile_tool(*document, values_) : Result<std::shared_ptr<const Tool>>(document.error());
-    if (tool) {
-      tools_[name_space][name].versions[version] = *tool;
-    } else {
-      broken_.push_back("version " + to_hex(version).substr(0, 12) + " of tool \"" + name + "\" can't be used with this configuration: " + tool.error().message);
-    }
-    return true;
-  });
+  Result<void> scanned =
+      reader->scan(Family::meta, {.from = "T", .to = "U"}, [&](std::string_view key, std::string_view value) {
+        const std::size_t end = key.find('\0', 1);
+        const std::size_t name_end = end == std::string_view::npos ? end : key.find('\0', end + 1);
+        if (name_end == std::string_view::npos) return true;
+        const std::string name_space(key.substr(1, end - 1)), name(key.substr(end + 1, name_end - end - 1)),
+            version(key.substr(name_end + 1));
+        const Result<Json> document = read_json(value);
+        const Result<std::shared_ptr<const Tool>> tool =
+            document ? compile_tool(*document, values_) : Result<std::shared_ptr<const Tool>>(document.error());
+        if (tool) {
+          tools_[name_space][name].versions[version] = *tool;
+        } else {
+          broken_.push_back("version " + to_hex(version).substr(0, 12) + " of tool \"" + name +
+                            "\" can't be used with this configuration: " + tool.error().message);
+        }
+        return true;
+      });
   if (!scanned) return scanned;
   return reader->scan(Family::meta, {.from = "t", .to = "u"}, [&](std::string_view key, std::string_view value) {
     const std::size_t end = key.find('\0', 1);
@@ -71,7 +75,8 @@ std::shared_ptr<const Tool> ToolRegistry::latest(std::string_view name_space, st
   return found == entry->versions.end() ? nullptr : found->second;
 }
 
-std::shared_ptr<const Tool> ToolRegistry::version(std::string_view name_space, std::string_view name, std::string_view version) const {
+std::shared_ptr<const Tool> ToolRegistry::version(std::string_view name_space, std::string_view name,
+                                                  std::string_view version) const {
   const std::lock_guard lock(mutex_);
   const Entry* entry = find(name_space, name);
   if (entry == nullptr) return nullptr;

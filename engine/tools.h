@@ -12,14 +12,14 @@
 
 namespace settle {
 
-/// All tools of all namespaces, every version that was ever put. Readers take a snapshot; a put is durable before it is seen.
-/// Thread: any.
+/// All tools of all namespaces, every version that was ever put. Readers take a snapshot; a put is durable before it is
+/// seen. Thread: any.
 class ToolRegistry {
  public:
   ToolRegistry(Store& store, Values values);
 
-  /// Reads every stored version. A version that no longer compiles (a configured value is gone) is kept aside: see broken().
-  /// Errors: corruption.
+  /// Reads every stored version. A version that no longer compiles (a configured value is gone) is kept aside: see
+  /// broken(). Errors: corruption.
   Result<void> load();
 
   struct Put {
@@ -32,7 +32,8 @@ class ToolRegistry {
 
   std::shared_ptr<const Tool> latest(std::string_view name_space, std::string_view name) const;
   /// `version` is the 32 raw bytes. Null: unknown or broken.
-  std::shared_ptr<const Tool> version(std::string_view name_space, std::string_view name, std::string_view version) const;
+  std::shared_ptr<const Tool> version(std::string_view name_space, std::string_view name,
+                                      std::string_view version) const;
   std::vector<std::shared_ptr<const Tool>> all_latest(std::string_view name_space) const;
   std::vector<std::string> names(std::string_view name_space) const;
   /// Sentences about stored versions that the present configuration can't compile.

@@ -102,11 +102,11 @@ class Service {
     response.body = decision.body;
     response.headers = decision.headers;
     switch (decision.delivery) {
-      case Delivery::whole:
+      case AnswerDelivery::whole:
         return responder.send(std::move(response));
-      case Delivery::nothing:
+      case AnswerDelivery::nothing:
         return responder.abort(true);
-      case Delivery::half: {
+      case AnswerDelivery::half: {
         // The whole head and half of the body; every Date has the length of this one.
         const HeadOptions head = {.request_id = request_id, .date = "Sun, 06 Nov 1994 08:49:37 GMT"};
         return responder.abort(false, &response, write_response_head(response, head).size() + response.body.size() / 2);

@@ -30,7 +30,7 @@ void spoil(Decision& decision, const Fault& fault) {
     case FaultKind::drop_before:
     case FaultKind::drop_after:
     case FaultKind::late:
-      decision.delivery = Delivery::nothing;
+      decision.delivery = AnswerDelivery::nothing;
       return;
     case FaultKind::e500_before:
     case FaultKind::e500_after:
@@ -38,7 +38,7 @@ void spoil(Decision& decision, const Fault& fault) {
       decision.body = write_json(sandbox_error("internal", "something went wrong"));
       return;
     case FaultKind::truncate:
-      decision.delivery = Delivery::half;
+      decision.delivery = AnswerDelivery::half;
       return;
     case FaultKind::malformed:
       decision.body = decision.body.substr(0, decision.body.size() / 2);
@@ -169,7 +169,7 @@ Decision World::decide_service(const SandboxRequest& request, Time now) const {
     }
   }
   if (fault != nullptr) spoil(out, *fault);
-  entry.set("status", out.delivery == Delivery::whole ? Json(out.status) : Json());
+  entry.set("status", out.delivery == AnswerDelivery::whole ? Json(out.status) : Json());
   out.entry = std::move(entry);
   // A fault that a read used up must stay used up as well.
   out.durable = request.is_write() || fault != nullptr;

@@ -16,7 +16,7 @@
 namespace settle {
 
 /// How an answer leaves.
-enum class Delivery : std::uint8_t {
+enum class AnswerDelivery : std::uint8_t {
   whole,
   half,     ///< half of it, then the connection is cut
   nothing,  ///< the connection is cut
@@ -27,7 +27,7 @@ struct Decision {
   int status = 200;
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;
-  Delivery delivery = Delivery::whole;
+  AnswerDelivery delivery = AnswerDelivery::whole;
   Duration delay{0};          ///< before the answer
   std::optional<Json> entry;  ///< for the journal, then for apply(); null: nothing is written down
   bool durable = false;       ///< the entry must have reached the disk before the answer leaves

@@ -3,7 +3,8 @@
 
 - No coroutines: g++ 12 miscompiles some co_await statements (docs/decisions/0002-no-coroutines.md).
 - The core (workflows/) and base/ read no clock, dice or environment.
-- No sleeps in tests; no file over 500 lines; no TODO left behind; no paths of one machine.
+- A type's name stands in one header only: two of one name in one namespace are one type to the linker, and a crash.
+- No sleeps in tests; no file over 500 lines; nothing left for later; no paths of one machine.
 """
 import pathlib
 import re
@@ -27,7 +28,7 @@ RULES = [
 def main():
     listed = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True,
                             text=True).stdout.split()
-    found, count = [], 0
+    found, count, types = [], 0, {}
     for name in listed:
         path = ROOT / name
         if not path.is_file() or path.suffix in {".png", ".gz", ".ico"}:
@@ -36,6 +37,13 @@ def main():
         count += 1
         if path.suffix in {".cc", ".h", ".py"} and len(lines) > LINES_MAX:
             found.append(f"{name}: {len(lines)} lines; a second idea usually hides in a file of over {LINES_MAX}")
+        if path.suffix == ".h" and not name.startswith("tests/"):
+            for line in lines:
+                type_name = re.match(r"(?:struct|class|enum class) (\w+)(?: final)?(?: :.*)?(?: \{)?$", line)
+                if type_name and not line.endswith(";"):
+                    first = types.setdefault(type_name[1], name)
+                    if first != name:
+                        found.append(f"{name}: the type {type_name[1]} stands in {first} too")
         for what, files, pattern in RULES:
             if not re.search(files, name):
                 continue

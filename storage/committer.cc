@@ -11,9 +11,13 @@
 namespace settle {
 namespace {
 
-std::size_t writes_of(const WriteBatch& batch) { return batch.writes.size() + 2 * batch.ledger.size(); }
+std::size_t writes_of(const WriteBatch& batch) {
+  return batch.writes.size() + 2 * batch.ledger.size();
+}
 
-std::string_view view(const Hash& hash) { return {reinterpret_cast<const char*>(hash.data()), hash.size()}; }
+std::string_view view(const Hash& hash) {
+  return {reinterpret_cast<const char*>(hash.data()), hash.size()};
+}
 
 class GroupBuilder {
  public:

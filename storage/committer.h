@@ -37,9 +37,10 @@ struct CommitGroup {
 /// The durable value at a key, without what the group writes.
 using DurableLookup = std::function<Result<std::optional<std::string>>(Family family, std::string_view key)>;
 
-/// Decides a group: tries the guards of each batch in queue order (against the durable state and what earlier batches of
-/// the group write), drops the batches that lose, and gives ledger entries their index from `ledger_size` on. A batch
-/// whose guard does not hold leaves no trace but its completion. Pure but for `durable`. Errors: those of `durable`.
+/// Decides a group: tries the guards of each batch in queue order (against the durable state and what earlier batches
+/// of the group write), drops the batches that lose, and gives ledger entries their index from `ledger_size` on. A
+/// batch whose guard does not hold leaves no trace but its completion. Pure but for `durable`. Errors: those of
+/// `durable`.
 Result<CommitGroup> decide_group(std::vector<QueuedCommit> queue, std::uint64_t ledger_size,
                                  const DurableLookup& durable);
 

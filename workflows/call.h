@@ -14,14 +14,14 @@ namespace settle {
 /// One prepared call: every value resolved, no secret inside (the connector adds the credential at the last moment).
 /// Execute, look-up and read-back are the same kind of call.
 struct Call {
-  std::string connector;                                       ///< "http"
-  std::string method;                                          ///< "GET", "POST", …
-  std::string url;                                             ///< absolute, percent-encoded
-  std::vector<std::pair<std::string, std::string>> headers;    ///< checked: no control characters
-  std::optional<std::string> body;                             ///< canonical JSON bytes
-  std::string credential;                                      ///< name in the configuration; empty: none
-  bool write = true;                                           ///< it may have a side effect (not GET or HEAD, not declared safe)
-  Duration timeout{10'000};                                    ///< start_to_close: from the first byte sent to the last received
+  std::string connector;                                     ///< "http"
+  std::string method;                                        ///< "GET", "POST", …
+  std::string url;                                           ///< absolute, percent-encoded
+  std::vector<std::pair<std::string, std::string>> headers;  ///< checked: no control characters
+  std::optional<std::string> body;                           ///< canonical JSON bytes
+  std::string credential;                                    ///< name in the configuration; empty: none
+  bool write = true;         ///< it may have a side effect (not GET or HEAD, not declared safe)
+  Duration timeout{10'000};  ///< start_to_close: from the first byte sent to the last received
 
   friend bool operator==(const Call&, const Call&) = default;
 };
@@ -36,13 +36,13 @@ enum class OutcomeClass : std::uint8_t {
 
 struct Outcome {
   OutcomeClass kind = OutcomeClass::ambiguous;
-  int status = 0;                         ///< HTTP status; 0: no complete status line came
-  std::optional<Json> body;               ///< the parsed answer, exact numbers; null when none came or it was empty
-  std::string code;                       ///< stable reason when not answered: "connect_failed", "timeout", "http_404", …
-  std::string detail;                     ///< for people; never a secret
-  std::optional<Duration> retry_after;    ///< floor of the next try
-  Time started{};                         ///< wall clock, when the call was handed over
-  Time ended{};                           ///< when our side of it closed
+  int status = 0;                       ///< HTTP status; 0: no complete status line came
+  std::optional<Json> body;             ///< the parsed answer, exact numbers; null when none came or it was empty
+  std::string code;                     ///< stable reason when not answered: "connect_failed", "timeout", "http_404", …
+  std::string detail;                   ///< for people; never a secret
+  std::optional<Duration> retry_after;  ///< floor of the next try
+  Time started{};                       ///< wall clock, when the call was handed over
+  Time ended{};                         ///< when our side of it closed
 };
 
 }  // namespace settle

@@ -30,24 +30,30 @@ std::optional<int> order(const Json& a, const Json& b) {
   return std::nullopt;
 }
 
-bool contains(const Json& actual, const Json& expected) {
+/// Containment below the top: objects and lists hold what is expected, everything else is equal. A string inside is no
+/// substring match, or {"status": "paid"} would be held by {"status": "unpaid"}.
+bool holds_within(const Json& actual, const Json& expected) {
   if (expected.is_object()) {
     if (!actual.is_object()) return false;
     return std::all_of(expected.as_object().begin(), expected.as_object().end(), [&](const JsonMember& member) {
       const Json* found = actual.find(member.name);
-      return found != nullptr && contains(*found, member.value);
+      return found != nullptr && holds_within(*found, member.value);
     });
   }
-  if (actual.is_array()) {
-    const auto held = [&](const Json& wanted) {
-      return std::any_of(actual.as_array().begin(), actual.as_array().end(),
-                         [&](const Json& element) { return contains(element, wanted); });
-    };
-    if (!expected.is_array()) return held(expected);
-    return std::all_of(expected.as_array().begin(), expected.as_array().end(), held);
+  if (expected.is_array()) {
+    if (!actual.is_array()) return false;
+    return std::all_of(expected.as_array().begin(), expected.as_array().end(), [&](const Json& wanted) {
+      return std::any_of(actual.as_array().begin(), actual.as_array().end(), [&](const Json& element) { return holds_within(element, wanted); });
+    });
   }
-  if (actual.is_string() && expected.is_string()) return actual.as_string().find(expected.as_string()) != std::string::npos;
   return actual == expected;
+}
+
+/// At the top, a string holds a substring and a list one element that stands for itself.
+bool contains(const Json& actual, const Json& expected) {
+  if (actual.is_string() && expected.is_string()) return actual.as_string().find(expected.as_string()) != std::string::npos;
+  if (actual.is_array() && !expected.is_array()) return holds_within(actual, Json(Json::Array{expected}));
+  return holds_within(actual, expected);
 }
 
 /// Equal as multisets: canonical bytes make equal values sort together.
@@ -199,6 +205,8 @@ Check Check::compile(const Json& document, const std::string& place, const Value
     return check;
   }
   check.op_ = row->op;
+  const bool combines = check.op_ == Operator::all || check.op_ == Operator::any || check.op_ == Operator::not_;
+  if (combines && has_at) problems.push_back(malformed(place + "/at", "\"" + chosen->name + "\" takes no \"at\"; each check inside has its own"));
   if (check.op_ == Operator::all || check.op_ == Operator::any) {
     check.children_ = compile_list(chosen->value, operator_place, values, problems);
   } else if (check.op_ == Operator::not_) {
@@ -238,6 +246,11 @@ CheckResult Check::evaluate(const Json& document, const Scope& scope) const {
     result.expected = static_cast<std::int64_t>(children_.size());
     result.actual = static_cast<std::int64_t>(met);
     result.ok = op_ == Operator::all ? met == children_.size() : op_ == Operator::any ? met > 0 : met == 0;
+    // A child that is not met for want of a value must not make its negation true.
+    if (op_ == Operator::not_ && result.ok) {
+      const std::vector<Template::Reference> needed = references();
+      result.ok = std::all_of(needed.begin(), needed.end(), [&](const Template::Reference& r) { return scope.find(r.source) != nullptr; });
+    }
     return result;
   }
   const Json* actual = find_below(document, at_.tokens, 0);
@@ -247,6 +260,9 @@ CheckResult Check::evaluate(const Json& document, const Scope& scope) const {
   if (!expected) return result;  // what it needs went with a lost answer: not met
   result.expected = *std::move(expected);
   result.ok = holds(op_, actual, result.expected);
+  // What was counted can be long; what it came to is the evidence.
+  const bool counted = op_ == Operator::count && actual != nullptr && (actual->is_array() || actual->is_object());
+  if (counted) result.actual = static_cast<std::int64_t>(actual->size());
   return result;
 }
 
@@ -254,6 +270,19 @@ std::vector<Template::Reference> Check::references() const {
   std::vector<Template::Reference> out = expected_.references();
   for (const Check& child : children_) {
     const std::vector<Template::Reference> more = child.references();
+    out.insert(out.end(), more.begin(), more.end());
+  }
+  return out;
+}
+
+std::vector<Template::Reference> Check::demanded() const {
+  if (op_ == Operator::equals || op_ == Operator::equals_ignoring_case || op_ == Operator::equals_unordered || op_ == Operator::contains) {
+    return expected_.references();
+  }
+  std::vector<Template::Reference> out;
+  if (op_ != Operator::all && !(op_ == Operator::any && children_.size() == 1)) return out;
+  for (const Check& child : children_) {
+    const std::vector<Template::Reference> more = child.demanded();
     out.insert(out.end(), more.begin(), more.end());
   }
   return out;

@@ -45,6 +45,8 @@ class Check {
 
   /// All references of its expectations, nested ones included.
   std::vector<Template::Reference> references() const;
+  /// Those whose value was surely found at a place when the check is met: of equalities that stand alone or below `all`.
+  std::vector<Template::Reference> demanded() const;
   const Pointer& at() const { return at_; }
 
  private:

@@ -6,20 +6,26 @@
 
 namespace settle {
 
-std::string got_text(const Json& value) { return shorten(write_json(value), 80); }
+std::string got_text(const Json& value) {
+  return shorten(write_json(value), 80);
+}
 
 Fields::Fields(const Json& object, std::string place, std::vector<Problem>& problems)
     : object_(object.is_object() ? &object : nullptr), place_(std::move(place)), problems_(problems) {
   if (object_ == nullptr) {
-    problems_.push_back({place_, "wrong_type", "an object", std::string(object.type_name()), "an object is needed here"});
+    problems_.push_back(
+        {place_, "wrong_type", "an object", std::string(object.type_name()), "an object is needed here"});
   }
 }
 
-std::string Fields::place_of(std::string_view name) const { return place_ + "/" + escape_token(name); }
+std::string Fields::place_of(std::string_view name) const {
+  return place_ + "/" + escape_token(name);
+}
 
 void Fields::problem(std::string_view name, std::string code, std::string expected, std::string message) {
   const Json* value = object_ == nullptr ? nullptr : object_->find(name);
-  problems_.push_back({place_of(name), std::move(code), std::move(expected), value == nullptr ? "nothing" : got_text(*value), std::move(message)});
+  problems_.push_back({place_of(name), std::move(code), std::move(expected),
+                       value == nullptr ? "nothing" : got_text(*value), std::move(message)});
 }
 
 const Json* Fields::take(std::string_view name) {
@@ -61,7 +67,9 @@ std::optional<Duration> Fields::duration(std::string_view name, Duration at_leas
   if (value == nullptr) return std::nullopt;
   const std::optional<Duration> read = value->is_string() ? parse_duration(value->as_string()) : std::nullopt;
   if (read && *read >= at_least) return read;
-  problem(name, "not_a_duration", "a duration such as \"200ms\", \"10s\" or \"24h\"" + (at_least.count() > 0 ? ", at least " + format_duration(at_least) : std::string()),
+  problem(name, "not_a_duration",
+          "a duration such as \"200ms\", \"10s\" or \"24h\"" +
+              (at_least.count() > 0 ? ", at least " + format_duration(at_least) : std::string()),
           "\"" + std::string(name) + "\" takes a duration");
   return std::nullopt;
 }
@@ -88,14 +96,17 @@ std::optional<Pointer> Fields::pointer(std::string_view name) {
   const Json* value = take(name);
   if (value == nullptr) return std::nullopt;
   std::optional<Pointer> read = value->is_string() ? Pointer::parse(value->as_string()) : std::nullopt;
-  if (!read) problem(name, "not_a_pointer", "a JSON Pointer (RFC 6901) such as /id", "\"" + std::string(name) + "\" takes a JSON Pointer");
+  if (!read)
+    problem(name, "not_a_pointer", "a JSON Pointer (RFC 6901) such as /id",
+            "\"" + std::string(name) + "\" takes a JSON Pointer");
   return read;
 }
 
 std::optional<std::size_t> Fields::choice(std::string_view name, std::initializer_list<std::string_view> choices) {
   const Json* value = take(name);
   if (value == nullptr) return std::nullopt;
-  const auto* found = value->is_string() ? std::find(choices.begin(), choices.end(), value->as_string()) : choices.end();
+  const auto* found =
+      value->is_string() ? std::find(choices.begin(), choices.end(), value->as_string()) : choices.end();
   if (found != choices.end()) return static_cast<std::size_t>(found - choices.begin());
   std::string expected = "one of";
   std::vector<std::string> known;
@@ -104,14 +115,16 @@ std::optional<std::size_t> Fields::choice(std::string_view name, std::initialize
     known.emplace_back(one);
   }
   const std::optional<std::string> near = value->is_string() ? nearest(value->as_string(), known) : std::nullopt;
-  problem(name, "not_in_list", expected, "\"" + std::string(name) + "\" takes " + expected + (near ? "; did you mean \"" + *near + "\"?" : ""));
+  problem(name, "not_in_list", expected,
+          "\"" + std::string(name) + "\" takes " + expected + (near ? "; did you mean \"" + *near + "\"?" : ""));
   return std::nullopt;
 }
 
 void Fields::not_yet(std::string_view name, std::string_view code) {
   if (take(name) == nullptr) return;
   problem(name, std::string(code), "no \"" + std::string(name) + "\"",
-          "\"" + std::string(name) + "\" is not offered by this version of Settle; it is refused, so that nothing relies on it");
+          "\"" + std::string(name) +
+              "\" is not offered by this version of Settle; it is refused, so that nothing relies on it");
 }
 
 void Fields::finish() {
@@ -122,7 +135,8 @@ void Fields::finish() {
     std::string expected = "one of";
     for (std::size_t i = 0; i < known_.size(); ++i) expected += (i == 0 ? " " : ", ") + known_[i];
     problem(member.name, "unknown_member", std::move(expected),
-            "there is no member \"" + shorten(member.name, 60) + "\" here" + (near ? "; did you mean \"" + *near + "\"?" : ""));
+            "there is no member \"" + shorten(member.name, 60) + "\" here" +
+                (near ? "; did you mean \"" + *near + "\"?" : ""));
   }
 }
 

@@ -25,6 +25,7 @@ void Stepper::resolve_doubt(ActionIndex index) {
   if (tool(index).lookup) return look(index);
   if (tool(index).read_back) {
     if (tool(index).mode == IdempotencyMode::none || moment_.now >= match_counts_from(index)) return settle(index);
+    note("action.looking", index, Json::object({{"method", "read_back"}}));
     return enter(index, Stage::settle_wait, match_counts_from(index));
   }
   const std::optional<ActionError> last = workflow_.actions[index].error;
@@ -41,14 +42,23 @@ void Stepper::park_in_doubt(ActionIndex index, std::string code, std::string mes
   issue_receipt(index);
 }
 
-/// A repeated send or look must go where the intent went. Parks the action when the configuration has changed that.
-bool Stepper::endpoint_changed(ActionIndex index) {
+/// A repeated send or look must go where the intent went. What has changed, when the configuration has changed that.
+std::optional<std::string> Stepper::endpoint_moved(ActionIndex index) const {
   const ActionState& state = workflow_.actions[index];
   const CallSpec& spec = tool(index).execute;
   const std::string origin = origin_of(spec.url.constant_prefix());
-  if (origin == state.call_origin && spec.credential == state.call_credential) return false;
-  park_in_doubt(index, "endpoint_changed", "attempt " + std::to_string(state.attempt) + " went to " + state.call_origin + "; the configuration now says " + origin);
-  return true;
+  if (origin == state.call_origin && spec.credential == state.call_credential) return std::nullopt;
+  const auto name = [](const std::string& where, const std::string& credential) {
+    return where + (credential.empty() ? " without a credential" : " with credential \"" + credential + "\"");
+  };
+  return "attempt " + std::to_string(state.attempt) + " went to " + name(state.call_origin, state.call_credential) + "; the configuration now says " + name(origin, spec.credential);
+}
+
+/// Parks what is in doubt when its endpoint has moved.
+bool Stepper::endpoint_changed(ActionIndex index) {
+  const std::optional<std::string> moved = endpoint_moved(index);
+  if (moved) park_in_doubt(index, "endpoint_changed", *moved);
+  return moved.has_value();
 }
 
 void Stepper::look(ActionIndex index) {
@@ -62,16 +72,16 @@ void Stepper::look(ActionIndex index) {
 }
 
 void Stepper::look_ended(ActionIndex index, Outcome& outcome) {
+  if (interrupted(outcome)) return enter(index, Stage::look_wait, moment_.now + Duration(1));
   ActionState& state = action(index);
   const Tool& contract = tool(index);
   const Json* records = outcome.kind == OutcomeClass::answered && outcome.body ? find_below(*outcome.body, contract.lookup_records.tokens, 0) : nullptr;
   if (records == nullptr || !records->is_array()) {
     const std::string why = outcome.kind == OutcomeClass::answered ? "its answer has no list at " + contract.lookup_records.text() : outcome.code + ": " + outcome.detail;
     if (moment_.now >= deadline(index)) return park_in_doubt(index, "look_up_unreadable", "the look-up could not be read: " + why);
-    Duration wait = look_delay(state, planned(index).retry);
-    if (outcome.retry_after) wait = std::max(wait, *outcome.retry_after);
+    const Duration wait = std::max(look_delay(state, planned(index).retry), outcome.retry_after.value_or(Duration(0)));
     ++state.backoffs;
-    return enter(index, Stage::look_wait, moment_.now + wait);
+    return enter(index, Stage::look_wait, std::min(moment_.now + wait, deadline(index)));
   }
   state.observed_at = outcome.ended;
   state.backoffs = 0;
@@ -83,15 +93,12 @@ void Stepper::look_ended(ActionIndex index, Outcome& outcome) {
   }
   Json found = records->as_array()[0];
   const std::vector<SchemaFailure> failures = contract.output_schema->validate(found);
-  Scope scope;
-  scope.add("input", state.input.get());
-  scope.add("output", &found);
-  if (!failures.empty() || !evaluate_all(contract.success, found, scope, nullptr)) {
+  if (!failures.empty() || !succeeds(index, found)) {
     return park_in_doubt(index, "look_up_schema_violation", "the look-up found a record that is no answer of this tool: " + shorten(canonical(found), 300));
   }
   state.adopted = true;
   note("action.adopted", index);
-  executed(index, std::move(found), state.status_code, outcome.ended);
+  executed(index, std::move(found), outcome.status, outcome.ended);
 }
 
 /// Shown not to have happened: every send so far is settled. What a refusal said now counts; else it may be sent again.
@@ -114,9 +121,10 @@ void Stepper::settle(ActionIndex index) {
   if (first) note("action.looking", index, Json::object({{"method", "read_back"}}));
 }
 
-/// A read-back stands in for the lost answer: a match settles it, anything else at the end leaves it open, unless the tool
-/// refused a repeat and the look shows that nothing came of the earlier send.
+/// A read-back stands in for the lost answer: a match settles it, anything else at the end leaves it open, unless a tool that
+/// knows repeats (key, natural) refused one and the look, `quiet` after the last send, shows nothing of what was asked for.
 void Stepper::settle_ended(ActionIndex index, Outcome& outcome) {
+  if (interrupted(outcome)) return enter(index, Stage::settle_wait, moment_.now + Duration(1));
   ActionState& state = action(index);
   const Tool& contract = tool(index);
   const Seen seen = compare(index, outcome);
@@ -125,17 +133,17 @@ void Stepper::settle_ended(ActionIndex index, Outcome& outcome) {
 
   const Time settle_deadline = counts_from + contract.within;
   if (seen == Seen::unreadable) {
-    if (moment_.now >= std::max(settle_deadline, deadline(index))) return park_in_doubt(index, "read_back_unreadable", "the read-back could not be read: " + outcome.code + ": " + outcome.detail);
-    const Duration wait = std::max(contract.interval, look_delay(state, planned(index).retry));
+    const Time limit = std::max(settle_deadline, deadline(index));
+    if (moment_.now >= limit) return park_in_doubt(index, "read_back_unreadable", "the read-back could not be read: " + outcome.code + ": " + outcome.detail);
+    const Duration wait = std::max({contract.interval, look_delay(state, planned(index).retry), outcome.retry_after.value_or(Duration(0))});
     ++state.backoffs;
-    return enter(index, Stage::settle_wait, moment_.now + wait);
+    return enter(index, Stage::settle_wait, std::min(moment_.now + wait, limit));
   }
   if (outcome.started < settle_deadline) {
     return enter(index, Stage::settle_wait, std::max(moment_.now + Duration(1), std::min(moment_.now + contract.interval, settle_deadline)));
   }
-  if (state.refusal && contract.mode != IdempotencyMode::none) {
-    const Effect effect = effect_seen(state);
-    return fail(index, state.refusal->code, state.refusal->message, effect == Effect::none ? Effect::none : Effect::unknown);
+  if (state.refusal && contract.mode != IdempotencyMode::none && effect_seen(index, outcome) == Effect::none) {
+    return fail(index, state.refusal->code, state.refusal->message, Effect::none);
   }
   park_in_doubt(index, state.error ? state.error->code : "unclear", "attempt " + std::to_string(state.attempt) + " may or may not have happened, and the read-back does not show it" + (state.error ? ": " + state.error->message : ""));
 }

@@ -8,8 +8,6 @@
 namespace settle {
 namespace {
 
-std::string text_of_id(const Json& value) { return value.is_string() ? value.as_string() : canonical(value); }
-
 std::string differences(const std::vector<CheckResult>& checks) {
   std::string out;
   for (const CheckResult& check : checks) {
@@ -28,15 +26,12 @@ void Stepper::executed(ActionIndex index, Json output, int status, Time at) {
   state.output = std::make_shared<const Json>(std::move(output));
   out_.new_outputs.push_back(index);
   state.status_code = status;
-  if (contract.record_id) {
-    const Json* id = find_below(*state.output, contract.record_id->tokens, 0);
-    if (id != nullptr && (id->is_string() || id->is_number())) state.record_id = text_of_id(*id);
-  }
+  if (std::optional<std::string> id = record_id_in(index, *state.output)) state.record_id = std::move(id);
   state.executed_at = at;
   state.error = std::nullopt;
   state.refusal = std::nullopt;
   state.backoffs = 0;
-  state.effect = Effect::complete;
+  state.effect = contract.reads_only() ? Effect::none : Effect::complete;
   state.confidence = state.adopted ? Confidence::lookup : Confidence::acknowledged;
   if (contract.mode != IdempotencyMode::natural) state.unclear = false;
   Json data = Json::object({{"status_code", status == 0 ? Json() : Json(status)}, {"record_id", state.record_id ? Json(*state.record_id) : Json()}});
@@ -66,6 +61,9 @@ Time Stepper::match_counts_from(ActionIndex index) const {
 }
 
 void Stepper::read(ActionIndex index) {
+  if (!tool(index).reads_only()) {
+    if (const std::optional<std::string> moved = endpoint_moved(index)) return park_unverified(index, "endpoint_changed", *moved);
+  }
   if (begin_call(index, *tool(index).read_back, false)) return enter(index, Stage::reading);
   ActionState& state = action(index);
   park_unverified(index, "call_unresolved", state.error->message);
@@ -88,26 +86,31 @@ Stepper::Seen Stepper::compare(ActionIndex index, const Outcome& outcome) {
   ActionState& state = action(index);
   static const Json nothing;
   const Json& body = absent || !outcome.body ? nothing : *outcome.body;
-  const Json key = idempotency_key(workflow_.header.name_space, workflow_.header.id, planned(index).id, 0, "main", state.generation);
-  const Json record_id = state.record_id ? Json(*state.record_id) : Json();
-  Scope scope;
-  scope.add("input", state.input.get());
-  scope.add("output", state.output.get());
-  scope.add("idempotency_key", &key);
-  if (state.record_id) scope.add("record_id", &record_id);
+  const CheckScope seen(*this, index, state.output.get());
   state.checks.clear();
   state.observed_at = outcome.ended;
-  const bool all = evaluate_all(tool(index).expect, body, scope, &state.checks);
+  const bool all = evaluate_all(tool(index).expect, body, seen.scope, &state.checks);
   return all && !absent ? Seen::match : Seen::mismatch;
 }
 
-/// As seen: nothing of what was asked for is there, or some of it.
-Effect Stepper::effect_seen(const ActionState& state) const {
+/// As seen: nothing of what was asked for is there, or some of it. Unknown where a check could not be made, because it
+/// needs a value that is not there: then "nothing" was not seen either.
+Effect Stepper::effect_seen(ActionIndex index, const Outcome& outcome) const {
+  const ActionState& state = workflow_.actions[index];
+  if (tool(index).reads_only() || outcome.kind == OutcomeClass::rejected) return Effect::none;
   const bool any = std::any_of(state.checks.begin(), state.checks.end(), [](const CheckResult& check) { return check.ok && check.present; });
-  return any ? Effect::partial : Effect::none;
+  if (any) return Effect::partial;
+  const CheckScope seen(*this, index, state.output.get());
+  for (const Check& check : tool(index).expect) {
+    for (const Template::Reference& reference : check.references()) {
+      if (seen.scope.find(reference.source) == nullptr) return Effect::unknown;
+    }
+  }
+  return Effect::none;
 }
 
 void Stepper::read_ended(ActionIndex index, Outcome& outcome) {
+  if (interrupted(outcome)) return enter(index, Stage::read_wait, moment_.now + Duration(1));
   ActionState& state = action(index);
   const Tool& contract = tool(index);
   const Seen seen = compare(index, outcome);
@@ -117,9 +120,10 @@ void Stepper::read_ended(ActionIndex index, Outcome& outcome) {
   const Time verify_deadline = counts_from + contract.within;
   if (seen == Seen::unreadable) {
     const std::string why = outcome.code + ": " + outcome.detail;
-    if (moment_.now < std::max(verify_deadline, deadline(index))) {
+    const Time limit = std::max(verify_deadline, deadline(index));
+    if (moment_.now < limit) {
       const Duration wait = std::max(contract.interval, outcome.retry_after.value_or(Duration(0)));
-      return enter(index, Stage::read_wait, moment_.now + std::min(wait, std::max(contract.interval, Duration(30'000))));
+      return enter(index, Stage::read_wait, std::min(moment_.now + wait, limit));
     }
     return park_unverified(index, "read_back_unreadable", "the read-back could not be read: " + why);
   }
@@ -127,7 +131,7 @@ void Stepper::read_ended(ActionIndex index, Outcome& outcome) {
     return enter(index, Stage::read_wait, std::max(moment_.now + Duration(1), std::min(moment_.now + contract.interval, verify_deadline)));
   }
   const bool absent = outcome.kind == OutcomeClass::rejected;
-  fail(index, "verification_mismatch", absent ? "the read-back finds no such record (HTTP " + std::to_string(outcome.status) + ")" : "the read-back differs: " + differences(state.checks), effect_seen(state));
+  fail(index, "verification_mismatch", absent ? "the read-back finds no such record (HTTP " + std::to_string(outcome.status) + ")" : "the read-back differs: " + differences(state.checks), effect_seen(index, outcome));
 }
 
 void Stepper::verified(ActionIndex index, Time at) {

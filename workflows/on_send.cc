@@ -65,7 +65,10 @@ void Stepper::send(ActionIndex index) {
   ActionState& state = action(index);
   ++state.attempt;
   if (!begin_call(index, tool(index).execute, !tool(index).execute.safe)) {
-    return fail(index, "call_unresolved", state.error->message, Effect::none);
+    --state.attempt;  // nothing was sent
+    const std::string why = state.error->message;
+    if (state.unclear) return park_in_doubt(index, "call_unresolved", why);
+    return fail(index, "call_unresolved", why, Effect::none);
   }
   if (!state.first_send_at) state.first_send_at = moment_.now;
   state.throttled = false;
@@ -74,13 +77,12 @@ void Stepper::send(ActionIndex index) {
 }
 
 void Stepper::send_ended(ActionIndex index, Outcome& outcome) {
-  ActionState& state = action(index);
   const Tool& contract = tool(index);
   switch (outcome.kind) {
     case OutcomeClass::not_sent:
       return not_sent(index, outcome);
     case OutcomeClass::rejected:
-      return refused(index, outcome.code, outcome.detail, outcome.status);
+      return refused(index, outcome.code, outcome.detail, outcome);
     case OutcomeClass::ambiguous:
       return unclear(index, outcome.code, outcome.detail, outcome.ended);
     case OutcomeClass::answered:
@@ -91,22 +93,26 @@ void Stepper::send_ended(ActionIndex index, Outcome& outcome) {
   const std::vector<SchemaFailure> failures = contract.output_schema->validate(body);
   if (!failures.empty()) return unclear(index, "output_schema_violation", first_failures(failures), outcome.ended);
 
-  state.output = std::make_shared<const Json>(body);
-  std::vector<CheckResult> results;
-  Scope scope;
-  scope.add("input", state.input.get());
-  scope.add("output", state.output.get());
-  const bool success = evaluate_all(contract.success, body, scope, &results);
-  state.output = nullptr;
-  if (!success) return refused(index, "success_rule", "the tool answered with a failure: " + shorten(canonical(body), 300), outcome.status);
+  if (!succeeds(index, body)) {
+    return refused(index, "success_rule", "the tool answered with a failure: " + shorten(canonical(body), 300), outcome);
+  }
   executed(index, std::move(body), outcome.status, outcome.ended);
 }
 
-/// A definite no. To a first send it ends the action; to a repeated one it says nothing about the earlier send.
-void Stepper::refused(ActionIndex index, std::string code, std::string message, int status) {
+/// The tool's own success rule, with all that a check can see of this answer.
+bool Stepper::succeeds(ActionIndex index, const Json& body) const {
+  const CheckScope seen(*this, index, &body);
+  return evaluate_all(tool(index).success, body, seen.scope, nullptr);
+}
+
+/// A definite no. To a first send it ends the action; to a repeated one it says nothing about the earlier send, not even
+/// when a look has shown that one absent: "409, exists already" may be about what it made after all.
+void Stepper::refused(ActionIndex index, std::string code, std::string message, const Outcome& outcome) {
   ActionState& state = action(index);
-  state.status_code = status;
-  if (!state.unclear || tool(index).reads_only()) return fail(index, std::move(code), std::move(message), Effect::none);
+  state.status_code = outcome.status;
+  if (!state.doubted || tool(index).reads_only()) return fail(index, std::move(code), std::move(message), Effect::none);
+  state.unclear = true;
+  state.closed_at = outcome.ended;  // absence counts from the last send, refused or not
   state.refusal = ActionError{code, message};
   note("action.repeat_refused", index, send_data(state, code, message));
   resolve_doubt(index);
@@ -135,6 +141,7 @@ void Stepper::not_sent(ActionIndex index, const Outcome& outcome) {
   ActionState& state = action(index);
   state.error = ActionError{outcome.code, outcome.detail};
   if (outcome.status != 0) state.status_code = outcome.status;
+  if (cancelling()) return wake_to_send(index);  // which will not send: there is nothing to wait for
   back_off(index, outcome.retry_after, outcome.status == 429 || outcome.status == 503);
 }
 

@@ -1,5 +1,7 @@
 // The events that come from inside: the beginning, timers, a restart and a cancellation.
 
+#include <algorithm>
+
 #include "workflows/stepper.h"
 
 namespace settle {
@@ -50,13 +52,12 @@ void Stepper::timer() {
 
 /// An intent without an answer says that the call may have happened; a look that was under way is taken again.
 void Stepper::restart() {
-  bool resumed = false;
+  const bool under_way = std::any_of(workflow_.actions.begin(), workflow_.actions.end(), [](const ActionState& a) { return is_calling(a.stage); });
+  if (under_way || !workflow_.wakes.empty()) note("workflow.resumed", std::nullopt);
   for (ActionIndex i = 0; i < workflow_.actions.size(); ++i) {
     const Stage stage = workflow_.actions[i].stage;
     if (stage == Stage::blocked && workflow_.unmet[i] == 0) ready_.push_back(i);
     if (!is_calling(stage)) continue;
-    if (!resumed) note("workflow.resumed", std::nullopt);
-    resumed = true;
     if (stage == Stage::looking) {
       look(i);
     } else if (stage == Stage::settling) {

@@ -111,7 +111,11 @@ class Checker {
     action.input = Template::compile(input == nullptr ? nothing : *input, fields.place_of("input"), nullptr, problems_);
     if (action.tool != nullptr) check_input(action, input == nullptr ? nothing : *input, fields.place_of("input"));
     after(fields, action);
-    if (action.tool != nullptr) policies(fields, action);
+    if (action.tool != nullptr) {
+      policies(fields, action);
+    } else {  // known members all the same, so that an unknown tool is one problem
+      for (const std::string_view name : {"start_to_close_timeout", "schedule_to_close_timeout", "retry"}) fields.take(name);
+    }
     for (const std::string_view name : {"when", "for_each", "max_parallel", "fallback", "fallback_when", "compensate", "approval"}) fields.not_yet(name, not_supported);
     fields.finish();
     return action;
@@ -200,14 +204,21 @@ class Checker {
   }
 
   void check_partial(const Json& schema, const Json& value, const std::string& where) {
-    if (is_reference(value) || !schema.is_object()) return;
-    if (!contains_reference(value)) {
-      const Json* constant = value.is_object() && value.size() == 1 ? value.find("$literal") : nullptr;
-      const Result<Schema> compiled = Schema::compile(schema);
-      if (compiled) add_failures(compiled->validate(constant == nullptr ? value : *constant), where);
+    if (!schema.is_object()) return;
+    const std::string type = type_text(&schema);
+    if (is_reference(value)) {
+      if (value.find("$text") != nullptr && types_clash("string", type)) {
+        problems_.push_back({where, "reference_type", type, "string", "the tool takes a value of type " + type + " here, $text gives a string"});
+      }
       return;
     }
-    const std::string type = type_text(&schema);
+    if (!contains_reference(value)) {
+      std::vector<Problem> reported_already;
+      const Result<Json> constant = Template::compile(value, where, nullptr, reported_already).resolve(Scope());
+      const Result<Schema> compiled = Schema::compile(schema);
+      if (compiled && constant) add_failures(compiled->validate(*constant), where);
+      return;
+    }
     if (value.is_object()) {
       if (type != "" && type != "object") problems_.push_back({where, "input_type", type, "object", "the input does not fit the tool's schema: expected " + type});
       check_partial_object(schema, value, where);

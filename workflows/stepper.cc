@@ -136,11 +136,34 @@ void Stepper::note(std::string type, std::optional<ActionIndex> index, Json data
   out_.history.push_back({std::move(type), index, std::move(data)});
 }
 
+std::string Stepper::key_of(ActionIndex index) const {
+  const WorkflowHeader& header = workflow_.header;
+  return idempotency_key(header.name_space, header.id, planned(index).id, 0, "main", workflow_.actions[index].generation);
+}
+
+std::optional<std::string> Stepper::record_id_in(ActionIndex index, const Json& output) const {
+  if (!tool(index).record_id) return std::nullopt;
+  const Json* id = find_below(output, tool(index).record_id->tokens, 0);
+  if (id == nullptr || !(id->is_string() || id->is_number())) return std::nullopt;
+  return id->is_string() ? id->as_string() : canonical(*id);
+}
+
+Stepper::CheckScope::CheckScope(const Stepper& stepper, ActionIndex index, const Json* output) : key(stepper.key_of(index)) {
+  const ActionState& state = stepper.workflow_.actions[index];
+  const std::optional<std::string> id = state.record_id || output == nullptr ? state.record_id : stepper.record_id_in(index, *output);
+  scope.add("input", state.input.get());
+  scope.add("output", output);
+  scope.add("idempotency_key", &key);
+  if (!id) return;
+  record_id = *id;
+  scope.add("record_id", &record_id);
+}
+
 Result<Call> Stepper::prepare(const CallSpec& spec, ActionIndex index) const {
   const ActionState& state = workflow_.actions[index];
   const WorkflowHeader& header = workflow_.header;
   ToolScope values;
-  values.key = idempotency_key(header.name_space, header.id, planned(index).id, 0, "main", state.generation);
+  values.key = key_of(index);
   values.workflow_id = header.id;
   values.workflow_name = workflow_.plan->name;
   values.action_id = planned(index).id;

@@ -27,7 +27,8 @@ class Stepper {
   void start(ActionIndex index);
   void send(ActionIndex index);
   void send_ended(ActionIndex index, Outcome& outcome);
-  void refused(ActionIndex index, std::string code, std::string message, int status);
+  bool succeeds(ActionIndex index, const Json& body) const;
+  void refused(ActionIndex index, std::string code, std::string message, const Outcome& outcome);
   void unclear(ActionIndex index, std::string code, std::string message, Time closed);
   void not_sent(ActionIndex index, const Outcome& outcome);
   void back_off(ActionIndex index, std::optional<Duration> floor, bool throttled);
@@ -42,6 +43,7 @@ class Stepper {
   void settle(ActionIndex index);
   void settle_ended(ActionIndex index, Outcome& outcome);
   void park_in_doubt(ActionIndex index, std::string code, std::string message);
+  std::optional<std::string> endpoint_moved(ActionIndex index) const;
   bool endpoint_changed(ActionIndex index);
 
   // --- on_read_back.cc: from executed to verified
@@ -53,9 +55,21 @@ class Stepper {
   enum class Seen : std::uint8_t { match, mismatch, unreadable };
   Seen compare(ActionIndex index, const Outcome& outcome);
   Time match_counts_from(ActionIndex index) const;
-  Effect effect_seen(const ActionState& action) const;
+  Effect effect_seen(ActionIndex index, const Outcome& outcome) const;
 
   // --- stepper.cc: shared
+  /// The engine itself ended a look because it stops: that says nothing about the outside; it is taken again after the start.
+  static bool interrupted(const Outcome& outcome) { return outcome.code == "engine_stopping" || outcome.code == "engine_shutdown"; }
+  /// What checks can see (CONTRACT §2, "Verification"): /input, /output, /record_id and /idempotency_key. `output` null: unknown.
+  struct CheckScope {
+    CheckScope(const Stepper& stepper, ActionIndex index, const Json* output);
+    CheckScope(const CheckScope&) = delete;
+    CheckScope& operator=(const CheckScope&) = delete;
+    Json key, record_id;
+    Scope scope;
+  };
+  std::optional<std::string> record_id_in(ActionIndex index, const Json& output) const;
+  std::string key_of(ActionIndex index) const;
   ActionState& action(ActionIndex index);
   const PlanAction& planned(ActionIndex index) const { return workflow_.plan->actions[index]; }
   const Tool& tool(ActionIndex index) const { return *planned(index).tool; }

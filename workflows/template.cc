@@ -32,13 +32,16 @@ void append_percent_encoded(std::string_view text, std::string& out) {
 Result<std::string> text_of(const Json& value, const Pointer& source) {
   if (value.is_string()) return value.as_string();
   if (value.is_number()) return canonical(value);
-  return fail(ErrorCode::invalid_argument, source.text() + " is " + std::string(value.type_name()) +
-                                               "; $text takes strings and numbers only");
+  return fail(ErrorCode::invalid_argument,
+              source.text() + " is " + std::string(value.type_name()) + "; $text takes strings and numbers only");
 }
 
-Error absent(const Pointer& source) { return fail(ErrorCode::invalid_argument, "there is nothing at " + source.text()); }
+Error absent(const Pointer& source) {
+  return fail(ErrorCode::invalid_argument, "there is nothing at " + source.text());
+}
 
-/// True when a path segment of `url` that was (partly) filled in is empty, "." or "..". `filled` are [begin, end) ranges of `url`.
+/// True when a path segment of `url` that was (partly) filled in is empty, "." or "..". `filled` are [begin, end)
+/// ranges of `url`.
 bool has_bad_segment(const std::string& url, const std::vector<std::pair<std::size_t, std::size_t>>& filled) {
   const std::size_t query = std::min(url.find('?'), url.size());
   for (const auto& [begin, end] : filled) {
@@ -190,9 +193,12 @@ std::vector<Piece> parse_text(std::string_view text, const std::string& place, c
     if (!name.starts_with('/')) {
       const auto found = values == nullptr ? Values::const_iterator() : values->find(name);
       if (values == nullptr) {
-        problems.push_back(malformed(place, "\"${" + std::string(name) + "}\" is no JSON Pointer; configured values can be used in tools only", "\"${/pointer}\""));
+        problems.push_back(malformed(
+            place, "\"${" + std::string(name) + "}\" is no JSON Pointer; configured values can be used in tools only",
+            "\"${/pointer}\""));
       } else if (found == values->end()) {
-        problems.push_back({place, "template_unknown_value", "a name of [values] in the configuration", std::string(name),
+        problems.push_back({place, "template_unknown_value", "a name of [values] in the configuration",
+                            std::string(name),
                             "no value \"" + std::string(name) + "\" is configured; add it to [values]"});
       } else {
         constant += found->second;
@@ -201,7 +207,8 @@ std::vector<Piece> parse_text(std::string_view text, const std::string& place, c
     }
     const std::optional<Pointer> source = Pointer::parse(name);
     if (!source) {
-      problems.push_back(malformed(place, "\"" + std::string(name) + "\" is no JSON Pointer", "a JSON Pointer (RFC 6901)"));
+      problems.push_back(
+          malformed(place, "\"" + std::string(name) + "\" is no JSON Pointer", "a JSON Pointer (RFC 6901)"));
       continue;
     }
     if (!constant.empty()) pieces.push_back({std::exchange(constant, {}), false, {}});
@@ -213,14 +220,16 @@ std::vector<Piece> parse_text(std::string_view text, const std::string& place, c
 
 }  // namespace
 
-std::shared_ptr<const Template::Node> Template::compile_node(const Json& document, const std::string& place, const Values* values,
-                                                             std::vector<Problem>& problems, std::vector<Reference>& references) {
+std::shared_ptr<const Template::Node> Template::compile_node(const Json& document, const std::string& place,
+                                                             const Values* values, std::vector<Problem>& problems,
+                                                             std::vector<Reference>& references) {
   auto node = std::make_shared<Node>();
   node->constant = document;
   if (document.is_array()) {
     node->kind = Node::Kind::array;
     for (std::size_t i = 0; i < document.size(); ++i) {
-      node->children.emplace_back("", compile_node(document.as_array()[i], place + "/" + std::to_string(i), values, problems, references));
+      node->children.emplace_back(
+          "", compile_node(document.as_array()[i], place + "/" + std::to_string(i), values, problems, references));
     }
   } else if (document.is_object()) {
     const Json::Object& members = document.as_object();
@@ -229,7 +238,9 @@ std::shared_ptr<const Template::Node> Template::compile_node(const Json& documen
       if (!member.name.starts_with('$') && !special) continue;
       const bool known = member.name == "$from" || member.name == "$text" || member.name == "$literal";
       if (!known || members.size() != 1) {
-        problems.push_back(malformed(place, "\"" + member.name + "\" can't stand here", "an object with the one member $from, $text or $literal; {\"$literal\": …} for data with names that begin with $"));
+        problems.push_back(malformed(place, "\"" + member.name + "\" can't stand here",
+                                     "an object with the one member $from, $text or $literal; {\"$literal\": …} for "
+                                     "data with names that begin with $"));
         return node;
       }
     }
@@ -246,7 +257,8 @@ std::shared_ptr<const Template::Node> Template::compile_node(const Json& documen
       if (members[0].name == "$from") {
         const std::optional<Pointer> source = Pointer::parse(text);
         if (!source || source->tokens.empty()) {
-          problems.push_back(malformed(place, "\"" + text + "\" is no JSON Pointer to a value", "a JSON Pointer (RFC 6901) such as /input/email"));
+          problems.push_back(malformed(place, "\"" + text + "\" is no JSON Pointer to a value",
+                                       "a JSON Pointer (RFC 6901) such as /input/email"));
           return node;
         }
         node->kind = Node::Kind::from;
@@ -263,7 +275,8 @@ std::shared_ptr<const Template::Node> Template::compile_node(const Json& documen
     }
     node->kind = Node::Kind::object;
     for (const JsonMember& member : members) {
-      node->children.emplace_back(member.name, compile_node(member.value, place + "/" + escape_token(member.name), values, problems, references));
+      node->children.emplace_back(member.name, compile_node(member.value, place + "/" + escape_token(member.name),
+                                                            values, problems, references));
     }
   }
   // What holds no template is kept as one constant, so that resolving it is one copy.
@@ -288,7 +301,8 @@ std::shared_ptr<const Template::Node> Template::compile_node(const Json& documen
   return node;
 }
 
-Template Template::compile(const Json& document, const std::string& place, const Values* values, std::vector<Problem>& problems) {
+Template Template::compile(const Json& document, const std::string& place, const Values* values,
+                           std::vector<Problem>& problems) {
   Template out;
   out.root_ = compile_node(document, place, values, problems, out.references_);
   return out;
@@ -300,8 +314,9 @@ Result<Json> Template::resolve(const Scope& scope) const {
 }
 
 bool Template::is_text() const {
-  return root_ != nullptr && (root_->kind == Node::Kind::text || (root_->kind == Node::Kind::constant && root_->constant.is_string()) ||
-                              root_->kind == Node::Kind::from);
+  return root_ != nullptr &&
+         (root_->kind == Node::Kind::text || (root_->kind == Node::Kind::constant && root_->constant.is_string()) ||
+          root_->kind == Node::Kind::from);
 }
 
 Result<std::string> Template::resolve_text(const Scope& scope, bool encode) const {

@@ -19,7 +19,9 @@ class Scope {
   using Lookup = const Json* (*)(const void* owner, const std::vector<std::string>& tokens);
 
   void add(std::string_view name, const Json* value) { roots_.push_back({name, value, nullptr, nullptr}); }
-  void add(std::string_view name, const void* owner, Lookup lookup) { roots_.push_back({name, nullptr, owner, lookup}); }
+  void add(std::string_view name, const void* owner, Lookup lookup) {
+    roots_.push_back({name, nullptr, owner, lookup});
+  }
   /// The value at `place`, or null. `place.tokens[0]` names the root.
   const Json* find(const Pointer& place) const;
 
@@ -39,8 +41,8 @@ const Json* find_below(const Json& value, const std::vector<std::string>& tokens
 /// Configured values, by name: what `${name}` stands for.
 using Values = std::map<std::string, std::string, std::less<>>;
 
-/// A JSON value with places to fill: {"$from": P}, {"$text": T} and {"$literal": V} (CONTRACT §3). Compiled once, resolved
-/// often; filled-in values are never read as templates again. Immutable. Thread: any.
+/// A JSON value with places to fill: {"$from": P}, {"$text": T} and {"$literal": V} (CONTRACT §3). Compiled once,
+/// resolved often; filled-in values are never read as templates again. Immutable. Thread: any.
 class Template {
  public:
   struct Reference {
@@ -51,18 +53,20 @@ class Template {
 
   /// Compiles `document`; problems are appended with `place` in front of their pointers: template_malformed,
   /// template_unknown_value (a `${name}` that is not configured). `values` null: `${name}` is not allowed (plans).
-  static Template compile(const Json& document, const std::string& place, const Values* values, std::vector<Problem>& problems);
+  static Template compile(const Json& document, const std::string& place, const Values* values,
+                          std::vector<Problem>& problems);
 
   /// Null where it holds no reference: then resolve() gives constant().
   bool is_constant() const { return references_.empty(); }
   const std::vector<Reference>& references() const { return references_; }
 
-  /// The value with every place filled. Errors: invalid_argument, naming the reference that is absent or has the wrong type.
+  /// The value with every place filled. Errors: invalid_argument, naming the reference that is absent or has the wrong
+  /// type.
   Result<Json> resolve(const Scope& scope) const;
 
-  /// A string for a header or a URL: the template must be a plain string or a $text. With `encode`, every value that comes
-  /// from the scope (never a constant or a configured one) is percent-encoded by RFC 3986 §2.3; a path segment that
-  /// becomes empty, "." or ".." by it is refused. Errors: invalid_argument.
+  /// A string for a header or a URL: the template must be a plain string or a $text. With `encode`, every value that
+  /// comes from the scope (never a constant or a configured one) is percent-encoded by RFC 3986 §2.3; a path segment
+  /// that becomes empty, "." or ".." by it is refused. Errors: invalid_argument.
   Result<std::string> resolve_text(const Scope& scope, bool encode) const;
 
   /// The constant text before the first place that is filled from the scope; for the check that hosts are constant.

@@ -17,7 +17,8 @@ bool refers_to(const std::vector<Template::Reference>& references, std::string_v
 
 /// Where a reference of a tool may point, and whether the answer is known there.
 struct Sees {
-  bool answer = false;  ///< /output and /record_id
+  bool answer = false;    ///< /output and /record_id
+  bool metadata = true;   ///< /workflow and /action; calls see them, checks do not
 };
 
 class Compiler {
@@ -30,7 +31,7 @@ class Compiler {
     schemas(fields);
     if (const Json* call = fields.need("execute", "a call: {\"connector\": …, …}")) tool_.execute = compile_call(*call, "/execute", Sees{});
     if (const Json* checks = fields.take("success")) tool_.success = Check::compile_list(*checks, "/success", &values_, problems_);
-    for (const Check& check : tool_.success) check_references(check.references(), Sees{.answer = true});
+    for (const Check& check : tool_.success) check_references(check.references(), Sees{.answer = true, .metadata = false});
     tool_.record_id = fields.pointer("record_id");
     if (tool_.record_id && tool_.output_schema && !tool_.output_schema->at(tool_.record_id->tokens).possible) {
       fields.problem("record_id", "record_id_not_in_output", "a place that output_schema allows", "output_schema has no such place");
@@ -184,6 +185,10 @@ class Compiler {
         if (tool_.output_schema && !tool_.output_schema->at(below).possible) {
           problems_.push_back({reference.place, "reference_not_in_schema", "a place that output_schema allows", source, "output_schema has no place " + source});
         }
+      } else if ((root == "record_id" || root == "idempotency_key") && reference.source.tokens.size() > 1) {
+        problems_.push_back({reference.place, "reference_unknown", "/" + root, source, "\"/" + root + "\" is a text; there is nothing below it"});
+      } else if (!sees.metadata && (root == "workflow" || root == "action")) {
+        problems_.push_back({reference.place, "reference_unknown", "/input, /output, /record_id or /idempotency_key", source, "a check can't see " + source});
       } else if (!answer && root != "idempotency_key" && !valid_metadata(reference.source)) {
         problems_.push_back({reference.place, "reference_unknown", "/input, /output, /record_id, /idempotency_key, /workflow/{id,name,labels/NAME} or /action/{id,attempt}",
                              source, "a tool can't see " + source});
@@ -235,6 +240,7 @@ class Compiler {
       const bool needed = tool_.mode == IdempotencyMode::lookup;
       const Json* lookup = needed ? mode.need("lookup", "{\"read\": CALL, \"records\": POINTER}") : mode.take("lookup");
       if (lookup != nullptr) compile_lookup(*lookup);
+      if (lookup != nullptr && !needed) mode.need("quiet", "the provider's longest delay, search lag included, such as \"5s\"");
     }
     mode.finish();
   }
@@ -286,7 +292,7 @@ class Compiler {
       require_safe(*tool_.read_back, "/verify/read");
     }
     if (const Json* expect = verify.need("expect", "a list of checks")) tool_.expect = Check::compile_list(*expect, "/verify/expect", &values_, problems_);
-    for (const Check& check : tool_.expect) check_references(check.references(), Sees{.answer = true});
+    for (const Check& check : tool_.expect) check_references(check.references(), Sees{.answer = true, .metadata = false});
     tool_.within = verify.duration("within").value_or(tool_.within);
     tool_.interval = verify.duration("interval", Duration(1)).value_or(tool_.interval);
     verify.finish();
@@ -314,7 +320,7 @@ class Compiler {
       const std::vector<Template::Reference> more = check.references();
       read.insert(read.end(), more.begin(), more.end());
     }
-    tool_.tied = refers_to(read, "idempotency_key") || refers_to(read, "record_id") || refers_to(read, "output");
+    tool_.tied = is_tied();
     if (tool_.reads_only()) return;
 
     const bool sends_key = refers_to(tool_.execute.references(), "idempotency_key");
@@ -332,6 +338,21 @@ class Compiler {
     if (tool_.execute.safe) {
       problems_.push_back({"/execute", "write_declared_safe", "a call that is not safe, or \"risk\": \"read\"", "", "a tool that writes can't be declared safe"});
     }
+  }
+
+  /// A match proves that it was ours only where it must have found our key, or the record id that the tool answered: as the
+  /// place that is read, or by an equality that no other check can stand in for.
+  bool is_tied() const {
+    if (!tool_.read_back) return false;
+    std::vector<Template::Reference> found = tool_.read_back->url.references();
+    const auto append = [&](const std::vector<Template::Reference>& more) { found.insert(found.end(), more.begin(), more.end()); };
+    if (tool_.read_back->body) append(tool_.read_back->body->references());
+    for (const Check& check : tool_.expect) append(check.demanded());
+    return std::any_of(found.begin(), found.end(), [&](const Template::Reference& reference) {
+      const std::vector<std::string>& tokens = reference.source.tokens;
+      if (tokens[0] == "idempotency_key" || tokens[0] == "record_id") return true;
+      return tokens[0] == "output" && tool_.record_id && std::equal(tokens.begin() + 1, tokens.end(), tool_.record_id->tokens.begin(), tool_.record_id->tokens.end());
+    });
   }
 
   const Json& document_;

@@ -7,6 +7,7 @@
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
+#include <cerrno>
 #include <charconv>
 #include <optional>
 
@@ -21,13 +22,19 @@ using Executor = boost::asio::io_context::executor_type;
 using Timer = boost::asio::basic_waitable_timer<std::chrono::steady_clock,
                                                 boost::asio::wait_traits<std::chrono::steady_clock>, Executor>;
 using Acceptor = boost::asio::basic_socket_acceptor<tcp, Executor>;
-using ReusePort = boost::asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
 
 constexpr int backlog = 1024;
 // Connections beyond the limit are told so, as long as there are not too many of these either.
 constexpr std::size_t refused_connections_max = 64;
 // Out of file descriptors: others must close theirs first.
 constexpr std::chrono::milliseconds accept_pause{50};
+
+// Asio has no public name for this option.
+error_code share_port(int socket) {
+  const int on = 1;
+  if (::setsockopt(socket, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0) return {};
+  return error_code(errno, boost::system::system_category());
+}
 
 Result<tcp::endpoint> parse_endpoint(const std::string& address) {
   const std::size_t colon = address.rfind(':');
@@ -113,7 +120,7 @@ error_code Listener::try_open(const tcp::endpoint& endpoint, bool first) try {
   }
   acceptor_.open(endpoint.protocol());
   acceptor_.set_option(Acceptor::reuse_address(true));
-  acceptor_.set_option(ReusePort(true));
+  if (const error_code ec = share_port(acceptor_.native_handle())) return ec;
   acceptor_.bind(endpoint);
   acceptor_.listen(backlog);
   shared()->port = acceptor_.local_endpoint().port();

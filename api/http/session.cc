@@ -20,7 +20,8 @@ constexpr std::size_t input_bytes_max = 16 * 1024;
 constexpr std::size_t progress_bytes = 64 * 1024;
 // After the last answer the peer may go on sending for this long, so that it comes to read the answer (RFC 9112 §9.6).
 constexpr std::chrono::seconds linger_patience{2};
-constexpr std::size_t linger_bodies_max = 4;
+// …and this much: a client that sends ten times the limit is told so. Throwing bytes away costs little, and no memory.
+constexpr std::size_t linger_bytes_max = 32 * 1024 * 1024;
 
 std::string chunk_size_line(std::size_t bytes) {
   std::array<char, 24> line{};
@@ -99,7 +100,7 @@ void Session::on_read(const error_code& ec, std::size_t bytes) {
     case Phase::lingering:
       begin_ = end_;
       drained_bytes_ += bytes;
-      if (drained_bytes_ > input_bytes_max + linger_bodies_max * host_->limits.body_bytes_max) return finish();
+      if (drained_bytes_ > linger_bytes_max + host_->limits.body_bytes_max) return finish();
       return start_read();
     case Phase::handling:
     case Phase::writing:

@@ -11,7 +11,7 @@
 namespace settle {
 
 Result<DiskSpace> disk_space(const std::string& directory) {
-  struct statvfs seen {};
+  struct statvfs seen{};
   if (::statvfs(directory.c_str(), &seen) != 0) {
     return fail(ErrorCode::io_error, "free space of " + directory + ": " + std::generic_category().message(errno));
   }
@@ -23,7 +23,9 @@ std::uint64_t room_needed(const DiskSpace& space) {
   return std::min(space.total_bytes / 10, cap);
 }
 
-bool has_room(const DiskSpace& space) { return space.free_bytes >= room_needed(space); }
+bool has_room(const DiskSpace& space) {
+  return space.free_bytes >= room_needed(space);
+}
 
 void take_ballast(const std::string& directory, const DiskSpace& space) {
   if (space.free_bytes < room_needed(space) + ballast_bytes) return;

@@ -8,7 +8,7 @@
 namespace settle {
 
 struct DiskSpace {
-  std::uint64_t free_bytes = 0;   ///< available to this user
+  std::uint64_t free_bytes = 0;  ///< available to this user
   std::uint64_t total_bytes = 0;
 };
 
@@ -19,8 +19,8 @@ Result<DiskSpace> disk_space(const std::string& directory);
 std::uint64_t room_needed(const DiskSpace& space);
 bool has_room(const DiskSpace& space);
 
-/// The reserve file of a data directory: 16 MiB that can be given back when the disk is so full that the store can't even
-/// be opened. Takes it when it is not there and the disk has room; failing to is no error, only no reserve.
+/// The reserve file of a data directory: 16 MiB that can be given back when the disk is so full that the store can't
+/// even be opened. Takes it when it is not there and the disk has room; failing to is no error, only no reserve.
 void take_ballast(const std::string& directory, const DiskSpace& space);
 /// Gives the reserve back; false when there was none.
 bool release_ballast(const std::string& directory);

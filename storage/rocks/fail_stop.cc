@@ -13,7 +13,8 @@ void fail_stop(std::string_view what, std::string_view where, std::string_view w
   const int code = info(ErrorCode::io_error).exit_code;
   std::string line = "settle: storage: ";
   line.append(what).append(" failed in ").append(where).append(": ").append(why);
-  line += "; ending with exit code " + std::to_string(code) + " so that the next start recovers from what the disk holds\n";
+  line +=
+      "; ending with exit code " + std::to_string(code) + " so that the next start recovers from what the disk holds\n";
   // One unbuffered write, so that the line is out before the process is gone.
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
   std::_Exit(code);

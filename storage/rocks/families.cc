@@ -72,7 +72,9 @@ const char* family_name(Family family) {
   return names[static_cast<std::size_t>(family)];
 }
 
-bool is_read_by_workflow(Family family) { return family == Family::state || family == Family::history; }
+bool is_read_by_workflow(Family family) {
+  return family == Family::state || family == Family::history;
+}
 
 rocksdb::DBOptions database_options(const RocksOptions& options) {
   rocksdb::DBOptions out;
@@ -121,7 +123,8 @@ std::vector<rocksdb::ColumnFamilyDescriptor> family_descriptors(const RocksOptio
   const std::shared_ptr<rocksdb::TableFactory> table(rocksdb::NewBlockBasedTableFactory(table_options(cache)));
   std::vector<rocksdb::ColumnFamilyDescriptor> out;
   out.emplace_back(rocksdb::kDefaultColumnFamilyName, family_options(Family::meta, options, table));
-  for (const Family family : all_families) out.emplace_back(family_name(family), family_options(family, options, table));
+  for (const Family family : all_families)
+    out.emplace_back(family_name(family), family_options(family, options, table));
   return out;
 }
 
@@ -130,8 +133,9 @@ Error translate(const rocksdb::Status& status, const std::string& what, const st
   const auto says = [&words](std::string_view part) { return words.find(part) != std::string::npos; };
   const bool is_locked = status.IsIOError() && (says("lock hold by current process") || says("While lock file"));
   if (is_locked) {
-    return fail(ErrorCode::in_use, "the store in " + directory + " is in use by another engine; stop that one, or give"
-                                   " this one a data directory of its own");
+    return fail(ErrorCode::in_use, "the store in " + directory +
+                                       " is in use by another engine; stop that one, or give"
+                                       " this one a data directory of its own");
   }
   ErrorCode code = ErrorCode::internal;
   if (status.IsIOError()) code = ErrorCode::io_error;

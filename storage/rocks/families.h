@@ -18,16 +18,16 @@ namespace settle {
 
 /// The name of the column family.
 const char* family_name(Family family);
-inline constexpr std::array<Family, family_count> all_families = {Family::meta,     Family::state, Family::history,
-                                                                  Family::due,      Family::receipts, Family::index,
-                                                                  Family::keys};
+inline constexpr std::array<Family, family_count> all_families = {
+    Family::meta, Family::state, Family::history, Family::due, Family::receipts, Family::index, Family::keys};
 
 /// Whether the filters of the family also answer for whole workflows.
 bool is_read_by_workflow(Family family);
 
 /// Settings of the database and of each family; what they are and why: docs/formats/store.md.
 rocksdb::DBOptions database_options(const RocksOptions& options);
-/// RocksDB's own family "default" first (it insists on it; nothing is in it), then ours in the order of the enumeration.
+/// RocksDB's own family "default" first (it insists on it; nothing is in it), then ours in the order of the
+/// enumeration.
 std::vector<rocksdb::ColumnFamilyDescriptor> family_descriptors(const RocksOptions& options);
 
 /// RocksDB's words for a failure, in ours: corruption, disk_full, in_use, io_error or internal. `what` was tried there.

@@ -114,10 +114,12 @@ Result<FloorRecord> decode_slot(std::string_view bytes) {
   const std::uint32_t version = read_be32(bytes, 8);
   FloorRecord record;
   record.format = read_be32(bytes, 12);
-  if (version > file_version || record.format > store_format) return newer_store_format(std::max(version, record.format));
+  if (version > file_version || record.format > store_format)
+    return newer_store_format(std::max(version, record.format));
   record.sequence = read_be64(bytes, 16);
   record.group = read_be64(bytes, 24);
-  bytes.substr(chain_offset, record.chain.size()).copy(reinterpret_cast<char*>(record.chain.data()), record.chain.size());
+  bytes.substr(chain_offset, record.chain.size())
+      .copy(reinterpret_cast<char*>(record.chain.data()), record.chain.size());
   record.partitions = read_be32(bytes, partitions_offset);
   return record;
 }
@@ -148,8 +150,9 @@ Result<FloorRecord> read_floor(const std::string& directory) {
   const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0 && errno == ENOENT) {
     return fail(ErrorCode::data_missing,
-                "the store in " + directory + " has no file FLOOR, so nobody can tell whether acknowledged data is"
-                " missing. Nothing was changed. Put the file back, or restore a backup with settle restore");
+                "the store in " + directory +
+                    " has no file FLOOR, so nobody can tell whether acknowledged data is"
+                    " missing. Nothing was changed. Put the file back, or restore a backup with settle restore");
   }
   if (file.get() < 0) return io_failure("opening of " + path, errno);
   int error = 0;
@@ -158,13 +161,16 @@ Result<FloorRecord> read_floor(const std::string& directory) {
 
   std::optional<FloorRecord> best;
   for (std::size_t offset = 0; offset < file_bytes; offset += floor_slot_stride) {
-    Result<FloorRecord> slot = decode_slot(std::string_view(bytes).substr(std::min(offset, bytes.size()), floor_slot_bytes));
+    Result<FloorRecord> slot =
+        decode_slot(std::string_view(bytes).substr(std::min(offset, bytes.size()), floor_slot_bytes));
     if (!slot && slot.error().code == ErrorCode::newer_format) return std::move(slot.error());
     if (slot && (!best || slot->sequence > best->sequence)) best = *slot;
   }
   if (best) return *best;
-  return fail(ErrorCode::corruption, "both slots of " + path + " are damaged, so nobody can tell whether acknowledged data"
-              " is missing. Nothing was changed. Put back a good copy of the file, or restore a backup with settle restore");
+  return fail(ErrorCode::corruption, "both slots of " + path +
+                                         " are damaged, so nobody can tell whether acknowledged data"
+                                         " is missing. Nothing was changed. Put back a good copy of the file, or "
+                                         "restore a backup with settle restore");
 }
 
 Result<std::unique_ptr<FloorKeeper>> FloorKeeper::open(std::string directory, FloorRecord current,

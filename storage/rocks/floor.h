@@ -77,9 +77,9 @@ class FloorKeeper {
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  FloorRecord newest_;          ///< what was pushed
-  std::uint64_t on_disk_;       ///< group of the last finished write
-  bool is_urgent_ = false;      ///< somebody waits in sync()
+  FloorRecord newest_;      ///< what was pushed
+  std::uint64_t on_disk_;   ///< group of the last finished write
+  bool is_urgent_ = false;  ///< somebody waits in sync()
   bool is_stopping_ = false;
   std::thread thread_;
 };

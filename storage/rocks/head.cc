@@ -21,12 +21,13 @@ Hash read_hash(std::string_view bytes, std::size_t offset) {
 }
 
 Error missing(const std::string& directory, std::uint64_t held, std::uint64_t acknowledged) {
-  return fail(ErrorCode::data_missing,
-              "the store in " + directory + " ends at commit group " + std::to_string(held) + ", but group " +
-                  std::to_string(acknowledged) +
-                  " was acknowledged (file FLOOR): commits are missing. Nothing was changed. Put back the files that are"
-                  " missing (the newest *.log files above all), or restore a backup with settle restore; settle doctor"
-                  " shows what is there. Deleting FLOOR does not help");
+  return fail(
+      ErrorCode::data_missing,
+      "the store in " + directory + " ends at commit group " + std::to_string(held) + ", but group " +
+          std::to_string(acknowledged) +
+          " was acknowledged (file FLOOR): commits are missing. Nothing was changed. Put back the files that are"
+          " missing (the newest *.log files above all), or restore a backup with settle restore; settle doctor"
+          " shows what is there. Deleting FLOOR does not help");
 }
 
 Error other_history(const std::string& directory, const std::string& what) {
@@ -55,7 +56,8 @@ Result<void> check_ledger_end(const StoreHead& head, const Reader& reader, const
   if (size == 0) return {};
   Result<std::optional<std::string>> last = reader.get(Family::receipts, ledger_key(size - 1));
   if (!last) return std::move(last.error());
-  if (!last->has_value()) return other_history(directory, "entry " + std::to_string(size - 1) + " of the ledger is missing");
+  if (!last->has_value())
+    return other_history(directory, "entry " + std::to_string(size - 1) + " of the ledger is missing");
   return {};
 }
 
@@ -77,7 +79,8 @@ Result<StoreHead> decode_head(std::string_view bytes) {
   StoreHead head;
   head.format = read_be32(bytes, 0);
   if (head.format > store_format) return newer_store_format(head.format);
-  if (head.format == 0 || bytes.size() != head_size) return fail(ErrorCode::corruption, "meta key store/head is damaged");
+  if (head.format == 0 || bytes.size() != head_size)
+    return fail(ErrorCode::corruption, "meta key store/head is damaged");
   head.partitions = read_be32(bytes, 4);
   head.group = read_be64(bytes, 8);
   head.ledger_size = read_be64(bytes, 16);
@@ -125,7 +128,8 @@ Result<void> check_against_floor(const FloorRecord& floor, const StoreHead& head
     Result<std::optional<Hash>> chain = chain_at(floor.group, head, reader);
     if (!chain) return std::move(chain.error());
     const bool differs = chain->has_value() && **chain != floor.chain;
-    if (differs) return other_history(directory, "commit group " + std::to_string(floor.group) + " has another chain hash");
+    if (differs)
+      return other_history(directory, "commit group " + std::to_string(floor.group) + " has another chain hash");
   }
   return check_ledger_end(head, reader, directory);
 }

@@ -12,8 +12,8 @@
 
 namespace settle {
 
-/// What the store says of itself: one record in family `meta`, rewritten in the same atomic write as every commit group.
-/// Bytes: docs/formats/store.md.
+/// What the store says of itself: one record in family `meta`, rewritten in the same atomic write as every commit
+/// group. Bytes: docs/formats/store.md.
 struct StoreHead {
   std::uint32_t format = store_format;
   std::uint32_t partitions = 0;
@@ -27,8 +27,8 @@ std::string encode_head(const StoreHead& head);
 /// Errors: newer_format, corruption.
 Result<StoreHead> decode_head(std::string_view bytes);
 
-/// The chain values of the last groups, so that a floor that is a little behind the store can still be compared with it.
-/// The floor is written at most every 100 ms; 512 groups are about what a fast disk syncs in that time.
+/// The chain values of the last groups, so that a floor that is a little behind the store can still be compared with
+/// it. The floor is written at most every 100 ms; 512 groups are about what a fast disk syncs in that time.
 inline constexpr std::uint64_t ring_size = 512;
 std::string ring_key(std::uint64_t group);
 std::string encode_ring(std::uint64_t group, const Hash& chain);

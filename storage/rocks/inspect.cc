@@ -89,8 +89,8 @@ Result<std::unique_ptr<ReadOnlyStore>> try_open(const std::string& directory, co
 Result<std::unique_ptr<ReadOnlyStore>> open_read_only(const std::string& directory, ReadOnlyOptions options) {
   std::error_code ignored;
   const std::filesystem::path path(directory);
-  const bool is_store = std::filesystem::exists(path / "CURRENT", ignored) ||
-                        std::filesystem::exists(path / floor_file, ignored);
+  const bool is_store =
+      std::filesystem::exists(path / "CURRENT", ignored) || std::filesystem::exists(path / floor_file, ignored);
   if (!is_store) return fail(ErrorCode::not_found, "there is no store in " + directory);
 
   // The floor is read first: the store is then at least as new.

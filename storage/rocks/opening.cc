@@ -27,7 +27,9 @@ Error io_failure(const std::string& what, const std::error_code& error) {
   return fail(is_full ? ErrorCode::disk_full : ErrorCode::io_error, what + ": " + error.message());
 }
 
-std::error_code last_error() { return {errno, std::generic_category()}; }
+std::error_code last_error() {
+  return {errno, std::generic_category()};
+}
 
 Result<void> sync_directory(const fs::path& directory) {
   const int file = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -58,7 +60,8 @@ Result<void> make_directory(const fs::path& directory) {
 
 /// A name that may stand in the directory of a store that was never finished.
 bool is_left_over(const std::string& name) {
-  static constexpr std::array<std::string_view, 6> names = {"LOCK", "LOG", "FLOOR.new", "BALLAST", "IDENTITY", "lost+found"};
+  static constexpr std::array<std::string_view, 6> names = {"LOCK",    "LOG",      "FLOOR.new",
+                                                            "BALLAST", "IDENTITY", "lost+found"};
   return std::find(names.begin(), names.end(), name) != names.end() || name.starts_with("LOG.old.");
 }
 
@@ -73,15 +76,15 @@ Result<void> refuse_foreign(const fs::path& directory) {
   }
   if (error) return io_failure("reading of data directory " + directory.string(), error);
   if (stranger.empty()) return {};
-  return fail(ErrorCode::configuration, "data directory " + directory.string() + " holds \"" + stranger +
-                                            "\" but no store of Settle; name an empty directory, or one that Settle made");
+  return fail(ErrorCode::configuration,
+              "data directory " + directory.string() + " holds \"" + stranger +
+                  "\" but no store of Settle; name an empty directory, or one that Settle made");
 }
 
 /// Whether the database is one of ours, by its families.
 Result<void> refuse_foreign_database(const RocksOptions& options) {
   std::vector<std::string> found;
-  const rocksdb::Status listed =
-      rocksdb::DB::ListColumnFamilies(database_options(options), options.directory, &found);
+  const rocksdb::Status listed = rocksdb::DB::ListColumnFamilies(database_options(options), options.directory, &found);
   if (!listed.ok()) return translate(listed, "listing of column families", options.directory);
   for (const Family family : all_families) {
     if (std::find(found.begin(), found.end(), family_name(family)) != found.end()) continue;
@@ -120,17 +123,19 @@ Result<Opening> begin_new(const RocksOptions& options) {
 }
 
 Error without_database(const RocksOptions& options, const FloorRecord& floor) {
-  return fail(ErrorCode::data_missing,
-              "the store in " + options.directory + " has lost its file CURRENT, though commit group " +
-                  std::to_string(floor.group) + " was acknowledged (file FLOOR). Nothing was changed. Put back the files"
-                  " that are missing, or restore a backup with settle restore");
+  return fail(ErrorCode::data_missing, "the store in " + options.directory +
+                                           " has lost its file CURRENT, though commit group " +
+                                           std::to_string(floor.group) +
+                                           " was acknowledged (file FLOOR). Nothing was changed. Put back the files"
+                                           " that are missing, or restore a backup with settle restore");
 }
 
 /// Compares store and floor without writing anything: opening for writing would replay a damaged log and throw it away.
 Result<Opening> check_existing(const RocksOptions& options, const FloorRecord& floor) {
   if (options.partitions && *options.partitions != floor.partitions) {
     return fail(ErrorCode::configuration, "the store in " + options.directory + " was made with " +
-                                              std::to_string(floor.partitions) + " partitions, which can't be changed to " +
+                                              std::to_string(floor.partitions) +
+                                              " partitions, which can't be changed to " +
                                               std::to_string(*options.partitions) + "; leave the setting out");
   }
   Opening opening;

@@ -23,12 +23,17 @@ namespace {
 const char* name_of(rocksdb::BackgroundErrorReason reason) {
   switch (reason) {
     case rocksdb::BackgroundErrorReason::kFlush:
-    case rocksdb::BackgroundErrorReason::kFlushNoWAL: return "flush";
-    case rocksdb::BackgroundErrorReason::kCompaction: return "compaction";
-    case rocksdb::BackgroundErrorReason::kWriteCallback: return "write or sync of the log";
-    case rocksdb::BackgroundErrorReason::kMemTable: return "insertion into memory";
+    case rocksdb::BackgroundErrorReason::kFlushNoWAL:
+      return "flush";
+    case rocksdb::BackgroundErrorReason::kCompaction:
+      return "compaction";
+    case rocksdb::BackgroundErrorReason::kWriteCallback:
+      return "write or sync of the log";
+    case rocksdb::BackgroundErrorReason::kMemTable:
+      return "insertion into memory";
     case rocksdb::BackgroundErrorReason::kManifestWrite:
-    case rocksdb::BackgroundErrorReason::kManifestWriteNoWAL: return "write of the manifest";
+    case rocksdb::BackgroundErrorReason::kManifestWriteNoWAL:
+      return "write of the manifest";
   }
   return "background work";
 }
@@ -75,7 +80,9 @@ class RocksStore::Impl {
 
   Result<void> open();
   void submit(QueuedCommit commit);
-  std::unique_ptr<Reader> snapshot() const { return make_reader(database_, database_->GetSnapshot(), options_.directory); }
+  std::unique_ptr<Reader> snapshot() const {
+    return make_reader(database_, database_->GetSnapshot(), options_.directory);
+  }
   std::uint64_t ledger_size() const { return ledger_size_.load(std::memory_order_acquire); }
   bool has_room() const { return has_room_.load(std::memory_order_relaxed); }
   std::uint32_t partitions() const { return head_.partitions; }
@@ -116,7 +123,8 @@ Result<void> RocksStore::Impl::open() {
   Result<void> adopted = adopt(*opening);
   if (!adopted) return adopted;
   if (!listener_->arm()) {
-    return fail(ErrorCode::io_error, "the store in " + options_.directory + " failed while it was opened; see its file LOG");
+    return fail(ErrorCode::io_error,
+                "the store in " + options_.directory + " failed while it was opened; see its file LOG");
   }
   const Result<DiskSpace> space = measure();
   if (space) take_ballast(options_.directory, *space);
@@ -294,8 +302,8 @@ RocksStats RocksStore::Impl::stats() const {
     database_->GetAggregatedIntProperty(property, &value);
     return value;
   };
-  out.deletes_in_memory = sum(rocksdb::DB::Properties::kNumDeletesActiveMemTable) +
-                          sum(rocksdb::DB::Properties::kNumDeletesImmMemTables);
+  out.deletes_in_memory =
+      sum(rocksdb::DB::Properties::kNumDeletesActiveMemTable) + sum(rocksdb::DB::Properties::kNumDeletesImmMemTables);
   out.memtable_bytes = sum(rocksdb::DB::Properties::kCurSizeAllMemTables);
   // The families share one cache, so any of them answers for all.
   database_->GetIntProperty(database_.family(Family::state), rocksdb::DB::Properties::kBlockCacheUsage,
@@ -324,11 +332,23 @@ void RocksStore::commit(WriteBatch batch, CompletionSink& sink, CompletionSink::
   impl_->submit({std::move(batch), &sink, std::move(done)});
 }
 
-std::unique_ptr<Reader> RocksStore::snapshot() const { return impl_->snapshot(); }
-std::uint64_t RocksStore::ledger_size() const { return impl_->ledger_size(); }
-bool RocksStore::has_room() const { return impl_->has_room(); }
-std::uint32_t RocksStore::partitions() const { return impl_->partitions(); }
-void RocksStore::sync_floor() { impl_->floor().sync(); }
-RocksStats RocksStore::stats() const { return impl_->stats(); }
+std::unique_ptr<Reader> RocksStore::snapshot() const {
+  return impl_->snapshot();
+}
+std::uint64_t RocksStore::ledger_size() const {
+  return impl_->ledger_size();
+}
+bool RocksStore::has_room() const {
+  return impl_->has_room();
+}
+std::uint32_t RocksStore::partitions() const {
+  return impl_->partitions();
+}
+void RocksStore::sync_floor() {
+  impl_->floor().sync();
+}
+RocksStats RocksStore::stats() const {
+  return impl_->stats();
+}
 
 }  // namespace settle

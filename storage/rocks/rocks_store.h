@@ -31,7 +31,7 @@ struct RocksOptions {
   std::size_t group_bytes_max = 8U << 20;
   std::size_t group_batches_max = 4096;
 
-  rocksdb::Env* env_for_tests = nullptr;                               ///< outlives the store
+  rocksdb::Env* env_for_tests = nullptr;                              ///< outlives the store
   std::function<Result<DiskSpace>()> disk_space_for_tests = nullptr;  ///< in the place of the file system's answer
 };
 

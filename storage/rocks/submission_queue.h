@@ -13,12 +13,13 @@ namespace settle {
 struct Submission {
   QueuedCommit commit;
   std::size_t bytes = 0;
-  bool is_last = false;        ///< nothing comes after; the committer ends
+  bool is_last = false;         ///< nothing comes after; the committer ends
   Submission* below = nullptr;  ///< the queue's own
 };
 
-/// Many producers, one consumer, no lock. Producers push onto a stack with one atomic exchange and wake the consumer only
-/// when the stack was empty, so a busy queue costs no system call; the consumer takes the whole stack and turns it round.
+/// Many producers, one consumer, no lock. Producers push onto a stack with one atomic exchange and wake the consumer
+/// only when the stack was empty, so a busy queue costs no system call; the consumer takes the whole stack and turns it
+/// round.
 class SubmissionQueue {
  public:
   SubmissionQueue() = default;

@@ -9,15 +9,14 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <stdexcept>
+#include <utility>
 
 namespace settle::test {
 namespace {
 
 void answer_what_was_read(HttpRequest request, std::unique_ptr<Responder> responder) {
-  HttpResponse response;
-  response.content_type = "text/plain";
-  response.body = request.method + " " + request.path + " " + request.body;
-  responder->send(std::move(response));
+  responder->send(text(request.method + " " + request.path + " " + request.body));
 }
 
 }  // namespace
@@ -127,6 +126,13 @@ RawResponse RawConnection::read_response(bool head_only) {
   }
   const std::size_t length = response.head.find("Content-Length: ");
   if (length != std::string::npos) response.body = read(std::stoul(response.head.substr(length + 16)));
+  return response;
+}
+
+HttpResponse text(std::string body) {
+  HttpResponse response;
+  response.content_type = "text/plain";
+  response.body = std::move(body);
   return response;
 }
 

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <thread>
 #include <type_traits>
+#include <utility>
+#include <vector>
 
 #include "api/http/server.h"
 #include "api/http/shared.h"
@@ -54,6 +56,17 @@ class TestServer {
   std::shared_ptr<HttpServer::Shared> shared_;
   std::uint16_t port_ = 0;
   std::thread thread_;
+};
+
+/// An answer of plain text.
+HttpResponse text(std::string body);
+
+/// A handler that keeps its responders until the test answers them. Everything happens on the loop.
+struct Holder {
+  std::vector<std::unique_ptr<Responder>> held;
+  HttpHandler handler() {
+    return [this](HttpRequest, std::unique_ptr<Responder> responder) { held.push_back(std::move(responder)); };
+  }
 };
 
 /// A response as a raw connection saw it.

@@ -136,10 +136,9 @@ TEST_F(Commands, IdsAndFiltersAreEncodedIntoThePath) {
   EXPECT_EQ(api.asked[0].path, "/v1/workflows/a%2Fb%3Fc%20d");
 
   api.reply(200, R"({"workflows": []})");
-  EXPECT_EQ(
-      list_workflows(client,
-                     {.status = "ended", .labels = {"team=a b"}, .created_after = "2026-01-01T00:00:00Z", .limit = 5}),
-      0);
+  EXPECT_EQ(list_workflows(
+                client, {.status = "ended", .label = "team=a b", .created_after = "2026-01-01T00:00:00Z", .limit = 5}),
+            0);
   EXPECT_EQ(api.asked[1].path,
             "/v1/workflows?status=ended&label=team%3Aa%20b&created_after=2026-01-01T00%3A00%3A00Z&limit=5");
 }
@@ -158,7 +157,7 @@ TEST_F(Commands, EventsAreReadPageByPageToTheEnd) {
   api.reply(200, R"({"events": [], "next_after": 3})");
   client.json = true;
   EXPECT_EQ(events(client, {.id = "w"}), 0);
-  EXPECT_EQ(api.asked[1].path, "/v1/workflows/w/events?after=2&limit=1000");
+  EXPECT_EQ(api.asked[1].path, "/v1/workflows/w/events?after=2&limit=500");
   EXPECT_EQ(json(out.str()).find("events")->size(), 3U);
 }
 

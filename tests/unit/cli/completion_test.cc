@@ -68,11 +68,22 @@ TEST_F(Completion, BashOffersCommandsThenTheirFlagsThenTheWordsOfAFlag) {
   EXPECT_EQ(offered("settle wat"), std::set<std::string>{"watch"});
   EXPECT_EQ(offered("settle tools ''"), (std::set<std::string>{"get", "ls", "put"}));
   EXPECT_EQ(offered("settle --json tools p"), std::set<std::string>{"put"});
+  EXPECT_TRUE(offered("settle --json ''").contains("submit")) << "a flag takes no value";
   EXPECT_EQ(offered("settle submit --wa"), std::set<std::string>{"--wait"});
   EXPECT_EQ(offered("settle submit --js"), std::set<std::string>{"--json"}) << "what all commands share is offered too";
   EXPECT_EQ(offered("settle ls --outcome f"), std::set<std::string>{"failed"});
   EXPECT_EQ(offered("settle --color ''"), (std::set<std::string>{"always", "auto", "never"}));
   EXPECT_EQ(offered("settle completion z"), std::set<std::string>{"zsh"});
+}
+
+TEST_F(Completion, OnlyOptionsThatTakeAValueAskForOne) {
+  const std::string zsh = completion_script(app, "zsh");
+  EXPECT_NE(zsh.find("'--server[the server to talk to]:value: '"), std::string::npos);
+  EXPECT_NE(zsh.find("documents instead of tables]'"), std::string::npos);
+  const std::string fish = completion_script(app, "fish");
+  EXPECT_NE(fish.find(" -l server -x"), std::string::npos);
+  EXPECT_NE(fish.find(" -l json -d"), std::string::npos);
+  EXPECT_NE(fish.find(" -l config -r -F"), std::string::npos);
 }
 
 }  // namespace

@@ -91,7 +91,7 @@ TEST(Options, WrongCommandLinesAreRefused) {
   for (const char* line :
        {"", "submit", "submit a b", "show", "launch", "submit p --wait soon", "submit p --label novalue",
         "ls --outcome great", "serve --threads 0", "serve --log-level loud", "tools", "completion tcsh", "ls --limit 0",
-        "watch w --until noon"}) {
+        "ls --label a=b --label c=d", "watch w --until noon"}) {
     EXPECT_FALSE(Parsed(line).ok) << line;
   }
 }

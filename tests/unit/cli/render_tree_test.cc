@@ -34,13 +34,13 @@ TEST(RenderTree, ShowsDependenciesStatesAttemptsTimesRecordsEvidenceAndErrors) {
   const std::string want =
       "onboard  wf_1  running\n"
       "created 2026-11-22 20:14:18.007 UTC, running for 1.9 s, team=sales\n"
-      "└─ ✔ contact        crm.create_contact  verified               1 attempt   42 ms  record c_17  by read_back\n"
-      "   ├─ ▶ welcome     mail.send           pending (backing_off)  2 attempts  1.9 s\n"
+      "└─ ✔ contact       crm.create_contact  verified               1 attempt   42 ms  record c_17  by read_back\n"
+      "   ├─ ▶ welcome    mail.send           pending (backing_off)  2 attempts  1.9 s\n"
       "   │  │  http_503: busy\n"
       "   │  │  next try at 2026-11-22 20:14:20.000 UTC\n"
-      "   │  └─ · ticket   ticket.open         pending (blocked)\n"
+      "   │  └─ · ticket  ticket.open         pending (blocked)\n"
       "   │        also after contact\n"
-      "   └─ ✘ log         crm.note            failed                 1 attempt   1.5 s\n"
+      "   └─ ✘ log        crm.note            failed                 1 attempt   1.5 s\n"
       "         http_404: no such place\n"
       "         effect on the world: unknown\n";
   EXPECT_EQ(render_workflow(workflow, {.now = parse_time("2026-11-22T20:14:20.000Z")}), want);

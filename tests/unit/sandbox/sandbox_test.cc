@@ -21,6 +21,7 @@ class Process {
   Process(const std::string& file, const std::string& listen) {
     int ends[2];
     EXPECT_EQ(::pipe(ends), 0);
+    std::fflush(stdout);  // else the child would print what is still in the buffer of the test
     pid_ = ::fork();
     if (pid_ == 0) {
       ::dup2(ends[1], STDOUT_FILENO);

@@ -146,16 +146,16 @@ TEST(World, EachFaultHasTheEffectAndTheAnswerThatItsNameSays) {
   struct Row {
     const char* fault;
     int status;
-    Delivery delivery;
+    AnswerDelivery delivery;
     std::int64_t effects;
   };
   const Row rows[] = {
-      {"drop_before", 200, Delivery::nothing, 0}, {"drop_after", 202, Delivery::nothing, 1},
-      {"e500_before", 500, Delivery::whole, 0},   {"e500_after", 500, Delivery::whole, 1},
-      {"truncate", 202, Delivery::half, 1},       {"malformed", 202, Delivery::whole, 1},
-      {"delay", 202, Delivery::whole, 1},         {"r429", 429, Delivery::whole, 0},
-      {"r503", 503, Delivery::whole, 0},          {"lie", 202, Delivery::whole, 0},
-      {"partial", 202, Delivery::whole, 1},       {"late", 200, Delivery::nothing, 0},
+      {"drop_before", 200, AnswerDelivery::nothing, 0}, {"drop_after", 202, AnswerDelivery::nothing, 1},
+      {"e500_before", 500, AnswerDelivery::whole, 0},   {"e500_after", 500, AnswerDelivery::whole, 1},
+      {"truncate", 202, AnswerDelivery::half, 1},       {"malformed", 202, AnswerDelivery::whole, 1},
+      {"delay", 202, AnswerDelivery::whole, 1},         {"r429", 429, AnswerDelivery::whole, 0},
+      {"r503", 503, AnswerDelivery::whole, 0},          {"lie", 202, AnswerDelivery::whole, 0},
+      {"partial", 202, AnswerDelivery::whole, 1},       {"late", 200, AnswerDelivery::nothing, 0},
   };
   for (const Row& row : rows) {
     SCOPED_TRACE(row.fault);
@@ -237,7 +237,7 @@ TEST(World, AReplayOfTheJournalGivesTheSameWorld) {
   for (const char* path : {"/_sandbox/log", "/_sandbox/summary", "/_sandbox/faults"})
     EXPECT_EQ(again.get(path), p.get(path)) << path;
   // The armed fault still counts from where it was, and the key is still known.
-  EXPECT_EQ(again.post("/mail/messages", kMail).delivery, Delivery::nothing);
+  EXPECT_EQ(again.post("/mail/messages", kMail).delivery, AnswerDelivery::nothing);
   EXPECT_EQ(again.post("/crm/contacts", kAda, "k").headers.size(), 1U);
 }
 

@@ -74,7 +74,9 @@ class DamageTest : public testing::Test {
   const std::string copy_ = temporary_.sub("copy");
 };
 
-TEST_F(DamageTest, AStoreThatWasKilledOpensWithAllItsRows) { EXPECT_EQ(rows_after_opening(), row_count); }
+TEST_F(DamageTest, AStoreThatWasKilledOpensWithAllItsRows) {
+  EXPECT_EQ(rows_after_opening(), row_count);
+}
 
 TEST_F(DamageTest, ALostLogIsNoticed) {
   fs::remove(log_of(copy_));
@@ -208,7 +210,9 @@ TEST_F(DamageTest, AnOlderCopyOfTheDatabaseUnderItsFloorIsNoticed) {
 }
 
 TEST_F(DamageTest, AMissingTableFileIsNoticed) {
-  { ASSERT_TRUE(RocksStore::open({.directory = copy_})); }  // recovery writes the log into table files
+  {
+    ASSERT_TRUE(RocksStore::open({.directory = copy_}));
+  }  // recovery writes the log into table files
   for (const auto& entry : fs::directory_iterator(copy_)) {
     if (entry.path().extension() == ".sst") fs::remove(entry.path());
   }

@@ -18,7 +18,9 @@ class FaultFs final : public rocksdb::FileSystemWrapper {
   using Fails = std::function<bool(Operation operation, const std::string& file)>;
 
   FaultFs(Fails fails, rocksdb::IOStatus error)
-      : rocksdb::FileSystemWrapper(rocksdb::FileSystem::Default()), fails_(std::move(fails)), error_(std::move(error)) {}
+      : rocksdb::FileSystemWrapper(rocksdb::FileSystem::Default()),
+        fails_(std::move(fails)),
+        error_(std::move(error)) {}
 
   const char* Name() const override { return "FaultFs"; }
 

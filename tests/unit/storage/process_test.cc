@@ -30,7 +30,9 @@ void acknowledge(Number n) {
   if (written != sizeof(n)) std::_Exit(1);
 }
 
-std::string key_of(Number n) { return "k" + std::to_string(n); }
+std::string key_of(Number n) {
+  return "k" + std::to_string(n);
+}
 
 WriteBatch numbered(Number n) {
   WriteBatch batch;

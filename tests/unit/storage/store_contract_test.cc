@@ -80,11 +80,12 @@ class StoreContractTest : public testing::TestWithParam<Kind> {
   std::string keys_in(Family family, const Reader::Range& range, std::size_t count_max = 100) {
     std::string keys;
     std::size_t count = 0;
-    const Result<void> scanned = store().snapshot()->scan(family, range, [&](std::string_view key, std::string_view value) {
-      EXPECT_EQ(value, "value of " + std::string(key));
-      keys.append(key).append(" ");
-      return ++count < count_max;
-    });
+    const Result<void> scanned =
+        store().snapshot()->scan(family, range, [&](std::string_view key, std::string_view value) {
+          EXPECT_EQ(value, "value of " + std::string(key));
+          keys.append(key).append(" ");
+          return ++count < count_max;
+        });
     EXPECT_TRUE(scanned);
     return keys;
   }
@@ -207,17 +208,18 @@ TEST_P(StoreContractTest, TheLedgerIsContiguousInCommitOrderAcrossReopening) {
   std::uint64_t index = 0;
   const auto reader = store().snapshot();
   const Reader::Range whole_ledger{ledger_key(0), "M", false};
-  const Result<void> scanned = reader->scan(Family::receipts, whole_ledger, [&](std::string_view key, std::string_view leaf) {
-    const std::string name = "R" + std::to_string(index);
-    const Hash hash = sha256("receipt " + name);
-    EXPECT_EQ(key, ledger_key(index));
-    EXPECT_EQ(leaf, std::string(reinterpret_cast<const char*>(hash.data()), hash.size()) + name);
-    std::string want;
-    append_be64(want, index);
-    EXPECT_EQ(reader->get(Family::receipts, name)->value_or(""), want + "receipt " + name);
-    ++index;
-    return true;
-  });
+  const Result<void> scanned =
+      reader->scan(Family::receipts, whole_ledger, [&](std::string_view key, std::string_view leaf) {
+        const std::string name = "R" + std::to_string(index);
+        const Hash hash = sha256("receipt " + name);
+        EXPECT_EQ(key, ledger_key(index));
+        EXPECT_EQ(leaf, std::string(reinterpret_cast<const char*>(hash.data()), hash.size()) + name);
+        std::string want;
+        append_be64(want, index);
+        EXPECT_EQ(reader->get(Family::receipts, name)->value_or(""), want + "receipt " + name);
+        ++index;
+        return true;
+      });
   EXPECT_TRUE(scanned);
   EXPECT_EQ(index, rounds * per_round);
 }
@@ -340,9 +342,8 @@ TEST_P(StoreContractTest, OfEightThreadsThatRaceForAKeyExactlyOneWinsAndAllSeeIt
         WriteBatch batch = guarded("k" + std::to_string(k), "of " + std::to_string(t));
         const std::string receipt = std::to_string(t) + "/" + std::to_string(k);
         batch.ledger.push_back({"R" + receipt, receipt, sha256(receipt)});
-        store().commit(std::move(batch), *sinks[t], [&seen, t, k](const CommitResult& result) {
-          seen[t][k] = {result.applied, result.existing};
-        });
+        store().commit(std::move(batch), *sinks[t],
+                       [&seen, t, k](const CommitResult& result) { seen[t][k] = {result.applied, result.existing}; });
       }
     });
   }

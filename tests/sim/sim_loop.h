@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+
+#include "engine/loop.h"
+
+namespace settle::sim {
+
+/// A generator with a mapping of its own: the standard distributions differ between libraries.
+class Dice {
+ public:
+  explicit Dice(std::uint64_t seed) : state_(seed) {}
+  std::uint64_t next();
+  /// 0 to `below` - 1.
+  std::uint64_t below(std::uint64_t below) { return next() % below; }
+  bool chance(double probability) { return static_cast<double>(next() >> 11) * 0x1.0p-53 < probability; }
+
+ private:
+  std::uint64_t state_;
+};
+
+/// Virtual time: everything that is going to happen, in order of (time, sequence).
+class Schedule {
+ public:
+  Time now() const { return now_; }
+  void at(Time time, std::function<void()> task);
+  /// Runs the next task; false when there is none.
+  bool run_one();
+  bool empty() const { return tasks_.empty(); }
+  Time next() const { return tasks_.begin()->first.first; }
+
+ private:
+  Time now_{Duration(1'700'000'000'000)};
+  std::uint64_t sequence_ = 0;
+  std::map<std::pair<Time, std::uint64_t>, std::function<void()>> tasks_;
+};
+
+/// A loop on the schedule. What it still had to do goes with it: a crash destroys the loop.
+class SimLoop final : public Loop {
+ public:
+  SimLoop(Schedule& schedule, std::uint64_t seed) : schedule_(schedule), dice_(seed) {}
+
+  Time now() override { return schedule_.now(); }
+  void not_before(Time) override {}
+  std::uint64_t entropy() override { return dice_.next(); }
+  void post(std::function<void()> task) override;
+  std::uint64_t schedule(Time at, std::function<void()> task) override;
+  void cancel(std::uint64_t timer) override { timers_.erase(timer); }
+  bool here() const override { return true; }
+  void deliver(std::vector<Completion> completions) override;
+
+ private:
+  Schedule& schedule_;
+  Dice dice_;
+  std::uint64_t next_timer_ = 1;
+  std::set<std::uint64_t> timers_;
+  std::shared_ptr<int> alive_ = std::make_shared<int>(0);
+};
+
+}  // namespace settle::sim

@@ -1,0 +1,109 @@
+// A crash at each stage: an intent without an answer may have happened, and a look is simply taken again.
+#include "tests/unit/workflows/support/fixture.h"
+
+namespace settle::test {
+namespace {
+
+ToolSpec spec(IdempotencyMode mode) {
+  ToolSpec out;
+  out.mode = mode;
+  return out;
+}
+
+TEST(Restart, an_intent_without_an_answer_counts_as_unclear) {
+  ToolSpec reads;
+  reads.reads = true;
+  ToolSpec blind = spec(IdempotencyMode::none);
+  blind.read_back = false;
+  struct Row {
+    const char* name;
+    ToolSpec tool;
+    Stage want;
+  };
+  const Row rows[] = {
+      {"key", spec(IdempotencyMode::key), Stage::backing_off},
+      {"natural", spec(IdempotencyMode::natural), Stage::backing_off},
+      {"lookup", spec(IdempotencyMode::lookup), Stage::looking},
+      {"none", spec(IdempotencyMode::none), Stage::settling},
+      {"none, unreadable", blind, Stage::in_doubt},
+      {"read", reads, Stage::sending},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.name);
+    Driver run = running(row.tool);
+    const std::uint32_t lost = run.call()->number;
+    run.restart();
+    EXPECT_EQ(run.stage(), row.want);
+    EXPECT_EQ(run.action().unclear, !row.tool.reads);
+    EXPECT_FALSE(run.answer_number(0, lost, done())) << "an answer from before the crash";
+  }
+}
+
+TEST(Restart, a_crash_in_every_attempt_ends_in_doubt_and_never_in_a_failure) {
+  for (const IdempotencyMode mode : {IdempotencyMode::key, IdempotencyMode::natural}) {
+    Driver run = running(spec(mode));
+    for (int i = 0; i < 50 && run.stage() != Stage::in_doubt; ++i) {
+      if (run.stage() == Stage::sending) {
+        run.restart();
+      } else if (run.call() != nullptr) {
+        run.answer(rejected(404));
+      } else {
+        run.wake();
+      }
+    }
+    EXPECT_EQ(run.stage(), Stage::in_doubt);
+    EXPECT_EQ(run.sends(), 3U);
+  }
+}
+
+TEST(Restart, a_look_that_was_under_way_is_taken_again) {
+  Driver looking = running(spec(IdempotencyMode::lookup));
+  looking.answer(ambiguous());
+  Driver settling = running(spec(IdempotencyMode::none));
+  settling.answer(ambiguous());
+  Driver read = reading(spec(IdempotencyMode::key));
+  for (Driver* run : {&looking, &settling, &read}) {
+    const Stage before = run->stage();
+    SCOPED_TRACE(name_of(before));
+    const std::uint32_t lost = run->call()->number;
+    run->restart();
+    EXPECT_EQ(run->stage(), before);
+    EXPECT_EQ(run->call()->number, lost + 1);
+    EXPECT_FALSE(run->answer_number(0, lost, found(0)));
+  }
+}
+
+TEST(Restart, what_waits_for_a_timer_or_a_person_is_left_alone) {
+  Driver backing_off = running(spec(IdempotencyMode::key));
+  backing_off.answer(ambiguous());
+  Driver look_wait = running(spec(IdempotencyMode::lookup));
+  look_wait.answer(ambiguous());
+  look_wait.answer(found(0));
+  Driver in_doubt = running(spec(IdempotencyMode::lookup));
+  in_doubt.answer(ambiguous());
+  in_doubt.answer(found(2));
+  Driver read_wait = reading(spec(IdempotencyMode::key));
+  read_wait.answer(rejected(404));
+  Driver settle_wait = repeating(spec(IdempotencyMode::natural));
+  settle_wait.answer(rejected(409));
+  Driver ended = reading(spec(IdempotencyMode::key));
+  ended.answer(seen());
+  for (Driver* run : {&backing_off, &look_wait, &in_doubt, &read_wait, &settle_wait, &ended}) {
+    SCOPED_TRACE(name_of(run->stage()));
+    EXPECT_FALSE(run->restart());
+  }
+}
+
+TEST(Restart, mode_none_is_never_sent_again) {
+  Driver run = running(spec(IdempotencyMode::none));
+  for (int i = 0; i < 100; ++i) {
+    run.restart();
+    if (run.call() != nullptr) run.answer(rejected(404));
+    run.wake();
+  }
+  EXPECT_EQ(run.sends(), 1U);
+  EXPECT_EQ(run.stage(), Stage::in_doubt);
+}
+
+}  // namespace
+}  // namespace settle::test

@@ -1,0 +1,319 @@
+#include <algorithm>
+#include <initializer_list>
+#include <sstream>
+
+#include "tests/unit/workflows/support/fixture.h"
+#include "workflows/receipt.h"
+
+namespace settle::test {
+namespace {
+
+std::string text_of(const std::optional<Time>& time) { return time ? std::to_string(time->time_since_epoch().count()) : "-"; }
+std::string text_of(const std::optional<ActionError>& error) { return error ? error->code + "/" + error->message : "-"; }
+
+}  // namespace
+
+std::string dump(const ActionState& a) {
+  std::ostringstream out;
+  out << name_of(a.stage) << " attempt " << a.attempt << " counted " << a.counted << " backoffs " << a.backoffs << " call " << a.call
+      << " generation " << a.generation << " unclear " << a.unclear << " doubted " << a.doubted << " adopted " << a.adopted << " throttled "
+      << a.throttled << " write " << a.call_write << " origin " << a.call_origin << " credential " << a.call_credential;
+  out << " times";
+  for (const std::optional<Time>& time : {a.wake_at, std::optional<Time>(a.since), a.scheduled_at, a.first_send_at, a.closed_at, a.executed_at, a.verified_at, a.observed_at}) {
+    out << " " << text_of(time);
+  }
+  out << " status " << a.status_code << " record " << a.record_id.value_or("-") << " error " << text_of(a.error) << " refusal "
+      << text_of(a.refusal) << " effect " << name_of(a.effect) << " confidence " << name_of(a.confidence) << " receipt " << a.receipt;
+  for (const CheckResult& check : a.checks) {
+    out << " check " << check.at << " " << name_of(check.op) << " " << write_json(check.expected) << " " << write_json(check.actual) << check.present << check.ok;
+  }
+  out << " input " << (a.input ? write_json(*a.input) : "-") << " output " << (a.output ? write_json(*a.output) : "-");
+  return out.str();
+}
+
+std::string dump(const Workflow& w) {
+  std::ostringstream out;
+  const WorkflowHeader& h = w.header;
+  out << h.name_space << "/" << h.id << " " << name_of(h.status) << " " << name_of(h.outcome) << " attention " << h.attention << " "
+      << text_of(h.created_at) << " " << text_of(h.ended_at) << " version " << h.version << " events " << h.events << " receipts " << h.receipts
+      << " open " << w.open << " parked " << w.parked << " failed " << w.failed << "\n";
+  for (std::size_t i = 0; i < w.actions.size(); ++i) out << dump(w.actions[i]) << " unmet " << w.unmet[i] << "\n";
+  for (const auto& [at, index] : w.wakes) out << "wake " << text_of(at) << " " << index << "\n";
+  return out.str();
+}
+
+bool may_follow(Stage from, Stage to) {
+  using enum Stage;
+  const auto one_of = [&](std::initializer_list<Stage> allowed) { return std::find(allowed.begin(), allowed.end(), to) != allowed.end(); };
+  if (from == to) return true;
+  switch (from) {
+    case blocked:
+      return one_of({sending, failed, cancelled});
+    case sending:
+      return one_of({backing_off, looking, settling, settle_wait, in_doubt, reading, read_wait, unverified, executed, verified, failed, cancelled});
+    case backing_off:
+      return one_of({sending, looking, settling, settle_wait, in_doubt, failed, cancelled});
+    case looking:
+      return one_of({look_wait, in_doubt, sending, reading, read_wait, unverified, executed, failed, cancelled});
+    case look_wait:
+      return one_of({looking, in_doubt});
+    case settling:
+      return one_of({settle_wait, in_doubt, verified, failed});
+    case settle_wait:
+      return one_of({settling, in_doubt});
+    case reading:
+      return one_of({read_wait, unverified, verified, failed});
+    case read_wait:
+      return one_of({reading, unverified});
+    default:
+      return false;  // parked or final: only a person leads out, and this version has no such event
+  }
+}
+
+Driver::Driver(std::shared_ptr<const Plan> plan, std::uint64_t entropy) : entropy_(entropy) {
+  workflow.header.id = "w1";
+  workflow.plan = std::move(plan);
+}
+
+void Driver::start() {
+  Workflow before = workflow;
+  before.actions.assign(before.plan->actions.size(), ActionState{});
+  derive(before);
+  take(before, start_workflow(workflow, moment()));
+}
+
+void Driver::answer(Outcome outcome, ActionIndex index, Duration took) {
+  ASSERT_TRUE(open.contains(index)) << "no call of action " << index << " is under way";
+  now += took;
+  outcome.started = issued_at[index];
+  outcome.ended = now;
+  const std::uint32_t number = open[index].number;
+  EXPECT_TRUE(answer_number(index, number, std::move(outcome))) << "the answer was refused";
+}
+
+bool Driver::answer_number(ActionIndex index, std::uint32_t number, Outcome outcome) {
+  const Workflow before = workflow;
+  if (const auto call = open.find(index); call != open.end() && call->second.number == number) open.erase(call);
+  return take(before, on_answer(workflow, index, number, std::move(outcome), moment()));
+}
+
+bool Driver::timer() {
+  const Workflow before = workflow;
+  const bool changed = take(before, on_timer(workflow, moment()));
+  EXPECT_TRUE(workflow.wakes.empty() || workflow.wakes.begin()->first > now) << "a due timer did not fire";
+  return changed;
+}
+
+bool Driver::wake() {
+  const std::optional<Time> next = workflow.next_wake();
+  if (!next) return false;
+  now = std::max(now, *next);
+  return timer();
+}
+
+bool Driver::restart() {
+  const Workflow before = workflow;
+  open.clear();
+  return take(before, on_restart(workflow, moment()));
+}
+
+bool Driver::cancel() {
+  const Workflow before = workflow;
+  return take(before, on_cancel(workflow, moment()));
+}
+
+void Driver::swap_tool(std::shared_ptr<const Tool> tool, ActionIndex index) {
+  auto plan = std::make_shared<Plan>(*workflow.plan);
+  plan->actions[index].tool = std::move(tool);
+  workflow.plan = std::move(plan);
+}
+
+const CallEffect* Driver::call(ActionIndex index) const {
+  const auto at = open.find(index);
+  return at == open.end() ? nullptr : &at->second;
+}
+
+std::size_t Driver::sends(ActionIndex index) const {
+  const auto at = sends_.find(index);
+  return at == sends_.end() ? 0 : at->second;
+}
+
+Json Driver::receipt(ActionIndex index) const {
+  for (auto at = receipts.rbegin(); at != receipts.rend(); ++at) {
+    if (*at->find("action") == Json(workflow.plan->actions[index].id)) return *at;
+  }
+  return Json();
+}
+
+std::size_t Driver::happened(std::string_view type) const {
+  return static_cast<std::size_t>(std::count_if(history.begin(), history.end(), [&](const HistoryEvent& event) { return event.type == type; }));
+}
+
+Driver running(const ToolSpec& spec) {
+  Driver out(plan_of(make_tool(spec)));
+  out.start();
+  EXPECT_EQ(out.stage(), Stage::sending);
+  return out;
+}
+
+Driver repeating(const ToolSpec& spec) {
+  Driver out = running(spec);
+  out.answer(ambiguous());
+  if (spec.mode == IdempotencyMode::lookup && !spec.reads) {
+    out.answer(found(0));  // too early to count
+    out.wake();
+    out.answer(found(0));
+  } else {
+    out.wake();
+  }
+  EXPECT_EQ(out.stage(), Stage::sending);
+  EXPECT_EQ(out.sends(), 2U);
+  return out;
+}
+
+Driver reading(const ToolSpec& spec) {
+  Driver out = running(spec);
+  out.answer(done());
+  EXPECT_EQ(out.stage(), Stage::reading);
+  return out;
+}
+
+bool Driver::take(const Workflow& before, Transition transition) {
+  last = std::move(transition);
+  if (!last.changed) {
+    EXPECT_EQ(dump(before), dump(workflow)) << "a refused event changed something";
+    EXPECT_TRUE(last.actions.empty() && last.history.empty() && last.receipts.empty() && last.calls.empty());
+    return false;
+  }
+  check_counters(before, last);
+  check_actions(before, last);
+  check_receipts(before, last);
+  check_calls(before, last);
+  history.insert(history.end(), last.history.begin(), last.history.end());
+  return true;
+}
+
+void Driver::check_counters(const Workflow& before, const Transition& transition) const {
+  EXPECT_EQ(workflow.header.version, before.header.version + 1);
+  EXPECT_EQ(workflow.header.events, before.header.events + transition.history.size());
+  EXPECT_EQ(workflow.header.receipts, before.header.receipts + transition.receipts.size());
+  EXPECT_EQ(workflow.header.attention, workflow.parked > 0);
+  EXPECT_EQ(workflow.header.status == WorkflowStatus::ended, workflow.open == 0);
+  EXPECT_EQ(workflow.header.status == WorkflowStatus::ended, workflow.header.outcome != WorkflowOutcome::none);
+  EXPECT_TRUE(std::is_sorted(transition.actions.begin(), transition.actions.end()));
+  Workflow fresh = workflow;
+  derive(fresh);
+  EXPECT_EQ(fresh.unmet, workflow.unmet);
+  EXPECT_EQ(fresh.wakes, workflow.wakes);
+  EXPECT_EQ(fresh.open, workflow.open);
+  EXPECT_EQ(fresh.parked, workflow.parked);
+  EXPECT_EQ(fresh.failed, workflow.failed);
+}
+
+void Driver::check_actions(const Workflow& before, const Transition& transition) const {
+  for (ActionIndex i = 0; i < workflow.actions.size(); ++i) {
+    const ActionState& was = before.actions[i];
+    const ActionState& is = workflow.actions[i];
+    SCOPED_TRACE("action " + workflow.plan->actions[i].id + ", from " + std::string(name_of(was.stage)) + " to " + std::string(name_of(is.stage)));
+    const bool told = std::binary_search(transition.actions.begin(), transition.actions.end(), i);
+    if (!told || is_final(was.stage)) {
+      EXPECT_EQ(dump(was), dump(is)) << "a change that the transition does not name, or of a final action";
+      continue;
+    }
+    EXPECT_TRUE(may_follow(was.stage, is.stage));
+    EXPECT_GE(is.attempt, was.attempt);
+    EXPECT_GE(is.call, was.call);
+    const bool waits = is.stage == Stage::backing_off || is.stage == Stage::look_wait || is.stage == Stage::settle_wait || is.stage == Stage::read_wait;
+    EXPECT_EQ(is.wake_at.has_value(), waits);
+    if (is.wake_at && is.wake_at != was.wake_at) {
+      EXPECT_GT(*is.wake_at, now);
+    }
+    const bool doubt = is.stage >= Stage::looking && is.stage <= Stage::in_doubt;
+    if (doubt) {
+      EXPECT_TRUE(is.unclear);
+    }
+    if (is_final(is.stage)) {
+      EXPECT_FALSE(is.unclear) << "final, and still unclear";
+    }
+    if (is.stage == Stage::in_doubt) {
+      EXPECT_EQ(is.effect, Effect::unknown);
+    }
+    if (is.stage == Stage::failed || is_parked(is.stage)) {
+      EXPECT_TRUE(is.error.has_value());
+    }
+    if (state_of(is.stage) == "executed") {
+      EXPECT_TRUE(is.executed_at && is.output) << "executed without its evidence";
+    }
+    if (is.stage == Stage::verified) {
+      EXPECT_TRUE(is.verified_at.has_value());
+      EXPECT_NE(is.confidence, Confidence::none);
+      if (workflow.plan->actions[i].tool->verify == VerifyKind::read_back) {
+        EXPECT_TRUE(is.observed_at && !is.checks.empty()) << "verified without a look";
+        EXPECT_TRUE(std::all_of(is.checks.begin(), is.checks.end(), [](const CheckResult& check) { return check.ok; }));
+        EXPECT_TRUE(!is.executed_at || *is.observed_at >= *is.executed_at) << "verified by a look older than the execution";
+      }
+    }
+  }
+}
+
+void Driver::check_receipts(const Workflow& before, const Transition& transition) {
+  std::uint32_t number = before.header.receipts;
+  for (const IssuedReceipt& issued : transition.receipts) {
+    const ActionState& state = workflow.actions[issued.action];
+    const Json& document = issued.document;
+    EXPECT_EQ(issued.number, ++number);
+    EXPECT_EQ(state.receipt, issued.number) << "two receipts of one action in one transition";
+    EXPECT_EQ(*document.find("receipt"), Json(receipt_id(workflow.header.id, issued.number)));
+    EXPECT_EQ(*document.find("state"), Json(state_of(state.stage)));
+    EXPECT_EQ(*document.find("effect"), Json(name_of(state.effect)));
+    EXPECT_EQ(*document.find("confidence"), Json(name_of(state.confidence)));
+    const std::uint32_t earlier = before.actions[issued.action].receipt;
+    EXPECT_EQ(*document.find("supersedes"), earlier == 0 ? Json() : Json(receipt_id(workflow.header.id, earlier)));
+    receipts.push_back(document);
+  }
+  for (const ActionIndex i : transition.actions) {
+    const Stage stage = workflow.actions[i].stage;
+    if (stage == before.actions[i].stage || !(is_final(stage) || is_parked(stage))) continue;
+    EXPECT_TRUE(std::any_of(transition.receipts.begin(), transition.receipts.end(), [&](const IssuedReceipt& r) { return r.action == i; }))
+        << "a final or parked action without a receipt";
+  }
+}
+
+void Driver::check_calls(const Workflow& before, const Transition& transition) {
+  std::set<ActionIndex> called;
+  for (const CallEffect& effect : transition.calls) {
+    const ActionState& state = workflow.actions[effect.action];
+    const PlanAction& planned = workflow.plan->actions[effect.action];
+    EXPECT_TRUE(called.insert(effect.action).second) << "two calls of one action in one transition";
+    EXPECT_TRUE(is_calling(state.stage)) << "a call of an action in stage " << name_of(state.stage);
+    EXPECT_EQ(effect.number, state.call);
+    EXPECT_EQ(effect.at_once, !effect.call.write) << "only what is safe leaves before its commit";
+    if (state.stage != Stage::sending) {
+      EXPECT_TRUE(effect.at_once);
+    }
+    if (state.stage == Stage::sending) {
+      ++sends_[effect.action];
+      EXPECT_EQ(state.attempt, before.actions[effect.action].attempt + 1);
+      const bool writes = !planned.tool->reads_only();
+      EXPECT_EQ(effect.call.write, writes);
+      if (writes && planned.tool->mode == IdempotencyMode::none) {
+        EXPECT_FALSE(before.actions[effect.action].doubted) << "mode none was sent again after an unclear send";
+      }
+      for (const auto& [name, value] : effect.call.headers) {
+        if (name != "Idempotency-Key") continue;
+        EXPECT_EQ(value.size(), 32U);
+        const auto first = keys_.emplace(effect.action, value).first;
+        EXPECT_EQ(first->second, value) << "the key changed between attempts";
+      }
+    }
+    open[effect.action] = effect;
+    issued_at[effect.action] = now;
+  }
+  for (ActionIndex i = 0; i < workflow.actions.size(); ++i) {
+    const bool calling = is_calling(workflow.actions[i].stage);
+    EXPECT_EQ(open.contains(i), calling) << "action " << i << " in " << name_of(workflow.actions[i].stage) << " waits for a call that nobody makes, or none waits";
+    if (!calling) open.erase(i);
+  }
+}
+
+}  // namespace settle::test

@@ -1,0 +1,135 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "workflows/plan.h"
+#include "workflows/step.h"
+
+namespace settle::test {
+
+/// Reads a document; a malformed one is a failure of the test.
+Json json(std::string_view text);
+
+/// What a tool of the tests says of itself; the rest follows from it. Every tool takes {"name", "value"}, answers {"id", …},
+/// sends the idempotency key, and reads back GET /items/NAME for the same value.
+struct ToolSpec {
+  std::string name = "box.put";
+  IdempotencyMode mode = IdempotencyMode::key;
+  bool reads = false;
+  bool read_back = true;
+  bool tied = false;        ///< the read-back also compares our key
+  bool key_lookup = false;  ///< mode key with a look-up
+  Duration window = Duration(3'600'000);
+  Duration quiet = Duration(5'000);
+  Duration within = Duration(2'000);
+  Duration interval = Duration(300);
+  Duration start_to_close = Duration(2'000);
+  Duration schedule_to_close = Duration(60'000);
+  int attempts = 3;
+  std::string host = "https://box.test";  ///< of every call
+  std::string auth;
+};
+
+Json tool_document(const ToolSpec& spec);
+std::shared_ptr<const Tool> compiled(const Json& document, const Values& values = {});
+std::shared_ptr<const Tool> make_tool(const ToolSpec& spec = {});
+
+/// A plan over these tools; a refused one is a failure of the test.
+std::shared_ptr<const Plan> make_plan(const Json& document, const std::vector<std::shared_ptr<const Tool>>& tools);
+/// The one action "a" of the tool, with {"name": "n", "value": "v"}.
+std::shared_ptr<const Plan> plan_of(const std::shared_ptr<const Tool>& tool);
+
+// How a call can end. `started` and `ended` are filled in by the driver.
+Outcome answered(Json body, int status = 200);
+Outcome rejected(int status);
+Outcome not_sent(int status = 0, std::optional<Duration> retry_after = std::nullopt);
+Outcome ambiguous(const std::string& code = "timeout");
+/// What the tools of make_tool() answer, what their read-back shows and what their look-up finds.
+Outcome done();
+Outcome seen(std::string_view value = "v");
+Outcome found(std::size_t records);
+
+/// Every stored field as text: two states are the same when their dumps are.
+std::string dump(const ActionState& action);
+std::string dump(const Workflow& workflow);
+
+/// The stages that one event may lead to, from each stage.
+bool may_follow(Stage from, Stage to);
+
+/// Runs one workflow without an engine, in a time of its own, and checks after every transition what always holds.
+class Driver {
+ public:
+  explicit Driver(std::shared_ptr<const Plan> plan, std::uint64_t entropy = 1);
+
+  void start();
+  /// The call under way of this action ends now, `took` after it began to be waited for.
+  void answer(Outcome outcome, ActionIndex index = 0, Duration took = Duration(10));
+  /// The same for a call of which nothing is known to be under way; times are those of the outcome.
+  bool answer_number(ActionIndex index, std::uint32_t number, Outcome outcome);
+  bool timer();
+  /// Time goes on to the next timer, which fires. False when there is none.
+  bool wake();
+  /// Every call under way is forgotten, as after a crash.
+  bool restart();
+  bool cancel();
+  void advance(Duration by) { now += by; }
+  /// The configuration changes behind the workflow's back: the same action with another tool.
+  void swap_tool(std::shared_ptr<const Tool> tool, ActionIndex index = 0);
+
+  const ActionState& action(ActionIndex index = 0) const { return workflow.actions[index]; }
+  Stage stage(ActionIndex index = 0) const { return action(index).stage; }
+  /// The call under way, or null.
+  const CallEffect* call(ActionIndex index = 0) const;
+  std::size_t sends(ActionIndex index = 0) const;
+  /// The newest receipt of the action; null when there is none.
+  Json receipt(ActionIndex index = 0) const;
+  std::size_t happened(std::string_view type) const;
+
+  Workflow workflow;
+  Time now = Time(Duration(1'800'000'000'000));
+  Transition last;
+  std::vector<Json> receipts;
+  std::vector<HistoryEvent> history;
+  std::map<ActionIndex, CallEffect> open;
+  std::map<ActionIndex, Time> issued_at;
+
+ private:
+  bool take(const Workflow& before, Transition transition);
+  void check_counters(const Workflow& before, const Transition& transition) const;
+  void check_actions(const Workflow& before, const Transition& transition) const;
+  void check_receipts(const Workflow& before, const Transition& transition);
+  void check_calls(const Workflow& before, const Transition& transition);
+  Moment moment() { return Moment{now, ++entropy_}; }
+
+  std::uint64_t entropy_;
+  std::map<ActionIndex, std::size_t> sends_;
+  std::map<ActionIndex, std::string> keys_;
+};
+
+/// A workflow of the one action "a", whose first call is under way.
+Driver running(const ToolSpec& spec);
+/// The same, its second send under way because nobody knows what became of the first.
+Driver repeating(const ToolSpec& spec);
+/// The same, executed and its first read-back under way.
+Driver reading(const ToolSpec& spec);
+
+/// "POINTER CODE: MESSAGE"
+std::string text_of(const Problem& problem);
+
+}  // namespace settle::test
+
+namespace settle {
+void PrintTo(Stage stage, std::ostream* out);
+void PrintTo(Effect effect, std::ostream* out);
+void PrintTo(Confidence confidence, std::ostream* out);
+void PrintTo(WorkflowOutcome outcome, std::ostream* out);
+void PrintTo(const Json& value, std::ostream* out);
+}  // namespace settle
