@@ -137,8 +137,8 @@ class Server {
     const Result<void> recovered = engine_->recover(
         [this] { recovered_all(); }, [](const Error& error) { spdlog::error("{}", log_text(error.message)); });
     if (!recovered) return refuse(recovered.error());
+    wait_for_signals();  // before anybody is told: whoever is told may send one
     std::cerr << "settle listening on http://" << address_ << "\n" << std::flush;
-    wait_for_signals();
     run_loops();
     close();
     return 0;

@@ -45,7 +45,7 @@ Error absent(const Pointer& source) {
 bool has_bad_segment(const std::string& url, const std::vector<std::pair<std::size_t, std::size_t>>& filled) {
   const std::size_t query = std::min(url.find('?'), url.size());
   for (const auto& [begin, end] : filled) {
-    if (begin >= query) continue;
+    if (begin > query) continue;  // at its very end, or before "?", it is an empty segment
     const std::size_t slash = begin == 0 ? std::string::npos : url.rfind('/', begin - 1);
     const std::size_t from = slash == std::string::npos ? 0 : slash + 1;
     const std::size_t to = std::min(url.find('/', end), query);

@@ -187,7 +187,7 @@ FloorKeeper::FloorKeeper(std::string directory, int file, FloorRecord current, s
       file_(file),
       every_second_(std::move(every_second)),
       newest_(current),
-      on_disk_(current.group),
+      group_on_disk_(current.group),
       thread_([this] { run(); }) {}
 
 FloorKeeper::~FloorKeeper() {
@@ -205,7 +205,8 @@ void FloorKeeper::push(std::uint64_t group, const Hash& chain) {
   {
     const std::lock_guard lock(mutex_);
     SETTLE_ASSERT(group >= newest_.group);
-    was_clean = newest_.group == on_disk_;
+    was_clean = pushes_ == written_;
+    ++pushes_;
     newest_.group = group;
     newest_.chain = chain;
   }
@@ -214,16 +215,16 @@ void FloorKeeper::push(std::uint64_t group, const Hash& chain) {
 
 void FloorKeeper::sync() {
   std::unique_lock lock(mutex_);
-  const std::uint64_t wanted = newest_.group;
-  if (on_disk_ >= wanted) return;
+  const std::uint64_t wanted = pushes_;
+  if (written_ >= wanted) return;
   is_urgent_ = true;
   changed_.notify_all();
-  changed_.wait(lock, [&] { return on_disk_ >= wanted; });
+  changed_.wait(lock, [&] { return written_ >= wanted; });
 }
 
 std::uint64_t FloorKeeper::group_on_disk() const {
   const std::lock_guard lock(mutex_);
-  return on_disk_;
+  return group_on_disk_;
 }
 
 void FloorKeeper::run() {
@@ -232,17 +233,19 @@ void FloorKeeper::run() {
   Clock::time_point next_look = Clock::now() + look_interval;
   std::unique_lock lock(mutex_);
   for (;;) {
-    const bool is_dirty = newest_.group != on_disk_;
+    const bool is_dirty = pushes_ != written_;
     const Clock::time_point now = Clock::now();
     if (is_dirty && (now >= next_write || is_urgent_ || is_stopping_)) {
       // An older good slot is never overwritten by the write after it: parity alternates with the sequence.
       ++newest_.sequence;
       const FloorRecord record = newest_;
+      const std::uint64_t covered = pushes_;
       is_urgent_ = false;
       lock.unlock();
       write(record);
       lock.lock();
-      on_disk_ = record.group;
+      group_on_disk_ = record.group;
+      written_ = covered;
       next_write = Clock::now() + write_interval;
       changed_.notify_all();
     } else if (is_stopping_) {

@@ -50,7 +50,9 @@ Result<FloorRecord> read_floor(const std::string& directory);
 /// pause, and at destruction. A write that fails ends the process.
 class FloorKeeper {
  public:
-  /// Goes on from what `read_floor` gave. `every_second` is called on the keeper's thread about once per second.
+  /// Goes on from what `read_floor` gave, and writes it once more at once: to the slot that was not used, so that a
+  /// damaged one is whole again before there is anything new to tell. `every_second` is called on the keeper's thread
+  /// about once per second.
   static Result<std::unique_ptr<FloorKeeper>> open(std::string directory, FloorRecord current,
                                                    std::function<void()> every_second);
   ~FloorKeeper();
@@ -77,9 +79,11 @@ class FloorKeeper {
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  FloorRecord newest_;      ///< what was pushed
-  std::uint64_t on_disk_;   ///< group of the last finished write
-  bool is_urgent_ = false;  ///< somebody waits in sync()
+  FloorRecord newest_;           ///< what was pushed
+  std::uint64_t group_on_disk_;  ///< of the last finished write
+  std::uint64_t pushes_ = 1;     ///< opening counts as one
+  std::uint64_t written_ = 0;    ///< pushes that the last finished write covers
+  bool is_urgent_ = false;       ///< somebody waits in sync()
   bool is_stopping_ = false;
   std::thread thread_;
 };

@@ -41,7 +41,7 @@ def wait_until(condition, what, patience=None):
 
 
 def in_parallel(count, work):
-    """What `work(0)` to `work(count - 1)` return, each in its own thread, all let go at once. Exceptions are returned."""
+    """What `work(0)` to `work(count - 1)` return, each in a thread, all let go at once. Exceptions are returned."""
     results, start = [None] * count, threading.Barrier(count)
 
     def one(index):
@@ -334,7 +334,8 @@ class EngineTest(Assertions):
         self.addCleanup(self.world.close)
 
     def prepare(self, *tools, config="", environment=None, values=None):
-        made = Engine(tempfile.mkdtemp(dir=self.folder), tools, values or {"world": self.world.url}, config, environment)
+        made = Engine(tempfile.mkdtemp(dir=self.folder), tools, values or {"world": self.world.url}, config,
+                      environment)
         self.addCleanup(made.close)
         return made
 

@@ -1,4 +1,6 @@
-"""Runs the test files named on the command line (all without any) and prints `N passed, N failed`. SETTLE_BINARY is the engine."""
+"""Runs the test files named on the command line (all without any) and prints `N passed, N failed`.
+
+SETTLE_BINARY is the engine."""
 import pathlib
 import sys
 import time
@@ -19,8 +21,11 @@ class Sentences(unittest.TextTestResult):
         self.stream.write(f"  {mark} {name} ({time.monotonic() - getattr(self, '_begun', time.monotonic()):.1f} s)\n")
         self.stream.flush()
 
+    passed = 0
+
     def addSuccess(self, test):
         unittest.TestResult.addSuccess(self, test)
+        self.passed += 1
         self._say("ok    ", test)
 
     def addFailure(self, test, err):
@@ -31,16 +36,21 @@ class Sentences(unittest.TextTestResult):
         unittest.TestResult.addError(self, test, err)
         self._say("BROKE ", test)
 
+    def addSubTest(self, test, subtest, err):
+        unittest.TestResult.addSubTest(self, test, subtest, err)
+        if err is not None:
+            self._say("FAILED", test)
+
 
 def main(names):
     sys.path.insert(0, str(HERE))
     sys.dont_write_bytecode = True
     chosen = [name.removesuffix(".py") for name in names] or sorted(path.stem for path in HERE.glob("test_*.py"))
     suite = unittest.defaultTestLoader.loadTestsFromNames(chosen)
+    total = suite.countTestCases()
     result = unittest.TextTestRunner(stream=sys.stdout, resultclass=Sentences, verbosity=0).run(suite)
-    failed = len(result.failures) + len(result.errors)
-    print(f"{result.testsRun - failed} passed, {failed} failed")
-    return 1 if failed or result.testsRun == 0 else 0
+    print(f"{result.passed} passed, {total - result.passed} failed")
+    return 0 if result.wasSuccessful() and 0 < total == result.passed else 1
 
 
 if __name__ == "__main__":

@@ -40,7 +40,8 @@ class Documents(Refusals):
     config = "[limits]\nbody_bytes = 4194304"
 
     def test_malformed_json_is_refused(self):
-        for body in (b"", b" ", b"{", b'{"plan": }', b'{"plan": 01}', b"{'plan': 1}", b'{"plan": 1,}', b"{} {}", b"nul", b"NaN",
+        for body in (b"", b" ", b"{", b'{"plan": }', b'{"plan": 01}', b"{'plan': 1}", b'{"plan": 1,}', b"{} {}",
+                     b"nul", b"NaN",
                      b'"\x01"', b'{"a": "\\ud800"}', b'{"a": 1e999}', b'{"a": 9007199254740993}', b"// no\n{}"):
             with self.subTest(body):
                 self.refused_body(body, 400, "malformed_json")
@@ -74,21 +75,26 @@ class Documents(Refusals):
         document = self.refused_plan({"name": 7, "labels": [], "on_failure": "explode", "actions": [
             {"id": 1, "tool": True, "input": 3, "after": "x"}, 5]},
             ("/plan/name", "wrong_type"), ("/plan/labels", "wrong_type"), ("/plan/on_failure", "not_in_list"),
-            ("/plan/actions/0/id", "wrong_type"), ("/plan/actions/0/tool", "wrong_type"), ("/plan/actions/0/after", "wrong_type"),
+            ("/plan/actions/0/id", "wrong_type"), ("/plan/actions/0/tool", "wrong_type"), ("/plan/actions/0/after",
+                "wrong_type"),
             ("/plan/actions/1", "wrong_type"))
         self.assertGreaterEqual(len(document["errors"]), 7)
         for body in ([], "text", 7, None, True):
             with self.subTest(body):
                 self.refused_body(json.dumps(body).encode(), 400, "invalid_argument")
         self.refused_body({}, 400, "invalid_argument")
-        self.assert_places(self.refused_body({"id": 7}, 400, "invalid_argument"), ("/id", "wrong_type"), ("/plan", "missing_member"))
+        self.assert_places(self.refused_body({"id": 7}, 400, "invalid_argument"), ("/id", "wrong_type"),
+                           ("/plan", "missing_member"))
 
     def test_ids_and_labels_are_names(self):
         for id in ("", "a b", "a/b", ".hidden", "ä", "a" * 129, "a\n", "a:b"):
             with self.subTest(id):
-                self.assert_places(self.refused_body({"id": id, "plan": PLAN}, 400, "invalid_argument"), ("/id", "not_a_name"))
-        document = self.refused_body({"plan": PLAN, "labels": {"a b": "x", "long": "x" * 257, "number": 7}}, 400, "invalid_argument")
-        self.assert_places(document, ("/labels/a b", "not_a_name"), ("/labels/long", "wrong_type"), ("/labels/number", "wrong_type"))
+                self.assert_places(self.refused_body({"id": id, "plan": PLAN}, 400, "invalid_argument"),
+                                   ("/id", "not_a_name"))
+        document = self.refused_body({"plan": PLAN, "labels": {"a b": "x", "long": "x" * 257, "number": 7}}, 400,
+                                     "invalid_argument")
+        self.assert_places(document, ("/labels/a b", "not_a_name"), ("/labels/long", "wrong_type"),
+                           ("/labels/number", "wrong_type"))
 
     def test_unknown_members_are_refused_with_a_suggestion(self):
         document = self.refused_body({"plan": PLAN, "lables": {}}, 400, "invalid_argument")
@@ -107,7 +113,8 @@ class Plans(Refusals):
         self.assertIn("things.make", document["errors"][0]["message"])
 
     def test_a_cycle_is_refused_and_named(self):
-        self.refused_plan({"name": "p", "actions": [make("a", after=["c"]), make("b", after=["a"]), make("c", after=["b"])]},
+        self.refused_plan({"name": "p", "actions": [make("a", after=["c"]), make("b", after=["a"]),
+                                                    make("c", after=["b"])]},
                           ("/plan/actions/0", "cycle"))
         by_reference = make("a")
         by_reference["input"] = {"name": {"$from": "/actions/a/record_id"}}
@@ -115,7 +122,8 @@ class Plans(Refusals):
 
     def test_references_to_nothing_are_refused_where_they_stand(self):
         def refers(to):
-            return {"name": "p", "input": {"there": "x", "list": []}, "actions": [make("a"), {**make("b"), "input": {"name": to}}]}
+            return {"name": "p", "input": {"there": "x", "list": []}, "actions": [make("a"),
+                {**make("b"), "input": {"name": to}}]}
         at = "/plan/actions/1/input/name"
         for to, code in (({"$from": "/input/nowhere"}, "reference_not_found"),
                          ({"$from": "/actions/nobody/output/id"}, "unknown_action"),
@@ -129,7 +137,8 @@ class Plans(Refusals):
                 document = self.refused_plan(refers(to))
                 self.assertEqual(document["errors"][0]["code"], code)
                 self.assertEqual({error["pointer"].removesuffix("/$from") for error in document["errors"]}, {at})
-        self.refused_plan({"name": "p", "actions": [make("a", after=["nobody"])]}, ("/plan/actions/0/after/0", "unknown_action"))
+        self.refused_plan({"name": "p", "actions": [make("a", after=["nobody"])]},
+                          ("/plan/actions/0/after/0", "unknown_action"))
 
     def test_a_reference_of_a_type_that_never_fits_is_refused(self):
         action = {**make("b"), "input": {"name": {"$from": "/actions/a/output/size"}}}
@@ -145,29 +154,39 @@ class Plans(Refusals):
         self.refused_plan({"name": "p", "actions": [{"id": "a", "tool": KEY["name"]}]})
 
     def test_a_plan_can_only_tighten_what_its_tool_says(self):
-        self.refused_plan({"name": "p", "actions": [make("a", start_to_close_timeout="61s", schedule_to_close_timeout="1h", retry={
+        self.refused_plan({"name": "p", "actions": [make("a", start_to_close_timeout="61s",
+                                                         schedule_to_close_timeout="1h", retry={
             "maximum_attempts": 6, "initial_interval": "1ms", "backoff_coefficient": 1})]},
-            ("/plan/actions/0/start_to_close_timeout", "policy_loosened"), ("/plan/actions/0/schedule_to_close_timeout", "policy_loosened"),
-            ("/plan/actions/0/retry/maximum_attempts", "policy_loosened"), ("/plan/actions/0/retry/initial_interval", "policy_loosened"),
+            ("/plan/actions/0/start_to_close_timeout",
+             "policy_loosened"), ("/plan/actions/0/schedule_to_close_timeout", "policy_loosened"),
+            ("/plan/actions/0/retry/maximum_attempts", "policy_loosened"), ("/plan/actions/0/retry/initial_interval",
+                                                                            "policy_loosened"),
             ("/plan/actions/0/retry/backoff_coefficient", "policy_loosened"))
 
     def test_what_this_version_does_not_offer_is_refused_not_ignored(self):
-        self.refused_plan({"name": "p", "deadline": "1h", "on_failure": "compensate", "actions": [make(when={}, for_each=[], fallback={}, compensate={})]},
+        self.refused_plan({"name": "p", "deadline": "1h", "on_failure": "compensate",
+                           "actions": [make(when={}, for_each=[], fallback={}, compensate={})]},
                           ("/plan/deadline", "plan_not_supported"), ("/plan/on_failure", "plan_not_supported"),
-                          ("/plan/actions/0/when", "plan_not_supported"), ("/plan/actions/0/for_each", "plan_not_supported"),
-                          ("/plan/actions/0/fallback", "plan_not_supported"), ("/plan/actions/0/compensate", "plan_not_supported"))
+                          ("/plan/actions/0/when", "plan_not_supported"), ("/plan/actions/0/for_each",
+                                                                           "plan_not_supported"),
+                          ("/plan/actions/0/fallback", "plan_not_supported"), ("/plan/actions/0/compensate",
+                                                                               "plan_not_supported"))
 
     def test_every_problem_of_a_plan_comes_at_once_with_its_place(self):
         plan = {"name": "a plan", "extra": 1, "actions": [
             {"id": "a", "tool": "nothing.like_it", "input": {}}, {"id": "a", "tool": KEY["name"], "input": {"name": 7}},
             {"id": "b", "tool": KEY["name"], "input": {"name": {"$from": "/actions/z/output/id"}}, "after": ["y"]}]}
-        self.refused_plan(plan, ("/plan/name", "not_a_name"), ("/plan/extra", "unknown_member"), ("/plan/actions/0/tool", "unknown_tool"),
+        self.refused_plan(plan, ("/plan/name", "not_a_name"), ("/plan/extra", "unknown_member"),
+                          ("/plan/actions/0/tool", "unknown_tool"),
                           ("/plan/actions/1/id", "duplicate_id"), ("/plan/actions/1/input/name", "input_type"),
-                          ("/plan/actions/2/input/name", "unknown_action"), ("/plan/actions/2/after/0", "unknown_action"))
+                          ("/plan/actions/2/input/name", "unknown_action"), ("/plan/actions/2/after/0",
+                                                                             "unknown_action"))
 
     def test_problems_of_the_submission_and_of_its_plan_come_together(self):
-        document = self.refused_body({"id": "a b", "plan": {"name": "p", "actions": []}, "more": 1}, 422, "invalid_plan")
-        self.assert_places(document, ("/id", "not_a_name"), ("/more", "unknown_member"), ("/plan/actions", "wrong_type"))
+        document = self.refused_body({"id": "a b", "plan": {"name": "p", "actions": []}, "more": 1}, 422,
+                                     "invalid_plan")
+        self.assert_places(document, ("/id", "not_a_name"), ("/more", "unknown_member"),
+                           ("/plan/actions", "wrong_type"))
 
     def test_a_valid_plan_is_checked_without_being_stored(self):
         answer = self.client.post("/v1/plans:check", {"plan": PLAN})
@@ -195,12 +214,14 @@ class Requests(Refusals):
         self.assert_problem(self.client.get("/healthz?verbose"), 400, "invalid_argument")
 
     def test_query_values_are_checked(self):
-        for query in ("status=done", "outcome=", "attention=maybe", "label=", "label=:x", "label=nothing", "created_after=yesterday",
+        for query in ("status=done", "outcome=", "attention=maybe", "label=", "label=:x", "label=nothing",
+                      "created_after=yesterday",
                       "created_before=2026-13-01T00:00:00Z", "limit=-1", "limit=1001", "limit=x", "limit=99999999999999999999", "cursor=x",
                       "cursor=1.", "cursor=.a", "cursor=1.a%20b"):
             with self.subTest(query):
                 self.assert_problem(self.client.get(f"/v1/workflows?{query}"), 400, "invalid_argument")
-        for query in ("wait=61s", "wait=x", "wait=", "wait=-1s", "wait=5", "until=attention&until=attention", "until=ended"):
+        for query in ("wait=61s", "wait=x", "wait=", "wait=-1s", "wait=5", "until=attention&until=attention",
+                      "until=ended"):
             with self.subTest(query):
                 self.assert_problem(self.client.get(f"/v1/workflows/some?{query}"), 400, "invalid_argument")
         for query in ("after=-1", "after=x", "limit=1001"):
@@ -210,19 +231,22 @@ class Requests(Refusals):
         self.assert_problem(self.client.send("GET", "/v1/workflows/some/events", headers=feed), 400, "invalid_argument")
 
     def test_what_is_not_there_is_404(self):
-        for path in ("/", "/v1", "/v1/", "/v2/workflows", "/v1/workflows/", "/v1/workflows/nobody", "/v1/workflows/nobody/events",
+        for path in ("/", "/v1", "/v1/", "/v2/workflows", "/v1/workflows/", "/v1/workflows/nobody",
+                     "/v1/workflows/nobody/events",
                      "/v1/workflows/nobody/receipts", "/v1/workflows/nobody/report", "/v1/workflows/nobody/other", "/v1/tools/nothing",
                      "/v1/receipts/rcp_nobody.1", "/v1/receipts/x", "/v1/workflows/a%20b", "/v1/workflows/" + "a" * 300,
                      "/v1/workflows/a%2Fb", "/v1/workflows/nobody:explode", "/v1/receipts/rcp_a.99999999999999999999"):
             with self.subTest(path):
                 self.assert_problem(self.client.get(path), 404, "not_found")
         self.assert_problem(self.client.post("/v1/workflows/nobody:cancel"), 404, "not_found")
-        self.assert_problem(self.client.send("GET", "/v1/workflows/nobody/events", headers={"Accept": "text/event-stream"}), 404, "not_found")
+        self.assert_problem(self.client.send("GET", "/v1/workflows/nobody/events",
+                                             headers={"Accept": "text/event-stream"}), 404, "not_found")
 
     def test_a_wrong_method_is_405_with_allow(self):
         for method, path, allowed in (("DELETE", "/v1/workflows", {"GET", "POST"}), ("PUT", "/v1/workflows/a", {"GET"}),
                                       ("GET", "/v1/plans:check", {"POST"}), ("GET", "/v1/workflows/a:cancel", {"POST"}),
-                                      ("POST", "/v1/tools/a", {"GET", "PUT"}), ("POST", "/healthz", {"GET"}), ("PATCH", "/v1/tools", {"GET"})):
+                                      ("POST", "/v1/tools/a", {"GET", "PUT"}), ("POST", "/healthz", {"GET"}), ("PATCH",
+                                          "/v1/tools", {"GET"})):
             with self.subTest(f"{method} {path}"):
                 answer = self.client.send(method, path)
                 self.assert_problem(answer, 405, "method_not_allowed")
@@ -234,7 +258,8 @@ class Requests(Refusals):
                 self.assert_problem(self.client.send(method, path, {}), 400, "invalid_argument")
 
     def test_every_answer_has_its_own_request_id(self):
-        ids = [self.client.get(path).headers["Request-Id"] for path in ("/healthz", "/v1/workflows", "/nowhere", "/healthz")]
+        ids = [self.client.get(path).headers["Request-Id"] for path in ("/healthz", "/v1/workflows", "/nowhere",
+                                                                        "/healthz")]
         self.assertEqual(len(set(ids)), 4)
         for id in ids:
             self.assertRegex(id, "^req_[0-9a-f]{16}$")
@@ -248,12 +273,15 @@ class Tools(Refusals):
         tool = {"name": "broken.tool", "descripton": "x", "risk": "dangerous",
                 "input_schema": {"type": "object", "properties": {"a": {"type": "strin"}}},
                 "output_schema": {"$dynamicRef": "#"}, "record_id": "id",
-                "execute": {"connector": "telepathy", "method": "POST", "url": {"$text": "${nobody}/x"}, "headers": {"Host": "x", "a b": "c"}},
-                "verify": {"read": {"connector": "http", "method": "POST", "url": "http://a.example/x"}, "expect": [{"at": "/a", "equal": 1}],
+                "execute": {"connector": "telepathy", "method": "POST", "url": {"$text": "${nobody}/x"},
+                            "headers": {"Host": "x", "a b": "c"}},
+                "verify": {"read": {"connector": "http", "method": "POST", "url": "http://a.example/x"},
+                           "expect": [{"at": "/a", "equal": 1}],
                            "within": "10 seconds"}}
         document = self.assert_problem(self.put(tool), 422, "invalid_tool")
         places = {error["pointer"] for error in document["errors"]}
-        for place in ("/descripton", "/risk", "/input_schema/properties/a/type", "/output_schema/$dynamicRef", "/record_id",
+        for place in ("/descripton", "/risk", "/input_schema/properties/a/type", "/output_schema/$dynamicRef",
+                      "/record_id",
                       "/execute/connector", "/execute/headers/Host", "/execute/headers/a b", "/idempotency", "/verify/read", "/verify/within"):
             self.assertIn(place, places)
         self.assertTrue(any(place.startswith("/execute/url") for place in places), places)
@@ -263,24 +291,28 @@ class Tools(Refusals):
     def test_a_tool_that_promises_what_it_does_not_do_is_refused(self):
         execute_without_key = {name: value for name, value in KEY["execute"].items() if name != "headers"}
         for tool, code in ((changed(KEY, name="t", execute=execute_without_key), "key_not_sent"),
-                           (changed(KEY, name="t", idempotency={"mode": "natural"}, verify="none", reason="x"), "natural_needs_read_back"),
+                           (changed(KEY, name="t", idempotency={"mode": "natural"}, verify="none", reason="x"),
+                            "natural_needs_read_back"),
                            (changed(KEY, name="t", idempotency={"mode": "none"}), "read_back_needs_answer"),
                            (changed(KEY, name="t", execute={**KEY["execute"], "safe": True}), "write_declared_safe"),
                            (changed(KEY, name="t", verify="response"), "response_is_no_evidence"),
                            (changed(KEY, name="t", verify=None), "missing_member"),
                            (changed(KEY, name="t", idempotency={"mode": "key"}), "missing_member"),
-                           (changed(LOOKUP, name="t", idempotency={"mode": "lookup", "lookup": LOOKUP["idempotency"]["lookup"]}), "missing_member"),
+                           (changed(LOOKUP, name="t", idempotency={"mode": "lookup",
+                                                                   "lookup": LOOKUP["idempotency"]["lookup"]}), "missing_member"),
                            (changed(READ, name="t", idempotency={"mode": "none"}), "not_for_reads"),
                            (changed(KEY, name="t", rate_limit={"per_second": 1}), "tool_not_supported"),
                            (changed(KEY, name="flow.mine"), "reserved_name"),
                            (changed(KEY, name="t", input_schema={"type": "object"}), "input_schema_open"),
-                           (changed(KEY, name="t", execute={**KEY["execute"], "url": {"$text": "http://${/input/name}/x"}}), "url_host_not_constant")):
+                           (changed(KEY, name="t", execute={**KEY["execute"],
+                                                            "url": {"$text": "http://${/input/name}/x"}}), "url_host_not_constant")):
             with self.subTest(code):
                 document = self.assert_problem(self.put(tool), 422, "invalid_tool")
                 self.assertIn(code, [error["code"] for error in document["errors"]])
 
     def test_a_tool_has_the_name_of_its_path(self):
-        self.assert_places(self.assert_problem(self.put(KEY, "another.name"), 422, "invalid_tool"), ("/name", "name_differs"))
+        self.assert_places(self.assert_problem(self.put(KEY, "another.name"), 422, "invalid_tool"),
+                           ("/name", "name_differs"))
 
     def test_a_refused_tool_leaves_the_old_one_as_it_was(self):
         before = self.client.get(f"/v1/tools/{KEY['name']}").json

@@ -37,7 +37,8 @@ class OneEngine(harness.SharedEngineTest):
         self.assertEqual(again.headers["Location"], "/v1/workflows/same")
         self.assertEqual(again.json["id"], "same")
         self.client.end_of("same")
-        self.assertEqual(len([call for call in self.world.sends() if call.effect and call.key == self.key_of("same")]), 1)
+        self.assertEqual(len([call for call in self.world.sends() if call.effect and call.key == self.key_of("same")]),
+                         1)
 
     def test_the_same_id_with_another_body_is_a_conflict(self):
         self.assertEqual(self.client.submit(PLAN, id="taken").status, 201)
@@ -136,7 +137,8 @@ class AcrossRestarts(harness.EngineTest):
         engine.start()
         for id in acknowledged:
             self.assertEqual(engine.client.end_of(id)["outcome"], "verified")
-        self.assertEqual(len(self.world.effects()), len({call.key for call in self.world.effects()}), "no key has two effects")
+        self.assertEqual(len(self.world.effects()), len({call.key for call in self.world.effects()}),
+                         "no key has two effects")
 
     def test_a_repeat_is_answered_though_the_tool_was_changed_and_the_engine_restarted(self):
         engine = self.engine(*ALL)

@@ -8,7 +8,8 @@ _OUTPUT = {"type": "object", "required": ["id"], "properties": {"id": {"type": "
                                                                "size": {"type": "integer"}}}
 _KEY = {"$from": "/idempotency_key"}
 _QUICK = {"start_to_close_timeout": "60s", "schedule_to_close_timeout": "5m",
-          "retry": {"initial_interval": "10ms", "backoff_coefficient": 2, "maximum_interval": "200ms", "maximum_attempts": 5}}
+          "retry": {"initial_interval": "10ms", "backoff_coefficient": 2, "maximum_interval": "200ms",
+                    "maximum_attempts": 5}}
 
 
 def _call(method, path, **more):
@@ -32,13 +33,16 @@ def changed(tool, **members):
 
 KEY = {"name": "things.make", "description": "Makes a thing; repeats are recognized by the key.", "risk": "write",
        "input_schema": _INPUT, "output_schema": _OUTPUT,
-       "execute": _call("POST", "/things", headers={"Idempotency-Key": _KEY}, body={"$from": "/input"}), "record_id": "/id",
-       "idempotency": {"mode": "key", "window": "24h"}, "verify": _read_back("/things/${/record_id}"), **_QUICK}
+       "execute": _call("POST", "/things", headers={"Idempotency-Key": _KEY},
+                        body={"$from": "/input"}), "record_id": "/id",
+       "idempotency": {"mode": "key", "window": "24h",
+                       "quiet": "100ms"}, "verify": _read_back("/things/${/record_id}"), **_QUICK}
 
 LOOKUP = changed(KEY, name="things.make_searchable", description="Makes a thing that can be searched by our reference.",
                  execute=_call("POST", "/things", headers={"X-Client-Reference": _KEY}, body={"$from": "/input"}),
                  idempotency={"mode": "lookup", "quiet": "100ms",
-                              "lookup": {"read": _call("GET", "/things?reference=${/idempotency_key}"), "records": "/things"}})
+                              "lookup": {"read": _call("GET", "/things?reference=${/idempotency_key}"),
+                                         "records": "/things"}})
 
 NATURAL = changed(KEY, name="things.put", description="Makes or replaces a thing.",
                   execute=_call("PUT", "/things/${/input/name}", body={"$from": "/input"}),
@@ -49,7 +53,8 @@ NONE = changed(KEY, name="orders.place", description="Places an order that nobod
                reason="the shop shows no orders")
 
 NONE_WITH_LOOK = changed(NONE, name="things.make_once", description="Makes a thing; a repeat would make a second one.",
-                         execute=_call("POST", "/things", body={"$from": "/input"}), verify=_read_back("/things/${/input/name}"),
+                         execute=_call("POST", "/things",
+                                       body={"$from": "/input"}), verify=_read_back("/things/${/input/name}"),
                          reason=None)
 
 READ = {"name": "things.get", "description": "Reads a thing.", "risk": "read",

@@ -82,7 +82,7 @@ class World:
 
     def fault(self, method, prefix, kind, times=1, **options):
         """`kind`: drop_before, drop_after, status_before, status_after (status=, headers=), garbage, answer_after (body=), lie
-        (body=; nothing is done), gate_before, gate_after (returns the gate)."""
+        (body=; nothing is done), gate_before, gate_after, gate_lost (held, then it never arrives); these return the gate."""
         made = Fault(method, prefix, kind, times, **options)
         if kind.startswith("gate"):
             made.options["gate"] = Gate()
@@ -216,8 +216,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return options["status"], options.get("body", {"error": "a fault"}), options.get("headers", {})
         if kind == "lie":
             return options.get("status", 201), options["body"], {}
-        if kind == "gate_before":
+        if kind in ("gate_before", "gate_lost"):
             options["gate"].hold()
+        if kind == "gate_lost":
+            raise Dropped
         status, document = self.owner.apply(call)
         if kind == "drop_after":
             raise Dropped

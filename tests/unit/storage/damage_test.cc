@@ -110,9 +110,19 @@ TEST_F(DamageTest, AByteThatFlippedInTheLogNeverCostsRowsSilently) {
 }
 
 TEST_F(DamageTest, GarbageBehindTheSyncedEndOfTheLogIsNoDamage) {
-  const fs::path log = log_of(copy_);
-  write_bytes(log, read_bytes(log) + std::string(1000, '\x5a'));
-  EXPECT_EQ(rows_after_opening(), row_count);
+  // What a power cut may leave of a write that nobody was told of. The last one looks like a record of RocksDB's log
+  // (checksum, length, type, bytes) but for its checksum: the one that the strict recovery modes refuse to start over.
+  const std::string record = std::string("\x01\x02\x03\x04\x0a\x00\x01", 7) + std::string(10, 'x');
+  for (const std::string& garbage :
+       {std::string(1000, '\x5a'), std::string(5000, '\0'), record + std::string(1000, 'x')}) {
+    const std::string copy = temporary_.sub("tail" + std::to_string(garbage.size()));
+    fs::copy(copy_, copy, fs::copy_options::recursive);
+    const fs::path log = log_of(copy);
+    write_bytes(log, read_bytes(log) + garbage);
+    const Result<std::unique_ptr<RocksStore>> opened = RocksStore::open({.directory = copy});
+    ASSERT_TRUE(opened) << opened.error().message;
+    EXPECT_EQ(rows_in(*(*opened)->snapshot()), row_count);
+  }
 }
 
 TEST_F(DamageTest, AMissingFloorIsNoticed) {
@@ -143,12 +153,17 @@ TEST_F(DamageTest, ANewerFormatIsRefused) {
   EXPECT_EQ(refusal().code, ErrorCode::newer_format);
 }
 
-TEST_F(DamageTest, OneDamagedSlotOfTheFloorIsSurvivedAndTwoAreNot) {
+TEST_F(DamageTest, OneDamagedSlotOfTheFloorIsSurvivedAndHealedAndTwoAreNot) {
+  for (const std::size_t slot : {std::size_t{0}, floor_slot_stride}) {
+    SCOPED_TRACE(slot);
+    std::string bytes = read_bytes(file(floor_file));
+    bytes[slot + 20] = static_cast<char>(bytes[slot + 20] ^ 1);
+    write_bytes(file(floor_file), bytes);
+    EXPECT_EQ(rows_after_opening(), row_count);
+    bytes = read_bytes(file(floor_file));
+    EXPECT_TRUE(decode_slot(bytes.substr(slot, floor_slot_bytes)));
+  }
   std::string bytes = read_bytes(file(floor_file));
-  bytes[20] = static_cast<char>(bytes[20] ^ 1);
-  write_bytes(file(floor_file), bytes);
-  EXPECT_EQ(rows_after_opening(), row_count);
-  bytes = read_bytes(file(floor_file));
   bytes[20] = static_cast<char>(bytes[20] ^ 1);
   bytes[floor_slot_stride + 20] = static_cast<char>(bytes[floor_slot_stride + 20] ^ 1);
   write_bytes(file(floor_file), bytes);

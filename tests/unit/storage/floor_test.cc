@@ -81,30 +81,39 @@ TEST_F(FloorTest, ANewerFormatIsRefusedEvenWhenTheOtherSlotIsOurs) {
 }
 
 TEST_F(FloorTest, OneDamagedSlotLeavesTheOtherAndTwoLeaveNone) {
-  ASSERT_TRUE(create_floor(directory_, sample(1)));
+  ASSERT_TRUE(create_floor(directory_, sample(1)));  // sequences 0 and 1
   {
     auto keeper = FloorKeeper::open(directory_, *read_floor(directory_), [] {});
     ASSERT_TRUE(keeper);
-    (*keeper)->push(2, sample(2).chain);  // to slot 0: the file was made with sequences 0 and 1
-    (*keeper)->sync();
+    (*keeper)->sync();  // sequence 2
+    (*keeper)->push(2, sample(2).chain);
+    (*keeper)->sync();  // sequence 3, to slot 1
     (*keeper)->push(3, sample(3).chain);
   }
   EXPECT_EQ(read_floor(directory_)->group, 3U);
-  flip(floor_slot_stride + 100);
-  EXPECT_EQ(read_floor(directory_)->group, 2U);
   flip(100);
+  EXPECT_EQ(read_floor(directory_)->group, 2U);
+  flip(floor_slot_stride + 100);
   EXPECT_EQ(code_of_read(), ErrorCode::corruption);
 }
 
-TEST_F(FloorTest, TheSlotThatIsStillGoodIsNotTheNextToBeOverwritten) {
-  ASSERT_TRUE(create_floor(directory_, sample(1)));
-  flip(floor_slot_stride + 100);
-  auto keeper = FloorKeeper::open(directory_, *read_floor(directory_), [] {});
-  ASSERT_TRUE(keeper);
-  (*keeper)->push(2, sample(2).chain);
-  (*keeper)->sync();
-  flip(floor_slot_stride + 100);  // as if that write had been torn
-  EXPECT_EQ(read_floor(directory_)->group, 1U);
+TEST_F(FloorTest, ADamagedSlotIsWholeAgainAfterOpeningAndTheGoodOneIsNotTouched) {
+  for (const std::size_t damaged : {std::size_t{0}, floor_slot_stride}) {
+    SCOPED_TRACE(damaged);
+    ASSERT_TRUE(create_floor(directory_, sample(1)));
+    const std::size_t good = floor_slot_stride - damaged;
+    const std::string before = read_bytes(path()).substr(good, floor_slot_bytes);
+    flip(damaged + 100);
+    {
+      auto keeper = FloorKeeper::open(directory_, *read_floor(directory_), [] {});
+      ASSERT_TRUE(keeper);
+      (*keeper)->sync();
+    }
+    const std::string after = read_bytes(path());
+    EXPECT_EQ(after.substr(good, floor_slot_bytes), before);
+    EXPECT_TRUE(decode_slot(after.substr(damaged, floor_slot_bytes)));
+    EXPECT_EQ(read_floor(directory_)->group, 1U);
+  }
 }
 
 TEST_F(FloorTest, AMissingOrCutFileIsNoticed) {

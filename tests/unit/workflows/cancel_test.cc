@@ -17,10 +17,8 @@ TEST(Cancel, a_call_in_flight_runs_to_its_end_and_is_recorded) {
     Stage want;
   };
   const Row rows[] = {
-      {"answered", done(), Stage::reading},
-      {"rejected", rejected(422), Stage::failed},
-      {"not sent", not_sent(), Stage::cancelled},
-      {"429", not_sent(429, Duration(50'000)), Stage::cancelled},
+      {"answered", done(), Stage::reading},           {"rejected", rejected(422), Stage::failed},
+      {"not sent", not_sent(), Stage::cancelled},     {"429", not_sent(429, Duration(50'000)), Stage::cancelled},
       {"ambiguous", ambiguous(), Stage::settle_wait},
   };
   for (const Row& row : rows) {
@@ -78,7 +76,8 @@ TEST(Cancel, a_workflow_does_not_end_while_something_is_in_doubt) {
 TEST(Cancel, a_crash_while_cancelling_resends_nothing) {
   ToolSpec reads;
   reads.reads = true;
-  for (const ToolSpec& tool : {spec(IdempotencyMode::key), spec(IdempotencyMode::natural), spec(IdempotencyMode::lookup), spec(IdempotencyMode::none), reads}) {
+  for (const ToolSpec& tool : {spec(IdempotencyMode::key), spec(IdempotencyMode::natural),
+                               spec(IdempotencyMode::lookup), spec(IdempotencyMode::none), reads}) {
     SCOPED_TRACE(std::string(name_of(tool.mode)) + (tool.reads ? " (reads)" : ""));
     Driver run = running(tool);
     run.cancel();

@@ -23,7 +23,8 @@ TEST(Look, what_is_found_is_adopted_and_read_back) {
   EXPECT_EQ(run.stage(), Stage::reading);
   EXPECT_EQ(run.action().record_id, "r1");
   EXPECT_EQ(*run.receipt().find("state"), Json("executed"));
-  EXPECT_EQ(*run.receipt().find("status_code"), Json(200)) << "of the look-up, whose record takes the place of the lost answer";
+  EXPECT_EQ(*run.receipt().find("status_code"), Json(200))
+      << "of the look-up, whose record takes the place of the lost answer";
   run.answer(seen());
   EXPECT_EQ(run.stage(), Stage::verified);
   EXPECT_EQ(run.action().confidence, Confidence::lookup);
@@ -107,7 +108,8 @@ TEST(Look, two_records_are_a_duplicate_that_a_person_sees) {
 }
 
 TEST(Look, a_record_that_is_no_answer_of_the_tool_is_not_adopted) {
-  for (const char* record : {R"({"items": [{"name": "x"}]})", R"({"items": [7]})", R"({"items": [{"id": "r1", "error": "broken"}]})"}) {
+  for (const char* record :
+       {R"({"items": [{"name": "x"}]})", R"({"items": [7]})", R"({"items": [{"id": "r1", "error": "broken"}]})"}) {
     SCOPED_TRACE(record);
     Driver run = looking();
     run.answer(answered(json(record)));

@@ -40,7 +40,8 @@ TEST(ReadBack, matching_fields_verify_and_are_in_the_receipt) {
   EXPECT_EQ(*receipt.find("confidence"), Json("read_back"));
   const Json& checks = *receipt.find("verification")->find("checks");
   ASSERT_EQ(checks.size(), 2U);
-  EXPECT_EQ(checks.as_array()[1], json(R"({"at": "/value", "operator": "equals", "expected": "v", "ok": true, "actual": "v"})"));
+  EXPECT_EQ(checks.as_array()[1],
+            json(R"({"at": "/value", "operator": "equals", "expected": "v", "ok": true, "actual": "v"})"));
 }
 
 TEST(ReadBack, what_differs_is_looked_at_until_within_has_passed_and_then_fails) {
@@ -155,7 +156,8 @@ TEST(ReadBack, a_tie_is_our_key_or_the_record_id_that_a_match_must_have_found) {
       {"the place of the record id", R"([{"at": "/k", "equals": {"$from": "/output/id"}}])", true},
       {"below all", R"([{"all": [{"at": "/k", "contains": {"$text": "ref ${/record_id}"}}]}])", true},
       {"another part of the answer", R"([{"at": "/k", "equals": {"$from": "/output/value"}}])", false},
-      {"one of several", R"([{"any": [{"at": "/k", "equals": {"$from": "/idempotency_key"}}, {"at": "/name", "exists": true}]}])", false},
+      {"one of several",
+       R"([{"any": [{"at": "/k", "equals": {"$from": "/idempotency_key"}}, {"at": "/name", "exists": true}]}])", false},
       {"its opposite", R"([{"at": "/k", "not_equals": {"$from": "/idempotency_key"}}])", false},
       {"denied", R"([{"not": {"at": "/k", "equals": {"$from": "/idempotency_key"}}}])", false},
       {"the input", R"([{"at": "/k", "equals": {"$from": "/input/name"}}])", false},

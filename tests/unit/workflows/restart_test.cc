@@ -79,18 +79,39 @@ TEST(Restart, what_waits_for_a_timer_or_a_person_is_left_alone) {
   Driver look_wait = running(spec(IdempotencyMode::lookup));
   look_wait.answer(ambiguous());
   look_wait.answer(found(0));
-  Driver in_doubt = running(spec(IdempotencyMode::lookup));
-  in_doubt.answer(ambiguous());
-  in_doubt.answer(found(2));
   Driver read_wait = reading(spec(IdempotencyMode::key));
   read_wait.answer(rejected(404));
   Driver settle_wait = repeating(spec(IdempotencyMode::natural));
   settle_wait.answer(rejected(409));
+  for (Driver* run : {&backing_off, &look_wait, &read_wait, &settle_wait}) {
+    SCOPED_TRACE(name_of(run->stage()));
+    const std::string before = dump(run->action());
+    EXPECT_TRUE(run->restart()) << "its history says that it was resumed";
+    EXPECT_EQ(dump(run->action()), before);
+    EXPECT_TRUE(run->last.calls.empty() && run->last.receipts.empty());
+  }
+  Driver in_doubt = running(spec(IdempotencyMode::lookup));
+  in_doubt.answer(ambiguous());
+  in_doubt.answer(found(2));
   Driver ended = reading(spec(IdempotencyMode::key));
   ended.answer(seen());
-  for (Driver* run : {&backing_off, &look_wait, &in_doubt, &read_wait, &settle_wait, &ended}) {
+  EXPECT_FALSE(in_doubt.restart());
+  EXPECT_FALSE(ended.restart());
+}
+
+TEST(Restart, a_look_that_our_own_shutdown_ended_says_nothing_even_when_time_is_up) {
+  Driver looking = running(spec(IdempotencyMode::lookup));
+  looking.answer(ambiguous());
+  Driver settling = running(spec(IdempotencyMode::none));
+  settling.answer(ambiguous());
+  Driver read = reading(spec(IdempotencyMode::key));
+  for (Driver* run : {&looking, &settling, &read}) {
     SCOPED_TRACE(name_of(run->stage()));
-    EXPECT_FALSE(run->restart());
+    run->answer(ambiguous("engine_stopping"), 0, Duration(3'600'000));
+    EXPECT_FALSE(is_parked(run->stage()));
+    EXPECT_EQ(run->receipts.size(), run == &read ? 1U : 0U);
+    run->wake();
+    EXPECT_NE(run->call(), nullptr);
   }
 }
 

@@ -1,4 +1,5 @@
-// CONTRACT §2, "When the answer is not clear": every row of the table for every mode, for a first and for a repeated send.
+// CONTRACT §2, "When the answer is not clear": every row of the table for every mode, for a first and for a repeated
+// send.
 #include "tests/unit/workflows/support/fixture.h"
 
 namespace settle::test {
@@ -9,15 +10,23 @@ ToolSpec spec(IdempotencyMode mode) {
   out.mode = mode;
   return out;
 }
-ToolSpec key() { return spec(IdempotencyMode::key); }
+ToolSpec key() {
+  return spec(IdempotencyMode::key);
+}
 ToolSpec key_with_lookup() {
   ToolSpec out = key();
   out.key_lookup = true;
   return out;
 }
-ToolSpec natural() { return spec(IdempotencyMode::natural); }
-ToolSpec lookup() { return spec(IdempotencyMode::lookup); }
-ToolSpec none() { return spec(IdempotencyMode::none); }
+ToolSpec natural() {
+  return spec(IdempotencyMode::natural);
+}
+ToolSpec lookup() {
+  return spec(IdempotencyMode::lookup);
+}
+ToolSpec none() {
+  return spec(IdempotencyMode::none);
+}
 ToolSpec none_unreadable() {
   ToolSpec out = none();
   out.read_back = false;
@@ -29,8 +38,12 @@ ToolSpec read_only() {
   return out;
 }
 
-Outcome failing_answer() { return answered(json(R"({"id": "r1", "error": "no such box"})")); }
-Outcome misfit() { return answered(json(R"({"identity": 7})")); }
+Outcome failing_answer() {
+  return answered(json(R"({"id": "r1", "error": "no such box"})"));
+}
+Outcome misfit() {
+  return answered(json(R"({"identity": 7})"));
+}
 
 struct Row {
   const char* name;
@@ -143,7 +156,10 @@ TEST(Send, a_read_that_stays_unclear_fails_when_its_attempts_are_used_up) {
 TEST(Send, a_success_rule_sees_input_output_record_id_and_key) {
   Json document = tool_document(key());
   document.set("output_schema", json(R"({"type": "object", "required": ["id"]})"));
-  document.set("success", json(R"([{"at": "/key", "equals": {"$from": "/idempotency_key"}}, {"at": "/name", "equals": {"$from": "/input/name"}},
+  document.set(
+      "success",
+      json(
+          R"([{"at": "/key", "equals": {"$from": "/idempotency_key"}}, {"at": "/name", "equals": {"$from": "/input/name"}},
     {"at": "/self", "equals": {"$text": "/items/${/record_id}"}}, {"at": "/id", "equals": {"$from": "/output/id"}}])"));
   Driver run(plan_of(compiled(document)));
   run.start();
@@ -155,9 +171,13 @@ TEST(Send, a_success_rule_sees_input_output_record_id_and_key) {
 
 TEST(Send, a_call_that_cannot_be_prepared_fails_before_anything_leaves) {
   Json document = tool_document(key());
-  document.find("execute")->set("headers", json(R"({"Idempotency-Key": {"$from": "/idempotency_key"}, "X-Value": {"$from": "/input/value"}})"));
+  document.find("execute")->set(
+      "headers", json(R"({"Idempotency-Key": {"$from": "/idempotency_key"}, "X-Value": {"$from": "/input/value"}})"));
   const std::shared_ptr<const Tool> tool = compiled(document);
-  Driver run(make_plan(json(R"({"name": "p", "actions": [{"id": "a", "tool": "box.put", "input": {"name": "n", "value": "a\r\nX-Evil: 1"}}]})"), {tool}));
+  Driver run(make_plan(
+      json(
+          R"({"name": "p", "actions": [{"id": "a", "tool": "box.put", "input": {"name": "n", "value": "a\r\nX-Evil: 1"}}]})"),
+      {tool}));
   run.start();
   EXPECT_EQ(run.stage(), Stage::failed);
   EXPECT_EQ(run.action().error->code, "call_unresolved");
@@ -174,7 +194,7 @@ TEST(Send, a_document_never_chooses_another_path) {
     actions.push_back(Json::object({{"id", "a"}, {"tool", "box.put"}, {"input", input}}));
     Driver run(make_plan(Json::object({{"name", "p"}, {"actions", actions}}), {make_tool(natural())}));
     run.start();
-    EXPECT_EQ(run.stage(), Stage::failed);
+    ASSERT_EQ(run.stage(), Stage::failed);
     EXPECT_EQ(run.action().error->code, "call_unresolved");
   }
 }
@@ -191,10 +211,11 @@ TEST(Send, the_key_is_a_base32hex_text_of_the_contracts_parts) {
   const std::string key_text = idempotency_key("default", "w1", "a", 0, "main", 0);
   EXPECT_EQ(key_text.size(), 32U);
   EXPECT_EQ(key_text.find_first_not_of("0123456789abcdefghijklmnopqrstuv"), std::string::npos);
-  const std::string others[] = {idempotency_key("other", "w1", "a", 0, "main", 0),    idempotency_key("default", "w2", "a", 0, "main", 0),
-                                idempotency_key("default", "w1", "b", 0, "main", 0),  idempotency_key("default", "w1", "a", 1, "main", 0),
-                                idempotency_key("default", "w1", "a", 0, "compensate", 0), idempotency_key("default", "w1", "a", 0, "main", 1),
-                                idempotency_key("default", "w1a", "", 0, "main", 0)};
+  const std::string others[] = {
+      idempotency_key("other", "w1", "a", 0, "main", 0),         idempotency_key("default", "w2", "a", 0, "main", 0),
+      idempotency_key("default", "w1", "b", 0, "main", 0),       idempotency_key("default", "w1", "a", 1, "main", 0),
+      idempotency_key("default", "w1", "a", 0, "compensate", 0), idempotency_key("default", "w1", "a", 0, "main", 1),
+      idempotency_key("default", "w1a", "", 0, "main", 0)};
   for (const std::string& other : others) EXPECT_NE(other, key_text);
 }
 

@@ -16,9 +16,10 @@ ToolSpec spec(IdempotencyMode mode, bool read_back = true) {
 
 /// Two actions, so that the second can be blocked behind the first or cancelled with it.
 Driver pair() {
-  Driver out(make_plan(json(R"({"name": "p", "actions": [{"id": "a", "tool": "box.put", "input": {"name": "n", "value": "v"}},
+  Driver out(
+      make_plan(json(R"({"name": "p", "actions": [{"id": "a", "tool": "box.put", "input": {"name": "n", "value": "v"}},
     {"id": "b", "tool": "box.put", "input": {"name": "n", "value": "v"}, "after": ["a"]}]})"),
-                       {make_tool(spec(IdempotencyMode::lookup))}));
+                {make_tool(spec(IdempotencyMode::lookup))}));
   out.start();
   return out;
 }
@@ -123,7 +124,8 @@ TEST(TransitionTable, every_stage_can_be_reached_and_meets_every_event) {
       const Stage after = example.run.stage(example.index);
       if (!is_legal(stage, event)) {
         EXPECT_EQ(dump(example.run.action(example.index)), before) << "refused, and changed all the same";
-        // Another action may have moved (a cancelled workflow still hears the answer of the other one), this one may not.
+        // Another action may have moved (a cancelled workflow still hears the answer of the other one), this one may
+        // not.
         if (example.run.workflow.actions.size() == 1) {
           EXPECT_FALSE(changed);
         }

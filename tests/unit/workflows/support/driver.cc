@@ -8,24 +8,32 @@
 namespace settle::test {
 namespace {
 
-std::string text_of(const std::optional<Time>& time) { return time ? std::to_string(time->time_since_epoch().count()) : "-"; }
-std::string text_of(const std::optional<ActionError>& error) { return error ? error->code + "/" + error->message : "-"; }
+std::string text_of(const std::optional<Time>& time) {
+  return time ? std::to_string(time->time_since_epoch().count()) : "-";
+}
+std::string text_of(const std::optional<ActionError>& error) {
+  return error ? error->code + "/" + error->message : "-";
+}
 
 }  // namespace
 
 std::string dump(const ActionState& a) {
   std::ostringstream out;
-  out << name_of(a.stage) << " attempt " << a.attempt << " counted " << a.counted << " backoffs " << a.backoffs << " call " << a.call
-      << " generation " << a.generation << " unclear " << a.unclear << " doubted " << a.doubted << " adopted " << a.adopted << " throttled "
-      << a.throttled << " write " << a.call_write << " origin " << a.call_origin << " credential " << a.call_credential;
+  out << name_of(a.stage) << " attempt " << a.attempt << " counted " << a.counted << " backoffs " << a.backoffs
+      << " call " << a.call << " generation " << a.generation << " unclear " << a.unclear << " doubted " << a.doubted
+      << " adopted " << a.adopted << " throttled " << a.throttled << " write " << a.call_write << " origin "
+      << a.call_origin << " credential " << a.call_credential;
   out << " times";
-  for (const std::optional<Time>& time : {a.wake_at, std::optional<Time>(a.since), a.scheduled_at, a.first_send_at, a.closed_at, a.executed_at, a.verified_at, a.observed_at}) {
+  for (const std::optional<Time>& time : {a.wake_at, std::optional<Time>(a.since), a.scheduled_at, a.first_send_at,
+                                          a.closed_at, a.executed_at, a.verified_at, a.observed_at}) {
     out << " " << text_of(time);
   }
-  out << " status " << a.status_code << " record " << a.record_id.value_or("-") << " error " << text_of(a.error) << " refusal "
-      << text_of(a.refusal) << " effect " << name_of(a.effect) << " confidence " << name_of(a.confidence) << " receipt " << a.receipt;
+  out << " status " << a.status_code << " record " << a.record_id.value_or("-") << " error " << text_of(a.error)
+      << " refusal " << text_of(a.refusal) << " effect " << name_of(a.effect) << " confidence " << name_of(a.confidence)
+      << " receipt " << a.receipt;
   for (const CheckResult& check : a.checks) {
-    out << " check " << check.at << " " << name_of(check.op) << " " << write_json(check.expected) << " " << write_json(check.actual) << check.present << check.ok;
+    out << " check " << check.at << " " << name_of(check.op) << " " << write_json(check.expected) << " "
+        << write_json(check.actual) << check.present << check.ok;
   }
   out << " input " << (a.input ? write_json(*a.input) : "-") << " output " << (a.output ? write_json(*a.output) : "-");
   return out.str();
@@ -34,9 +42,10 @@ std::string dump(const ActionState& a) {
 std::string dump(const Workflow& w) {
   std::ostringstream out;
   const WorkflowHeader& h = w.header;
-  out << h.name_space << "/" << h.id << " " << name_of(h.status) << " " << name_of(h.outcome) << " attention " << h.attention << " "
-      << text_of(h.created_at) << " " << text_of(h.ended_at) << " version " << h.version << " events " << h.events << " receipts " << h.receipts
-      << " open " << w.open << " parked " << w.parked << " failed " << w.failed << "\n";
+  out << h.name_space << "/" << h.id << " " << name_of(h.status) << " " << name_of(h.outcome) << " attention "
+      << h.attention << " " << text_of(h.created_at) << " " << text_of(h.ended_at) << " version " << h.version
+      << " events " << h.events << " receipts " << h.receipts << " open " << w.open << " parked " << w.parked
+      << " failed " << w.failed << "\n";
   for (std::size_t i = 0; i < w.actions.size(); ++i) out << dump(w.actions[i]) << " unmet " << w.unmet[i] << "\n";
   for (const auto& [at, index] : w.wakes) out << "wake " << text_of(at) << " " << index << "\n";
   return out.str();
@@ -44,13 +53,16 @@ std::string dump(const Workflow& w) {
 
 bool may_follow(Stage from, Stage to) {
   using enum Stage;
-  const auto one_of = [&](std::initializer_list<Stage> allowed) { return std::find(allowed.begin(), allowed.end(), to) != allowed.end(); };
+  const auto one_of = [&](std::initializer_list<Stage> allowed) {
+    return std::find(allowed.begin(), allowed.end(), to) != allowed.end();
+  };
   if (from == to) return true;
   switch (from) {
     case blocked:
       return one_of({sending, failed, cancelled});
     case sending:
-      return one_of({backing_off, looking, settling, settle_wait, in_doubt, reading, read_wait, unverified, executed, verified, failed, cancelled});
+      return one_of({backing_off, looking, settling, settle_wait, in_doubt, reading, read_wait, unverified, executed,
+                     verified, failed, cancelled});
     case backing_off:
       return one_of({sending, looking, settling, settle_wait, in_doubt, failed, cancelled});
     case looking:
@@ -146,7 +158,8 @@ Json Driver::receipt(ActionIndex index) const {
 }
 
 std::size_t Driver::happened(std::string_view type) const {
-  return static_cast<std::size_t>(std::count_if(history.begin(), history.end(), [&](const HistoryEvent& event) { return event.type == type; }));
+  return static_cast<std::size_t>(
+      std::count_if(history.begin(), history.end(), [&](const HistoryEvent& event) { return event.type == type; }));
 }
 
 Driver running(const ToolSpec& spec) {
@@ -214,7 +227,8 @@ void Driver::check_actions(const Workflow& before, const Transition& transition)
   for (ActionIndex i = 0; i < workflow.actions.size(); ++i) {
     const ActionState& was = before.actions[i];
     const ActionState& is = workflow.actions[i];
-    SCOPED_TRACE("action " + workflow.plan->actions[i].id + ", from " + std::string(name_of(was.stage)) + " to " + std::string(name_of(is.stage)));
+    SCOPED_TRACE("action " + workflow.plan->actions[i].id + ", from " + std::string(name_of(was.stage)) + " to " +
+                 std::string(name_of(is.stage)));
     const bool told = std::binary_search(transition.actions.begin(), transition.actions.end(), i);
     if (!told || is_final(was.stage)) {
       EXPECT_EQ(dump(was), dump(is)) << "a change that the transition does not name, or of a final action";
@@ -223,7 +237,8 @@ void Driver::check_actions(const Workflow& before, const Transition& transition)
     EXPECT_TRUE(may_follow(was.stage, is.stage));
     EXPECT_GE(is.attempt, was.attempt);
     EXPECT_GE(is.call, was.call);
-    const bool waits = is.stage == Stage::backing_off || is.stage == Stage::look_wait || is.stage == Stage::settle_wait || is.stage == Stage::read_wait;
+    const bool waits = is.stage == Stage::backing_off || is.stage == Stage::look_wait ||
+                       is.stage == Stage::settle_wait || is.stage == Stage::read_wait;
     EXPECT_EQ(is.wake_at.has_value(), waits);
     if (is.wake_at && is.wake_at != was.wake_at) {
       EXPECT_GT(*is.wake_at, now);
@@ -250,7 +265,8 @@ void Driver::check_actions(const Workflow& before, const Transition& transition)
       if (workflow.plan->actions[i].tool->verify == VerifyKind::read_back) {
         EXPECT_TRUE(is.observed_at && !is.checks.empty()) << "verified without a look";
         EXPECT_TRUE(std::all_of(is.checks.begin(), is.checks.end(), [](const CheckResult& check) { return check.ok; }));
-        EXPECT_TRUE(!is.executed_at || *is.observed_at >= *is.executed_at) << "verified by a look older than the execution";
+        EXPECT_TRUE(!is.executed_at || *is.observed_at >= *is.executed_at)
+            << "verified by a look older than the execution";
       }
     }
   }
@@ -274,8 +290,9 @@ void Driver::check_receipts(const Workflow& before, const Transition& transition
   for (const ActionIndex i : transition.actions) {
     const Stage stage = workflow.actions[i].stage;
     if (stage == before.actions[i].stage || !(is_final(stage) || is_parked(stage))) continue;
-    EXPECT_TRUE(std::any_of(transition.receipts.begin(), transition.receipts.end(), [&](const IssuedReceipt& r) { return r.action == i; }))
-        << "a final or parked action without a receipt";
+    EXPECT_TRUE(std::any_of(transition.receipts.begin(), transition.receipts.end(), [&](const IssuedReceipt& r) {
+      return r.action == i;
+    })) << "a final or parked action without a receipt";
   }
 }
 
@@ -311,7 +328,8 @@ void Driver::check_calls(const Workflow& before, const Transition& transition) {
   }
   for (ActionIndex i = 0; i < workflow.actions.size(); ++i) {
     const bool calling = is_calling(workflow.actions[i].stage);
-    EXPECT_EQ(open.contains(i), calling) << "action " << i << " in " << name_of(workflow.actions[i].stage) << " waits for a call that nobody makes, or none waits";
+    EXPECT_EQ(open.contains(i), calling) << "action " << i << " in " << name_of(workflow.actions[i].stage)
+                                         << " waits for a call that nobody makes, or none waits";
     if (!calling) open.erase(i);
   }
 }

@@ -1,5 +1,6 @@
 #include "tests/unit/workflows/support/fixture.h"
 
+#include <algorithm>
 #include <ostream>
 
 namespace settle::test {
@@ -19,12 +20,15 @@ Json call_to(const std::string& method, const std::string& url, const std::strin
   return call;
 }
 
-Json from(const std::string& pointer) { return Json::object({{"$from", pointer}}); }
+Json from(const std::string& pointer) {
+  return Json::object({{"$from", pointer}});
+}
 
 Json execute_of(const ToolSpec& spec) {
   if (spec.reads) return call_to("GET", spec.host + "/items/${/input/name}", spec.auth);
   const bool natural = spec.mode == IdempotencyMode::natural;
-  Json execute = call_to(natural ? "PUT" : "POST", spec.host + (natural ? "/items/${/input/name}" : "/items"), spec.auth);
+  Json execute =
+      call_to(natural ? "PUT" : "POST", spec.host + (natural ? "/items/${/input/name}" : "/items"), spec.auth);
   execute.set("headers", Json::object({{"Idempotency-Key", from("/idempotency_key")}}));
   execute.set("body", from("/input"));
   return execute;
@@ -36,7 +40,8 @@ Json idempotency_of(const ToolSpec& spec) {
   if (spec.mode == IdempotencyMode::key) out.set("window", format_duration(spec.window));
   if (spec.mode != IdempotencyMode::none) out.set("quiet", format_duration(spec.quiet));
   if (looks) {
-    out.set("lookup", Json::object({{"read", call_to("GET", spec.host + "/search?key=${/idempotency_key}", spec.auth)}, {"records", "/items"}}));
+    out.set("lookup", Json::object({{"read", call_to("GET", spec.host + "/search?key=${/idempotency_key}", spec.auth)},
+                                    {"records", "/items"}}));
   }
   return out;
 }
@@ -70,7 +75,10 @@ Json tool_document(const ToolSpec& spec) {
   }
   out.set("start_to_close_timeout", format_duration(spec.start_to_close));
   out.set("schedule_to_close_timeout", format_duration(spec.schedule_to_close));
-  out.set("retry", Json::object({{"initial_interval", "100ms"}, {"backoff_coefficient", 2}, {"maximum_interval", "2s"}, {"maximum_attempts", spec.attempts}}));
+  out.set("retry", Json::object({{"initial_interval", "100ms"},
+                                 {"backoff_coefficient", 2},
+                                 {"maximum_interval", "2s"},
+                                 {"maximum_attempts", spec.attempts}}));
   return out;
 }
 
@@ -81,7 +89,9 @@ std::shared_ptr<const Tool> compiled(const Json& document, const Values& values)
   return nullptr;
 }
 
-std::shared_ptr<const Tool> make_tool(const ToolSpec& spec) { return compiled(tool_document(spec)); }
+std::shared_ptr<const Tool> make_tool(const ToolSpec& spec) {
+  return compiled(tool_document(spec));
+}
 
 std::shared_ptr<const Plan> make_plan(const Json& document, const std::vector<std::shared_ptr<const Tool>>& tools) {
   std::vector<std::string> names;
@@ -103,6 +113,56 @@ std::shared_ptr<const Plan> plan_of(const std::shared_ptr<const Tool>& tool) {
   Json actions = Json::array();
   actions.push_back(Json::object({{"id", "a"}, {"tool", tool->name}, {"input", input}}));
   return make_plan(Json::object({{"name", "p"}, {"actions", actions}}), {tool});
+}
+
+Json changed(Json document, const std::string& pointer, std::string_view value) {
+  std::vector<std::string> tokens = Pointer::parse(pointer)->tokens;
+  const std::string last = tokens.back();
+  tokens.pop_back();
+  Json* at = &document;
+  for (const std::string& token : tokens) at = at->is_array() ? &at->as_array()[std::stoul(token)] : at->find(token);
+  if (value.empty()) {
+    EXPECT_TRUE(at->erase(last)) << pointer;
+  } else if (at->is_array()) {
+    at->as_array()[std::stoul(last)] = json(value);
+  } else {
+    at->set(last, json(value));
+  }
+  return document;
+}
+
+namespace {
+
+std::vector<std::string> places_of(const std::vector<Problem>& problems) {
+  std::vector<std::string> out;
+  for (const Problem& problem : problems) {
+    EXPECT_FALSE(problem.message.empty()) << text_of(problem);
+    out.push_back(problem.pointer + " " + problem.code);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<std::string> tool_problems(const Json& document, const Values& values) {
+  const Result<std::shared_ptr<const Tool>> tool = compile_tool(document, values);
+  if (tool) return {};
+  EXPECT_EQ(tool.error().code, ErrorCode::invalid_tool);
+  return places_of(tool.error().problems);
+}
+
+std::vector<std::string> plan_problems(const Json& document, const std::vector<std::shared_ptr<const Tool>>& tools,
+                                       const PlanLimits& limits) {
+  std::vector<std::string> names;
+  for (const auto& tool : tools) names.push_back(tool->name);
+  const ToolOf find = [&](std::string_view, std::string_view name) -> std::shared_ptr<const Tool> {
+    const auto at = std::find_if(tools.begin(), tools.end(), [&](const auto& tool) { return tool->name == name; });
+    return at == tools.end() ? nullptr : *at;
+  };
+  const Result<std::shared_ptr<const Plan>> plan = check_plan(document, find, names, limits);
+  if (plan) return {};
+  EXPECT_EQ(plan.error().code, ErrorCode::invalid_plan);
+  return places_of(plan.error().problems);
 }
 
 Outcome answered(Json body, int status) {
@@ -138,24 +198,41 @@ Outcome ambiguous(const std::string& code) {
   return out;
 }
 
-Outcome done() { return answered(json(R"({"id": "r1", "value": "v"})")); }
+Outcome done() {
+  return answered(json(R"({"id": "r1", "value": "v"})"));
+}
 
-Outcome seen(std::string_view value) { return answered(Json::object({{"id", "r1"}, {"name", "n"}, {"value", value}, {"key", "other"}})); }
+Outcome seen(std::string_view value) {
+  return answered(Json::object({{"id", "r1"}, {"name", "n"}, {"value", value}, {"key", "other"}}));
+}
 
 Outcome found(std::size_t records) {
   Json items = Json::array();
-  for (std::size_t i = 0; i < records; ++i) items.push_back(Json::object({{"id", "r" + std::to_string(i + 1)}, {"value", "v"}}));
+  for (std::size_t i = 0; i < records; ++i)
+    items.push_back(Json::object({{"id", "r" + std::to_string(i + 1)}, {"value", "v"}}));
   return answered(Json::object({{"items", items}}));
 }
 
-std::string text_of(const Problem& problem) { return problem.pointer + " " + problem.code + ": " + problem.message; }
+std::string text_of(const Problem& problem) {
+  return problem.pointer + " " + problem.code + ": " + problem.message;
+}
 
 }  // namespace settle::test
 
 namespace settle {
-void PrintTo(Stage stage, std::ostream* out) { *out << name_of(stage); }
-void PrintTo(Effect effect, std::ostream* out) { *out << name_of(effect); }
-void PrintTo(Confidence confidence, std::ostream* out) { *out << name_of(confidence); }
-void PrintTo(WorkflowOutcome outcome, std::ostream* out) { *out << (outcome == WorkflowOutcome::none ? "none" : name_of(outcome)); }
-void PrintTo(const Json& value, std::ostream* out) { *out << write_json(value); }
+void PrintTo(Stage stage, std::ostream* out) {
+  *out << name_of(stage);
+}
+void PrintTo(Effect effect, std::ostream* out) {
+  *out << name_of(effect);
+}
+void PrintTo(Confidence confidence, std::ostream* out) {
+  *out << name_of(confidence);
+}
+void PrintTo(WorkflowOutcome outcome, std::ostream* out) {
+  *out << (outcome == WorkflowOutcome::none ? "none" : name_of(outcome));
+}
+void PrintTo(const Json& value, std::ostream* out) {
+  *out << write_json(value);
+}
 }  // namespace settle

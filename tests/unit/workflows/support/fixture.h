@@ -18,8 +18,8 @@ namespace settle::test {
 /// Reads a document; a malformed one is a failure of the test.
 Json json(std::string_view text);
 
-/// What a tool of the tests says of itself; the rest follows from it. Every tool takes {"name", "value"}, answers {"id", …},
-/// sends the idempotency key, and reads back GET /items/NAME for the same value.
+/// What a tool of the tests says of itself; the rest follows from it. Every tool takes {"name", "value"}, answers
+/// {"id", …}, sends the idempotency key, and reads back GET /items/NAME for the same value.
 struct ToolSpec {
   std::string name = "box.put";
   IdempotencyMode mode = IdempotencyMode::key;
@@ -46,6 +46,13 @@ std::shared_ptr<const Tool> make_tool(const ToolSpec& spec = {});
 std::shared_ptr<const Plan> make_plan(const Json& document, const std::vector<std::shared_ptr<const Tool>>& tools);
 /// The one action "a" of the tool, with {"name": "n", "value": "v"}.
 std::shared_ptr<const Plan> plan_of(const std::shared_ptr<const Tool>& tool);
+
+/// The document with one place set to a JSON text, or without it where the text is empty.
+Json changed(Json document, const std::string& pointer, std::string_view value);
+/// "POINTER CODE" of every problem with which a document is refused; empty when it is accepted.
+std::vector<std::string> tool_problems(const Json& document, const Values& values = {});
+std::vector<std::string> plan_problems(const Json& document, const std::vector<std::shared_ptr<const Tool>>& tools,
+                                       const PlanLimits& limits = {});
 
 // How a call can end. `started` and `ended` are filled in by the driver.
 Outcome answered(Json body, int status = 200);

@@ -7,14 +7,15 @@ namespace settle::test {
 void World::land(Time received, Time at, bool whole) {
   // Who answers a repeat with the result of the first must have finished the first.
   for (Landing& landing : landings_) {
-    if (tool_.mode == IdempotencyMode::key && received < landing.received + tool_.window && landing.at > at) landing.at = landing.shows_at = at;
+    if (tool_.mode == IdempotencyMode::key && received < landing.received + tool_.window && landing.at > at)
+      landing.at = landing.shows_at = at;
   }
   landings_.push_back({received, at, at + upto(lag_max), whole});
 }
 
 std::vector<World::Landing> World::deduplicated() const {
   std::vector<Landing> out = landings_;
-  std::stable_sort(out.begin(), out.end(), [](const Landing& a, const Landing& b) { return a.received < b.received; });
+  std::sort(out.begin(), out.end(), [](const Landing& a, const Landing& b) { return a.received < b.received; });
   std::vector<Landing> kept;
   for (const Landing& landing : out) {
     // The provider forgets a key when its window is over, and then makes the effect anew.
@@ -27,7 +28,7 @@ std::vector<World::Landing> World::deduplicated() const {
 std::vector<World::Landing> World::landed(Time at) const {
   std::vector<Landing> out = tool_.mode == IdempotencyMode::key ? deduplicated() : landings_;
   std::erase_if(out, [&](const Landing& landing) { return landing.at > at; });
-  std::stable_sort(out.begin(), out.end(), [](const Landing& a, const Landing& b) { return a.at < b.at; });
+  std::sort(out.begin(), out.end(), [](const Landing& a, const Landing& b) { return a.at < b.at; });
   return out;
 }
 

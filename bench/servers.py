@@ -1,0 +1,99 @@
+"""Starts and ends the processes of a benchmark, and talks to them. Each is known, and ended, by its own process id."""
+import http.client
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BINARIES = ROOT / "build/release"
+
+
+class Server:
+    """A process that says "listening on http://HOST:PORT" in its output."""
+
+    def __init__(self, command, log):
+        self.begun = time.monotonic()
+        with open(log, "wb") as output:
+            self.process = subprocess.Popen([str(part) for part in command], stdout=output, stderr=output)
+        self.port = None
+        while self.port is None:
+            found = re.search(rb"listening on http://[^ ]*:(\d+)", pathlib.Path(log).read_bytes())
+            if found:
+                self.listening_s = time.monotonic() - self.begun
+                self.port = int(found[1])
+            elif self.process.poll() is not None or time.monotonic() - self.begun > 120:
+                self.end(signal.SIGKILL)
+                raise SystemExit(f"{command[0]} did not start:\n" + pathlib.Path(log).read_text(errors="replace"))
+            else:
+                time.sleep(0.001)
+
+    def end(self, how=signal.SIGTERM):
+        """Ends it and waits until it is gone; what does not heed within 30 s is killed."""
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def ask(self, method, path, body=None):
+        """Status and bytes of the answer; None while nobody answers."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        try:
+            headers = {"Content-Type": "application/json"} if body else {}
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        except OSError:
+            return None
+        finally:
+            connection.close()
+
+    def memory_kib(self):
+        """Resident memory (proc(5): VmRSS)."""
+        return int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{self.process.pid}/status").read_text())[1])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.end()
+
+
+def tool_server(folder):
+    return Server([BINARIES / "bench/bench_tool_server"], folder / "tools.log")
+
+
+def engine(folder, data, tools, threads=None):
+    """`settle serve` on a free port, with the tools of bench/load on the tool server."""
+    config = folder / "settle.toml"
+    config.write_text(f'[values]\ntools = "http://127.0.0.1:{tools.port}"\n')
+    command = [BINARIES / "settle", "serve", "--dev", "--data", data, "--listen", "127.0.0.1:0", "--config", config,
+               "--tools", ROOT / "bench/load/tools", "--log-level", "error"]
+    return Server(command + (["--threads", threads] if threads else []), folder / "engine.log")
+
+
+def run(program, *arguments, limit=120):
+    """The JSON objects that a program prints, one a line."""
+    command = [str(BINARIES / "bench" / program), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def load(server, **options):
+    arguments = [part for name, value in options.items() for part in ("--" + name, value)]
+    return run("bench_load", "--engine", server.port, "--process", server.process.pid, *arguments, limit=300)[0]
+
+
+def machine():
+    model = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
+    memory = re.search(r"MemTotal:\s+(\d+)", pathlib.Path("/proc/meminfo").read_text())
+    return {"cores": os.cpu_count(), "cpu": model[1] if model else "", "memory_mib": int(memory[1]) // 1024,
+            "kernel": os.uname().release, "load_average_before": os.getloadavg()[0]}

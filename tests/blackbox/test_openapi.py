@@ -1,0 +1,160 @@
+"""The description at /openapi.json is that of this very binary: every route, and answers that fit their schemas."""
+import json
+import re
+import unittest
+
+import harness
+from harness import ROOT
+from json_schema import Validator
+from tool_documents import ALL, KEY, NONE, READ, changed, make
+
+METHODS = ("get", "put", "post", "delete", "patch")
+
+
+class Described(harness.SharedEngineTest):
+    tools = ALL
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        answer = cls.client.get("/openapi.json")
+        assert answer.status == 200, answer
+        cls.text, cls.description = answer.body, answer.json
+        cls.validator = Validator(cls.description)
+
+    def operations(self):
+        """(METHOD, path, operation, parameters of path and operation) of every route."""
+        for path, item in self.description["paths"].items():
+            for method in METHODS:
+                if method in item:
+                    parameters = item.get("parameters", []) + item[method].get("parameters", [])
+                    yield method.upper(), path, item[method], [self.resolved(parameter) for parameter in parameters]
+
+    def resolved(self, thing):
+        return self.validator.resolve(thing["$ref"]) if "$ref" in thing else thing
+
+    def assert_described(self, method, path, answer):
+        """The answer is one that the operation names: status, media type, headers and body."""
+        operation = self.description["paths"][path][method.lower()]
+        response = self.resolved(operation["responses"].get(str(answer.status)) or operation["responses"]["default"])
+        for name, header in response.get("headers", {}).items():
+            self.assertIsNotNone(answer.headers[name], f"{method} {path}: {name}")
+            self.assertEqual(self.validator.problems(self.resolved(header)["schema"], answer.headers[name], name), [])
+        if "content" not in response:
+            self.assertEqual(answer.body, b"")
+            return
+        media = answer.headers["Content-Type"].partition(";")[0]
+        self.assertIn(media, response["content"], f"{method} {path}")
+        if media != "text/event-stream" and answer.body:
+            self.assertEqual(self.validator.problems(response["content"][media]["schema"], answer.json), [],
+                             f"{method} {path}")
+
+
+class Routes(Described):
+    def test_it_is_the_file_of_the_repository_and_names_the_version_of_the_binary(self):
+        self.assertEqual(self.text.decode(), (ROOT / "api" / "openapi.json").read_text())
+        self.assertEqual(self.description["openapi"], "3.1.0")
+        code, output, _ = harness.run_cli("version")
+        self.assertEqual(code, 0)
+        self.assertIn(self.description["info"]["version"], output)
+
+    def test_it_describes_exactly_the_routes_and_query_parameters_of_the_router(self):
+        source = (ROOT / "api" / "api.cc").read_text()
+        rows = re.findall(r'\{"([A-Z]+)",\s*"(/[^"]*)",\s*\{([^}]*)\},\s*(true|false),', source)
+        self.assertGreater(len(rows), 10, "the rows of the router were found")
+        routed = {(method, path): (set(re.findall(r'"([^"]+)"', query)), body == "true") for method, path, query,
+                  body in rows}
+        described = {(method, path): ({parameter["name"] for parameter in parameters if parameter["in"] == "query"},
+                                      "requestBody" in operation)
+                     for method, path, operation, parameters in self.operations()}
+        self.maxDiff = None
+        self.assertEqual(described, routed)
+
+    def test_every_route_answers_and_every_refusal_is_described(self):
+        for method, path, operation, _ in self.operations():
+            filled = re.sub(r"\{[^}]*\}", "nobody", path)
+            with self.subTest(f"{method} {path}"):
+                answer = self.client.send(method, filled, b"{" if "requestBody" in operation else None)
+                self.assertNotEqual(answer.status, 405)
+                if answer.status == 404:
+                    self.assertNotIn("there is nothing at", answer.json["detail"])
+                self.assert_described(method, path, answer)
+
+    def test_every_reference_and_parameter_of_a_path_is_there(self):
+        for reference in set(re.findall(r'"\$ref": "([^"]+)"', json.dumps(self.description))):
+            self.assertTrue(self.validator.resolve(reference))
+        ids = [operation["operationId"] for _, _, operation, _ in self.operations()]
+        self.assertEqual(len(ids), len(set(ids)))
+        for method, path, operation, parameters in self.operations():
+            in_path = {parameter["name"] for parameter in parameters if parameter["in"] == "path"}
+            self.assertEqual(in_path, set(re.findall(r"\{([^}]*)\}", path)), f"{method} {path}")
+            for parameter in parameters:
+                self.assertIn("schema", parameter)
+            self.assertIn("default", operation["responses"])
+
+
+class RealAnswers(Described):
+    def ask(self, method, path, place=None, body=None, status=200, **headers):
+        answer = self.client.send(method, place or path, body, {name.replace("_", "-"): value for name,
+                                                                value in headers.items()})
+        self.assertEqual(answer.status, status, answer)
+        self.assert_described(method, path, answer)
+        return answer
+
+    def look_at_everything(self, id):
+        for path in ("/v1/workflows/{id}", "/v1/workflows/{id}/events", "/v1/workflows/{id}/receipts",
+                     "/v1/workflows/{id}/report"):
+            answer = self.ask("GET", path, path.replace("{id}", id))
+            if path.endswith("receipts"):
+                for receipt in answer.json["receipts"]:
+                    self.ask("GET", "/v1/receipts/{id}", f"/v1/receipts/{receipt['receipt']}")
+
+    def test_workflows_in_every_state_fit_their_description(self):
+        body = {"id": "one", "plan": {"name": "p", "labels": {"a": "b"}, "on_failure": "continue", "actions": [
+            make("a"), make("b", NONE, after=["a"], retry={"maximum_attempts": 1}),
+            {"id": "c", "tool": READ["name"],
+             "input": {"id": {"$from": "/actions/a/record_id"}}}]}, "labels": {"x": "y"}}
+        self.assertEqual(self.validator.problems({"$ref": "#/components/schemas/Submission"}, body), [])
+        self.ask("POST", "/v1/workflows", body=body, status=201)
+        self.client.end_of("one")
+        self.ask("POST", "/v1/workflows", body=body, status=200)
+        self.ask("POST", "/v1/workflows", body={**body, "labels": {}}, status=409)
+        self.look_at_everything("one")
+        answer = self.client.get("/v1/workflows/one")
+        self.ask("GET", "/v1/workflows/{id}", "/v1/workflows/one", status=304, If_None_Match=answer.headers["ETag"])
+
+        self.world.fault("POST", "/orders", "drop_after")
+        doubtful = self.client.start(make("in-doubt", NONE), make("behind", after=["in-doubt"]))
+        self.client.end_of(doubtful, until_attention=True)
+        self.look_at_everything(doubtful)
+        self.ask("POST", "/v1/workflows/{id}:cancel", f"/v1/workflows/{doubtful}:cancel")
+        self.look_at_everything(doubtful)
+        self.ask("POST", "/v1/workflows/{id}:cancel", "/v1/workflows/one:cancel", status=409)
+
+        self.world.fault("POST", "/things", "lie", body={"id": "nothing"})
+        failed = self.client.start(make("lied-to"), make("never", after=["lied-to"]))
+        self.client.end_of(failed)
+        self.look_at_everything(failed)
+        self.world.fault("POST", "/things", "status_before", status=429, headers={"Retry-After": "30"})
+        waiting = self.client.start(make("throttled"))
+        self.client.wait_for_action(waiting, lambda action: action["phase"] == "rate_limited", "waits")
+        self.look_at_everything(waiting)
+        self.ask("GET", "/v1/workflows", "/v1/workflows?limit=2")
+
+    def test_checks_tools_and_health_fit_their_description(self):
+        plan = {"name": "p", "actions": [make()]}
+        self.ask("POST", "/v1/plans:check", body={"plan": plan})
+        self.ask("POST", "/v1/plans:check", body={"plan": {**plan, "actions": []}}, status=422)
+        tool = changed(KEY, name="things.new")
+        self.ask("PUT", "/v1/tools/{name}", "/v1/tools/things.new", tool, status=201)
+        self.ask("PUT", "/v1/tools/{name}", "/v1/tools/things.new", tool)
+        self.ask("PUT", "/v1/tools/{name}", "/v1/tools/things.new", changed(tool, risk=7), status=422)
+        self.ask("GET", "/v1/tools")
+        for each in ALL:
+            self.ask("GET", "/v1/tools/{name}", f"/v1/tools/{each['name']}")
+        for path in ("/healthz", "/readyz", "/openapi.json"):
+            self.ask("GET", path)
+
+
+if __name__ == "__main__":
+    unittest.main()
