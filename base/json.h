@@ -89,7 +89,8 @@ class Json {
   friend bool operator==(const Json& a, const Json& b);
 
  private:
-  // Everything that touches held_ is defined after JsonMember is complete: at the end of this header or in json_value.cc.
+  // Everything that touches held_ is defined after JsonMember is complete: at the end of this header or in
+  // json_value.cc.
   std::variant<std::nullptr_t, bool, std::int64_t, double, Decimal, std::string, Array, Object> held_;
 };
 
@@ -133,8 +134,8 @@ struct JsonLimits {
 
 /// Reads one JSON text (RFC 8259) strictly: UTF-8 checked, no byte order mark, no NUL byte outside of an escape (and
 /// \u0000 is refused too), no duplicate names, no unpaired surrogates, nothing after the value.
-/// Errors: malformed_json, payload_too_large (bytes, depth or nodes beyond the limits); `problems[0]` has the JSON Pointer of the
-/// place and one of the codes documented in docs/codes.md; the message has line and column. Thread: any.
+/// Errors: malformed_json, payload_too_large (bytes, depth or nodes beyond the limits); `problems[0]` has the JSON
+/// Pointer of the place and one of the codes documented in docs/codes.md; the message has line and column. Thread: any.
 Result<Json> read_json(std::string_view text, const JsonLimits& limits = {});
 
 /// RFC 8785: members ordered by UTF-16 code units, numbers as ECMAScript prints them, no white space. A Decimal is

@@ -78,7 +78,7 @@ void run(const std::string& directory, const char* tool, std::size_t count, std:
     while (!holds()) io.run_one_for(std::chrono::milliseconds(50));
   };
   bool put = false;
-  tools.put("default", document_of(tool), loop, [&](const Result<ToolRegistry::Put>& done) { put = done.has_value(); });
+  tools.put("default", document_of(tool), loop, [&](const Result<ToolRegistry::Put>& done) { put = static_cast<bool>(done); });
   until([&] { return put; });
 
   Json::Array plan;
@@ -96,7 +96,7 @@ void run(const std::string& directory, const char* tool, std::size_t count, std:
   while (created < count) {
     for (; submitted < count && submitted - created < at_once; ++submitted) {
       engine.submit({.name_space = "default", .idempotency_key = "", .body = body}, loop,
-                    [&](const Result<Engine::Started>& started) { created += started.has_value(); });
+                    [&](const Result<Engine::Started>& started) { created += started ? 1 : 0; });
     }
     io.run_one_for(std::chrono::milliseconds(50));
     io.poll();

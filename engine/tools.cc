@@ -3,6 +3,16 @@
 #include "storage/keys.h"
 
 namespace settle {
+namespace {
+
+/// What was accepted once is read again whatever the limits are now; 1e20 became 100000000000000000000 in canonical
+/// form.
+constexpr JsonLimits stored_limits{.bytes_max = std::size_t{1} << 30,
+                                   .depth_max = 256,
+                                   .nodes_max = std::size_t{1} << 30,
+                                   .numbers = JsonNumbers::exact};
+
+}  // namespace
 
 std::string version_bytes(const Tool& tool) {
   return std::string(reinterpret_cast<const char*>(tool.version.data()), tool.version.size());
@@ -20,7 +30,7 @@ Result<void> ToolRegistry::load() {
         if (name_end == std::string_view::npos) return true;
         const std::string name_space(key.substr(1, end - 1)), name(key.substr(end + 1, name_end - end - 1)),
             version(key.substr(name_end + 1));
-        const Result<Json> document = read_json(value);
+        const Result<Json> document = read_json(value, stored_limits);
         const Result<std::shared_ptr<const Tool>> tool =
             document ? compile_tool(*document, values_) : Result<std::shared_ptr<const Tool>>(document.error());
         if (tool) {

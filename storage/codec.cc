@@ -5,22 +5,36 @@
 namespace settle {
 namespace {
 
-std::int64_t number(const std::optional<Time>& time) { return time ? time->time_since_epoch().count() : 0; }
-std::int64_t number(Time time) { return time.time_since_epoch().count(); }
-Time time_of(std::int64_t number) { return Time(Duration(number)); }
-std::optional<Time> optional_time(std::int64_t number) { return number == 0 ? std::nullopt : std::optional<Time>(time_of(number)); }
+std::int64_t number(const std::optional<Time>& time) {
+  return time ? time->time_since_epoch().count() : 0;
+}
+std::int64_t number(Time time) {
+  return time.time_since_epoch().count();
+}
+Time time_of(std::int64_t number) {
+  return Time(Duration(number));
+}
+std::optional<Time> optional_time(std::int64_t number) {
+  return number == 0 ? std::nullopt : std::optional<Time>(time_of(number));
+}
 
-Error damaged(std::string_view what) { return fail(ErrorCode::corruption, "a stored " + std::string(what) + " can't be read"); }
+Error damaged(std::string_view what) {
+  return fail(ErrorCode::corruption, "a stored " + std::string(what) + " can't be read");
+}
 
 /// Payloads inside of records were written by us, so limits do not apply; numbers are as they came.
 Result<Json> read_stored(const std::string& bytes) {
-  const JsonLimits limits{.bytes_max = std::size_t{1} << 30, .depth_max = 256, .nodes_max = std::size_t{1} << 30, .numbers = JsonNumbers::exact};
+  const JsonLimits limits{.bytes_max = std::size_t{1} << 30,
+                          .depth_max = 256,
+                          .nodes_max = std::size_t{1} << 30,
+                          .numbers = JsonNumbers::exact};
   Result<Json> json = read_json(bytes, limits);
   if (!json) return damaged("JSON value");
   return json;
 }
 
-void write_error(const std::optional<ActionError>& error, records::ErrorRecord* (records::ActionRecord::*target)(), records::ActionRecord& record) {
+void write_error(const std::optional<ActionError>& error, records::ErrorRecord* (records::ActionRecord::*target)(),
+                 records::ActionRecord& record) {
   if (!error) return;
   records::ErrorRecord* out = (record.*target)();
   out->set_code(error->code);
@@ -157,7 +171,8 @@ Result<ActionState> decode_action(std::string_view bytes) {
   for (const records::CheckRecord& check : record.checks()) {
     Result<Json> expected = read_stored(check.expected());
     if (!expected) return std::move(expected).error();
-    CheckResult result{check.at(), static_cast<Operator>(check.op()), *std::move(expected), Json(), !check.actual().empty(), check.ok()};
+    CheckResult result{check.at(), static_cast<Operator>(check.op()), *std::move(expected),
+                       Json(),     !check.actual().empty(),           check.ok()};
     if (result.present) {
       Result<Json> actual = read_stored(check.actual());
       if (!actual) return std::move(actual).error();

@@ -9,7 +9,8 @@
 
 namespace settle {
 
-/// The records of docs/formats/records.md, between the structs of the core and bytes. Errors of every decode: corruption.
+/// The records of docs/formats/records.md, between the structs of the core and bytes. Errors of every decode:
+/// corruption.
 
 struct PinnedTool {
   std::string name;

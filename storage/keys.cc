@@ -37,7 +37,9 @@ std::string numbered(std::string_view name_space, std::string_view id, char kind
   return key;
 }
 
-std::uint64_t milliseconds(Time time) { return static_cast<std::uint64_t>(time.time_since_epoch().count()); }
+std::uint64_t milliseconds(Time time) {
+  return static_cast<std::uint64_t>(time.time_since_epoch().count());
+}
 
 }  // namespace
 
@@ -50,13 +52,27 @@ std::string workflow_prefix(std::string_view name_space, std::string_view id) {
   return key;
 }
 
-std::string header(std::string_view name_space, std::string_view id) { return record(name_space, id, 'w'); }
-std::string plan(std::string_view name_space, std::string_view id) { return record(name_space, id, 'p'); }
-std::string action(std::string_view name_space, std::string_view id, std::uint32_t index) { return numbered(name_space, id, 'a', index); }
-std::string input(std::string_view name_space, std::string_view id, std::uint32_t index) { return numbered(name_space, id, 'i', index); }
-std::string output(std::string_view name_space, std::string_view id, std::uint32_t index) { return numbered(name_space, id, 'o', index); }
-std::string events(std::string_view name_space, std::string_view id, std::uint32_t first) { return numbered(name_space, id, 'e', first); }
-std::string receipt(std::string_view name_space, std::string_view id, std::uint32_t number) { return "R" + numbered(name_space, id, 'r', number); }
+std::string header(std::string_view name_space, std::string_view id) {
+  return record(name_space, id, 'w');
+}
+std::string plan(std::string_view name_space, std::string_view id) {
+  return record(name_space, id, 'p');
+}
+std::string action(std::string_view name_space, std::string_view id, std::uint32_t index) {
+  return numbered(name_space, id, 'a', index);
+}
+std::string input(std::string_view name_space, std::string_view id, std::uint32_t index) {
+  return numbered(name_space, id, 'i', index);
+}
+std::string output(std::string_view name_space, std::string_view id, std::uint32_t index) {
+  return numbered(name_space, id, 'o', index);
+}
+std::string events(std::string_view name_space, std::string_view id, std::uint32_t first) {
+  return numbered(name_space, id, 'e', first);
+}
+std::string receipt(std::string_view name_space, std::string_view id, std::uint32_t number) {
+  return "R" + numbered(name_space, id, 'r', number);
+}
 
 std::string due(std::string_view name_space, std::string_view id, Time at) {
   std::string key;
@@ -71,7 +87,8 @@ std::optional<Due> parse_due(std::string_view key) {
   if (key.size() < 12) return std::nullopt;
   const std::size_t end = key.find('\0', 10);
   if (end == std::string_view::npos) return std::nullopt;
-  return Due{Time(Duration(static_cast<std::int64_t>(read_be64(key, 2)))), std::string(key.substr(10, end - 10)), std::string(key.substr(end + 1))};
+  return Due{Time(Duration(static_cast<std::int64_t>(read_be64(key, 2)))), std::string(key.substr(10, end - 10)),
+             std::string(key.substr(end + 1))};
 }
 
 std::string summary_prefix(std::string_view name_space) {

@@ -43,7 +43,9 @@ struct WriteBatch {
   std::vector<Write> writes;
   std::vector<LedgerEntry> ledger;
 
-  void put(Family family, std::string key, std::string value) { writes.push_back({family, std::move(key), std::move(value)}); }
+  void put(Family family, std::string key, std::string value) {
+    writes.push_back({family, std::move(key), std::move(value)});
+  }
   void erase(Family family, std::string key) { writes.push_back({family, std::move(key), std::nullopt}); }
 };
 
@@ -75,9 +77,9 @@ class Reader {
   virtual Result<std::optional<std::string>> get(Family family, std::string_view key) const = 0;
 
   struct Range {
-    std::string from;           ///< inclusive
-    std::string to;             ///< exclusive; empty: to the end of the family
-    bool reverse = false;       ///< from the largest key below `to` down to `from`
+    std::string from;      ///< inclusive
+    std::string to;        ///< exclusive; empty: to the end of the family
+    bool reverse = false;  ///< from the largest key below `to` down to `from`
   };
   /// Calls `visit` with keys and values in order until it returns false or the range ends. Errors: corruption.
   virtual Result<void> scan(Family family, const Range& range,

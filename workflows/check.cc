@@ -15,12 +15,23 @@ struct OperatorName {
   std::string_view name;
 };
 constexpr std::array<OperatorName, 17> operator_names = {{
-    {Operator::equals, "equals"}, {Operator::equals_ignoring_case, "equals_ignoring_case"},
-    {Operator::equals_unordered, "equals_unordered"}, {Operator::not_equals, "not_equals"},
-    {Operator::less, "less"}, {Operator::less_equal, "less_equal"}, {Operator::greater, "greater"},
-    {Operator::greater_equal, "greater_equal"}, {Operator::in, "in"}, {Operator::contains, "contains"},
-    {Operator::matches, "matches"}, {Operator::exists, "exists"}, {Operator::absent, "absent"},
-    {Operator::count, "count"}, {Operator::all, "all"}, {Operator::any, "any"}, {Operator::not_, "not"},
+    {Operator::equals, "equals"},
+    {Operator::equals_ignoring_case, "equals_ignoring_case"},
+    {Operator::equals_unordered, "equals_unordered"},
+    {Operator::not_equals, "not_equals"},
+    {Operator::less, "less"},
+    {Operator::less_equal, "less_equal"},
+    {Operator::greater, "greater"},
+    {Operator::greater_equal, "greater_equal"},
+    {Operator::in, "in"},
+    {Operator::contains, "contains"},
+    {Operator::matches, "matches"},
+    {Operator::exists, "exists"},
+    {Operator::absent, "absent"},
+    {Operator::count, "count"},
+    {Operator::all, "all"},
+    {Operator::any, "any"},
+    {Operator::not_, "not"},
 }};
 
 /// Negative, 0 or positive for two numbers or two strings (by bytes); null when they can't be ordered.
@@ -43,7 +54,8 @@ bool holds_within(const Json& actual, const Json& expected) {
   if (expected.is_array()) {
     if (!actual.is_array()) return false;
     return std::all_of(expected.as_array().begin(), expected.as_array().end(), [&](const Json& wanted) {
-      return std::any_of(actual.as_array().begin(), actual.as_array().end(), [&](const Json& element) { return holds_within(element, wanted); });
+      return std::any_of(actual.as_array().begin(), actual.as_array().end(),
+                         [&](const Json& element) { return holds_within(element, wanted); });
     });
   }
   return actual == expected;
@@ -51,7 +63,8 @@ bool holds_within(const Json& actual, const Json& expected) {
 
 /// At the top, a string holds a substring and a list one element that stands for itself.
 bool contains(const Json& actual, const Json& expected) {
-  if (actual.is_string() && expected.is_string()) return actual.as_string().find(expected.as_string()) != std::string::npos;
+  if (actual.is_string() && expected.is_string())
+    return actual.as_string().find(expected.as_string()) != std::string::npos;
   if (actual.is_array() && !expected.is_array()) return holds_within(actual, Json(Json::Array{expected}));
   return holds_within(actual, expected);
 }
@@ -120,7 +133,8 @@ std::string wrong_constant(Operator op, const Json& expected) {
 }  // namespace
 
 std::string_view name_of(Operator op) {
-  const auto* row = std::find_if(operator_names.begin(), operator_names.end(), [&](const OperatorName& r) { return r.op == op; });
+  const auto* row =
+      std::find_if(operator_names.begin(), operator_names.end(), [&](const OperatorName& r) { return r.op == op; });
   SETTLE_ASSERT(row != operator_names.end());
   return row->name;
 }
@@ -135,7 +149,8 @@ bool holds(Operator op, const Json* actual, const Json& expected) {
     case Operator::not_equals:
       return !(*actual == expected);
     case Operator::equals_ignoring_case:
-      return actual->is_string() && expected.is_string() && to_lower(actual->as_string()) == to_lower(expected.as_string());
+      return actual->is_string() && expected.is_string() &&
+             to_lower(actual->as_string()) == to_lower(expected.as_string());
     case Operator::equals_unordered:
       return equals_unordered(*actual, expected);
     case Operator::less:
@@ -164,7 +179,8 @@ bool holds(Operator op, const Json* actual, const Json& expected) {
   }
 }
 
-Check Check::compile(const Json& document, const std::string& place, const Values* values, std::vector<Problem>& problems) {
+Check Check::compile(const Json& document, const std::string& place, const Values* values,
+                     std::vector<Problem>& problems) {
   Check check;
   if (!document.is_object()) {
     problems.push_back(malformed(place, "a check is an object"));
@@ -175,7 +191,8 @@ Check Check::compile(const Json& document, const std::string& place, const Value
   for (const JsonMember& member : document.as_object()) {
     if (member.name == "at") {
       has_at = true;
-      const std::optional<Pointer> at = member.value.is_string() ? Pointer::parse(member.value.as_string()) : std::nullopt;
+      const std::optional<Pointer> at =
+          member.value.is_string() ? Pointer::parse(member.value.as_string()) : std::nullopt;
       if (at) {
         check.at_ = *at;
       } else {
@@ -192,21 +209,25 @@ Check Check::compile(const Json& document, const std::string& place, const Value
     return check;
   }
   const std::string operator_place = place + "/" + escape_token(chosen->name);
-  const auto* row = std::find_if(operator_names.begin(), operator_names.end(), [&](const OperatorName& r) { return r.name == chosen->name; });
+  const auto* row = std::find_if(operator_names.begin(), operator_names.end(),
+                                 [&](const OperatorName& r) { return r.name == chosen->name; });
   if (row == operator_names.end()) {
     if (chosen->name == "increased_by" || chosen->name == "decreased_by") {
       problems.push_back({operator_place, "check_needs_before", "an operator that compares one look", chosen->name,
                           "\"" + chosen->name + "\" needs verify.before, which this version does not offer yet"});
     } else {
       const std::optional<std::string> near = nearest(chosen->name, known_operators());
-      problems.push_back({operator_place, "check_unknown_operator", "one of the operators of docs/tools.md", chosen->name,
-                          "there is no operator \"" + chosen->name + "\"" + (near ? "; did you mean \"" + *near + "\"?" : "")});
+      problems.push_back(
+          {operator_place, "check_unknown_operator", "one of the operators of docs/tools.md", chosen->name,
+           "there is no operator \"" + chosen->name + "\"" + (near ? "; did you mean \"" + *near + "\"?" : "")});
     }
     return check;
   }
   check.op_ = row->op;
   const bool combines = check.op_ == Operator::all || check.op_ == Operator::any || check.op_ == Operator::not_;
-  if (combines && has_at) problems.push_back(malformed(place + "/at", "\"" + chosen->name + "\" takes no \"at\"; each check inside has its own"));
+  if (combines && has_at)
+    problems.push_back(
+        malformed(place + "/at", "\"" + chosen->name + "\" takes no \"at\"; each check inside has its own"));
   if (check.op_ == Operator::all || check.op_ == Operator::any) {
     check.children_ = compile_list(chosen->value, operator_place, values, problems);
   } else if (check.op_ == Operator::not_) {
@@ -227,7 +248,8 @@ std::vector<Check> Check::compile_list(const Json& document, const std::string& 
                                        std::vector<Problem>& problems) {
   std::vector<Check> checks;
   if (!document.is_array() || document.size() == 0) {
-    problems.push_back({place, "check_malformed", "a list of checks, not empty", std::string(document.type_name()), "a list of checks is needed here"});
+    problems.push_back({place, "check_malformed", "a list of checks, not empty", std::string(document.type_name()),
+                        "a list of checks is needed here"});
     return checks;
   }
   for (std::size_t i = 0; i < document.size(); ++i) {
@@ -249,7 +271,8 @@ CheckResult Check::evaluate(const Json& document, const Scope& scope) const {
     // A child that is not met for want of a value must not make its negation true.
     if (op_ == Operator::not_ && result.ok) {
       const std::vector<Template::Reference> needed = references();
-      result.ok = std::all_of(needed.begin(), needed.end(), [&](const Template::Reference& r) { return scope.find(r.source) != nullptr; });
+      result.ok = std::all_of(needed.begin(), needed.end(),
+                              [&](const Template::Reference& r) { return scope.find(r.source) != nullptr; });
     }
     return result;
   }
@@ -276,7 +299,8 @@ std::vector<Template::Reference> Check::references() const {
 }
 
 std::vector<Template::Reference> Check::demanded() const {
-  if (op_ == Operator::equals || op_ == Operator::equals_ignoring_case || op_ == Operator::equals_unordered || op_ == Operator::contains) {
+  if (op_ == Operator::equals || op_ == Operator::equals_ignoring_case || op_ == Operator::equals_unordered ||
+      op_ == Operator::contains) {
     return expected_.references();
   }
   std::vector<Template::Reference> out;
@@ -288,7 +312,8 @@ std::vector<Template::Reference> Check::demanded() const {
   return out;
 }
 
-bool evaluate_all(const std::vector<Check>& checks, const Json& document, const Scope& scope, std::vector<CheckResult>* results) {
+bool evaluate_all(const std::vector<Check>& checks, const Json& document, const Scope& scope,
+                  std::vector<CheckResult>* results) {
   bool ok = true;
   for (const Check& check : checks) {
     CheckResult result = check.evaluate(document, scope);

@@ -9,10 +9,26 @@
 
 namespace settle {
 
-/// The operators that checks and conditions share (CONTRACT §4), but for increased_by and decreased_by, which need a `before`.
+/// The operators that checks and conditions share (CONTRACT §4), but for increased_by and decreased_by, which need a
+/// `before`.
 enum class Operator : std::uint8_t {
-  equals, equals_ignoring_case, equals_unordered, not_equals, less, less_equal, greater, greater_equal,
-  in, contains, matches, exists, absent, count, all, any, not_,
+  equals,
+  equals_ignoring_case,
+  equals_unordered,
+  not_equals,
+  less,
+  less_equal,
+  greater,
+  greater_equal,
+  in,
+  contains,
+  matches,
+  exists,
+  absent,
+  count,
+  all,
+  any,
+  not_,
 };
 
 std::string_view name_of(Operator op);
@@ -32,11 +48,13 @@ struct CheckResult {
   friend bool operator==(const CheckResult&, const CheckResult&) = default;
 };
 
-/// One check: {"at": POINTER, OPERATOR: EXPECTED}, or {"all": [CHECK…]}, {"any": [CHECK…]}, {"not": CHECK}. Immutable. Thread: any.
+/// One check: {"at": POINTER, OPERATOR: EXPECTED}, or {"all": [CHECK…]}, {"any": [CHECK…]}, {"not": CHECK}. Immutable.
+/// Thread: any.
 class Check {
  public:
   /// Problems (check_malformed, check_unknown_operator, check_needs_before, and those of templates) are appended.
-  static Check compile(const Json& document, const std::string& place, const Values* values, std::vector<Problem>& problems);
+  static Check compile(const Json& document, const std::string& place, const Values* values,
+                       std::vector<Problem>& problems);
   static std::vector<Check> compile_list(const Json& document, const std::string& place, const Values* values,
                                          std::vector<Problem>& problems);
 
@@ -45,7 +63,8 @@ class Check {
 
   /// All references of its expectations, nested ones included.
   std::vector<Template::Reference> references() const;
-  /// Those whose value was surely found at a place when the check is met: of equalities that stand alone or below `all`.
+  /// Those whose value was surely found at a place when the check is met: of equalities that stand alone or below
+  /// `all`.
   std::vector<Template::Reference> demanded() const;
   const Pointer& at() const { return at_; }
 
@@ -57,6 +76,7 @@ class Check {
 };
 
 /// True when every one holds; the results are appended to `results` if given.
-bool evaluate_all(const std::vector<Check>& checks, const Json& document, const Scope& scope, std::vector<CheckResult>* results);
+bool evaluate_all(const std::vector<Check>& checks, const Json& document, const Scope& scope,
+                  std::vector<CheckResult>* results);
 
 }  // namespace settle

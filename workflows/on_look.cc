@@ -10,7 +10,8 @@ namespace {
 
 constexpr Duration look_interval_min{100};
 
-/// Waits between looks that could not be read: doubling up to the policy's maximum, without jitter (one look at a time).
+/// Waits between looks that could not be read: doubling up to the policy's maximum, without jitter (one look at a
+/// time).
 Duration look_delay(const ActionState& state, const RetryPolicy& policy) {
   Duration delay = std::max(policy.initial_interval, look_interval_min);
   for (std::uint32_t i = 0; i < state.backoffs && delay < policy.maximum_interval; ++i) delay *= 2;
@@ -29,7 +30,9 @@ void Stepper::resolve_doubt(ActionIndex index) {
     return enter(index, Stage::settle_wait, match_counts_from(index));
   }
   const std::optional<ActionError> last = workflow_.actions[index].error;
-  park_in_doubt(index, last ? last->code : "unclear", "the answer to attempt " + std::to_string(workflow_.actions[index].attempt) + " was lost and the tool offers nothing to look with" + (last ? ": " + last->message : ""));
+  park_in_doubt(index, last ? last->code : "unclear",
+                "the answer to attempt " + std::to_string(workflow_.actions[index].attempt) +
+                    " was lost and the tool offers nothing to look with" + (last ? ": " + last->message : ""));
 }
 
 void Stepper::park_in_doubt(ActionIndex index, std::string code, std::string message) {
@@ -51,7 +54,8 @@ std::optional<std::string> Stepper::endpoint_moved(ActionIndex index) const {
   const auto name = [](const std::string& where, const std::string& credential) {
     return where + (credential.empty() ? " without a credential" : " with credential \"" + credential + "\"");
   };
-  return "attempt " + std::to_string(state.attempt) + " went to " + name(state.call_origin, state.call_credential) + "; the configuration now says " + name(origin, spec.credential);
+  return "attempt " + std::to_string(state.attempt) + " went to " + name(state.call_origin, state.call_credential) +
+         "; the configuration now says " + name(origin, spec.credential);
 }
 
 /// Parks what is in doubt when its endpoint has moved.
@@ -75,17 +79,24 @@ void Stepper::look_ended(ActionIndex index, Outcome& outcome) {
   if (interrupted(outcome)) return enter(index, Stage::look_wait, moment_.now + Duration(1));
   ActionState& state = action(index);
   const Tool& contract = tool(index);
-  const Json* records = outcome.kind == OutcomeClass::answered && outcome.body ? find_below(*outcome.body, contract.lookup_records.tokens, 0) : nullptr;
+  const Json* records = outcome.kind == OutcomeClass::answered && outcome.body
+                            ? find_below(*outcome.body, contract.lookup_records.tokens, 0)
+                            : nullptr;
   if (records == nullptr || !records->is_array()) {
-    const std::string why = outcome.kind == OutcomeClass::answered ? "its answer has no list at " + contract.lookup_records.text() : outcome.code + ": " + outcome.detail;
-    if (moment_.now >= deadline(index)) return park_in_doubt(index, "look_up_unreadable", "the look-up could not be read: " + why);
+    const std::string why = outcome.kind == OutcomeClass::answered
+                                ? "its answer has no list at " + contract.lookup_records.text()
+                                : outcome.code + ": " + outcome.detail;
+    if (moment_.now >= deadline(index))
+      return park_in_doubt(index, "look_up_unreadable", "the look-up could not be read: " + why);
     const Duration wait = std::max(look_delay(state, planned(index).retry), outcome.retry_after.value_or(Duration(0)));
     ++state.backoffs;
     return enter(index, Stage::look_wait, std::min(moment_.now + wait, deadline(index)));
   }
   state.observed_at = outcome.ended;
   state.backoffs = 0;
-  if (records->size() > 1) return park_in_doubt(index, "duplicate_found", "the look-up found " + std::to_string(records->size()) + " records under our key");
+  if (records->size() > 1)
+    return park_in_doubt(index, "duplicate_found",
+                         "the look-up found " + std::to_string(records->size()) + " records under our key");
   if (records->size() == 0) {
     const Time counts_from = state.closed_at.value_or(moment_.now) + contract.quiet;
     if (outcome.started >= counts_from) return absent(index);
@@ -94,7 +105,9 @@ void Stepper::look_ended(ActionIndex index, Outcome& outcome) {
   Json found = records->as_array()[0];
   const std::vector<SchemaFailure> failures = contract.output_schema->validate(found);
   if (!failures.empty() || !succeeds(index, found)) {
-    return park_in_doubt(index, "look_up_schema_violation", "the look-up found a record that is no answer of this tool: " + shorten(canonical(found), 300));
+    return park_in_doubt(
+        index, "look_up_schema_violation",
+        "the look-up found a record that is no answer of this tool: " + shorten(canonical(found), 300));
   }
   state.adopted = true;
   note("action.adopted", index);
@@ -121,31 +134,40 @@ void Stepper::settle(ActionIndex index) {
   if (first) note("action.looking", index, Json::object({{"method", "read_back"}}));
 }
 
-/// A read-back stands in for the lost answer: a match settles it, anything else at the end leaves it open, unless a tool that
-/// knows repeats (key, natural) refused one and the look, `quiet` after the last send, shows nothing of what was asked for.
+/// A read-back stands in for the lost answer: a match settles it, anything else at the end leaves it open, unless a
+/// tool that knows repeats (key, natural) refused one and the look, `quiet` after the last send, shows nothing of what
+/// was asked for.
 void Stepper::settle_ended(ActionIndex index, Outcome& outcome) {
   if (interrupted(outcome)) return enter(index, Stage::settle_wait, moment_.now + Duration(1));
   ActionState& state = action(index);
   const Tool& contract = tool(index);
   const Seen seen = compare(index, outcome);
-  const Time counts_from = contract.mode == IdempotencyMode::none ? state.closed_at.value_or(moment_.now) : match_counts_from(index);
+  const Time counts_from =
+      contract.mode == IdempotencyMode::none ? state.closed_at.value_or(moment_.now) : match_counts_from(index);
   if (seen == Seen::match && outcome.started >= counts_from) return verified(index, outcome.ended);
 
   const Time settle_deadline = counts_from + contract.within;
   if (seen == Seen::unreadable) {
     const Time limit = std::max(settle_deadline, deadline(index));
-    if (moment_.now >= limit) return park_in_doubt(index, "read_back_unreadable", "the read-back could not be read: " + outcome.code + ": " + outcome.detail);
-    const Duration wait = std::max({contract.interval, look_delay(state, planned(index).retry), outcome.retry_after.value_or(Duration(0))});
+    if (moment_.now >= limit)
+      return park_in_doubt(index, "read_back_unreadable",
+                           "the read-back could not be read: " + outcome.code + ": " + outcome.detail);
+    const Duration wait = std::max(
+        {contract.interval, look_delay(state, planned(index).retry), outcome.retry_after.value_or(Duration(0))});
     ++state.backoffs;
     return enter(index, Stage::settle_wait, std::min(moment_.now + wait, limit));
   }
   if (outcome.started < settle_deadline) {
-    return enter(index, Stage::settle_wait, std::max(moment_.now + Duration(1), std::min(moment_.now + contract.interval, settle_deadline)));
+    return enter(index, Stage::settle_wait,
+                 std::max(moment_.now + Duration(1), std::min(moment_.now + contract.interval, settle_deadline)));
   }
   if (state.refusal && contract.mode != IdempotencyMode::none && effect_seen(index, outcome) == Effect::none) {
     return fail(index, state.refusal->code, state.refusal->message, Effect::none);
   }
-  park_in_doubt(index, state.error ? state.error->code : "unclear", "attempt " + std::to_string(state.attempt) + " may or may not have happened, and the read-back does not show it" + (state.error ? ": " + state.error->message : ""));
+  park_in_doubt(index, state.error ? state.error->code : "unclear",
+                "attempt " + std::to_string(state.attempt) +
+                    " may or may not have happened, and the read-back does not show it" +
+                    (state.error ? ": " + state.error->message : ""));
 }
 
 }  // namespace settle

@@ -12,7 +12,9 @@ std::string differences(const std::vector<CheckResult>& checks) {
   std::string out;
   for (const CheckResult& check : checks) {
     if (check.ok) continue;
-    out += (out.empty() ? "" : "; ") + check.at + " " + std::string(name_of(check.op)) + " " + shorten(canonical(check.expected), 80) + ", seen: " + (check.present ? shorten(canonical(check.actual), 80) : "nothing");
+    out += (out.empty() ? "" : "; ") + check.at + " " + std::string(name_of(check.op)) + " " +
+           shorten(canonical(check.expected), 80) +
+           ", seen: " + (check.present ? shorten(canonical(check.actual), 80) : "nothing");
   }
   return out;
 }
@@ -34,7 +36,8 @@ void Stepper::executed(ActionIndex index, Json output, int status, Time at) {
   state.effect = contract.reads_only() ? Effect::none : Effect::complete;
   state.confidence = state.adopted ? Confidence::lookup : Confidence::acknowledged;
   if (contract.mode != IdempotencyMode::natural) state.unclear = false;
-  Json data = Json::object({{"status_code", status == 0 ? Json() : Json(status)}, {"record_id", state.record_id ? Json(*state.record_id) : Json()}});
+  Json data = Json::object({{"status_code", status == 0 ? Json() : Json(status)},
+                            {"record_id", state.record_id ? Json(*state.record_id) : Json()}});
   note("action.executed", index, std::move(data));
 
   if (contract.verify == VerifyKind::response) return verified(index, at);
@@ -43,7 +46,8 @@ void Stepper::executed(ActionIndex index, Json output, int status, Time at) {
     issue_receipt(index);
     return ended(index);
   }
-  // With a send of mode natural still unclear, a late first write can land on top of this one: a look before then proves nothing.
+  // With a send of mode natural still unclear, a late first write can land on top of this one: a look before then
+  // proves nothing.
   const bool wait = moment_.now < match_counts_from(index);
   if (wait) {
     enter(index, Stage::read_wait, match_counts_from(index));
@@ -62,7 +66,8 @@ Time Stepper::match_counts_from(ActionIndex index) const {
 
 void Stepper::read(ActionIndex index) {
   if (!tool(index).reads_only()) {
-    if (const std::optional<std::string> moved = endpoint_moved(index)) return park_unverified(index, "endpoint_changed", *moved);
+    if (const std::optional<std::string> moved = endpoint_moved(index))
+      return park_unverified(index, "endpoint_changed", *moved);
   }
   if (begin_call(index, *tool(index).read_back, false)) return enter(index, Stage::reading);
   ActionState& state = action(index);
@@ -98,7 +103,8 @@ Stepper::Seen Stepper::compare(ActionIndex index, const Outcome& outcome) {
 Effect Stepper::effect_seen(ActionIndex index, const Outcome& outcome) const {
   const ActionState& state = workflow_.actions[index];
   if (tool(index).reads_only() || outcome.kind == OutcomeClass::rejected) return Effect::none;
-  const bool any = std::any_of(state.checks.begin(), state.checks.end(), [](const CheckResult& check) { return check.ok && check.present; });
+  const bool any = std::any_of(state.checks.begin(), state.checks.end(),
+                               [](const CheckResult& check) { return check.ok && check.present; });
   if (any) return Effect::partial;
   const CheckScope seen(*this, index, state.output.get());
   for (const Check& check : tool(index).expect) {
@@ -128,10 +134,14 @@ void Stepper::read_ended(ActionIndex index, Outcome& outcome) {
     return park_unverified(index, "read_back_unreadable", "the read-back could not be read: " + why);
   }
   if (outcome.started < verify_deadline) {
-    return enter(index, Stage::read_wait, std::max(moment_.now + Duration(1), std::min(moment_.now + contract.interval, verify_deadline)));
+    return enter(index, Stage::read_wait,
+                 std::max(moment_.now + Duration(1), std::min(moment_.now + contract.interval, verify_deadline)));
   }
   const bool absent = outcome.kind == OutcomeClass::rejected;
-  fail(index, "verification_mismatch", absent ? "the read-back finds no such record (HTTP " + std::to_string(outcome.status) + ")" : "the read-back differs: " + differences(state.checks), effect_seen(index, outcome));
+  fail(index, "verification_mismatch",
+       absent ? "the read-back finds no such record (HTTP " + std::to_string(outcome.status) + ")"
+              : "the read-back differs: " + differences(state.checks),
+       effect_seen(index, outcome));
 }
 
 void Stepper::verified(ActionIndex index, Time at) {
@@ -141,10 +151,10 @@ void Stepper::verified(ActionIndex index, Time at) {
   state.verified_at = at;
   state.error = std::nullopt;
   state.effect = contract.reads_only() ? Effect::none : Effect::complete;
-  state.confidence = by_response                          ? Confidence::response
-                     : state.adopted                      ? Confidence::lookup
-                     : state.doubted && !contract.tied    ? Confidence::state_match
-                                                          : Confidence::read_back;
+  state.confidence = by_response                       ? Confidence::response
+                     : state.adopted                   ? Confidence::lookup
+                     : state.doubted && !contract.tied ? Confidence::state_match
+                                                       : Confidence::read_back;
   state.unclear = false;
   enter(index, Stage::verified);
   note("action.verified", index, Json::object({{"confidence", name_of(state.confidence)}}));

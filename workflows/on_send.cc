@@ -29,7 +29,8 @@ struct PlanScope {
 std::string first_failures(const std::vector<SchemaFailure>& failures) {
   std::string out;
   for (std::size_t i = 0; i < failures.size() && i < 5; ++i) {
-    out += (i == 0 ? "" : "; ") + (failures[i].instance.empty() ? std::string("(root)") : failures[i].instance) + ": expected " + failures[i].expected + ", got " + failures[i].got;
+    out += (i == 0 ? "" : "; ") + (failures[i].instance.empty() ? std::string("(root)") : failures[i].instance) +
+           ": expected " + failures[i].expected + ", got " + failures[i].got;
   }
   return out;
 }
@@ -73,7 +74,8 @@ void Stepper::send(ActionIndex index) {
   if (!state.first_send_at) state.first_send_at = moment_.now;
   state.throttled = false;
   enter(index, Stage::sending);
-  note("action.started", index, Json::object({{"attempt", static_cast<std::int64_t>(state.attempt)}, {"repeated", state.unclear}}));
+  note("action.started", index,
+       Json::object({{"attempt", static_cast<std::int64_t>(state.attempt)}, {"repeated", state.unclear}}));
 }
 
 void Stepper::send_ended(ActionIndex index, Outcome& outcome) {
@@ -94,7 +96,8 @@ void Stepper::send_ended(ActionIndex index, Outcome& outcome) {
   if (!failures.empty()) return unclear(index, "output_schema_violation", first_failures(failures), outcome.ended);
 
   if (!succeeds(index, body)) {
-    return refused(index, "success_rule", "the tool answered with a failure: " + shorten(canonical(body), 300), outcome);
+    return refused(index, "success_rule", "the tool answered with a failure: " + shorten(canonical(body), 300),
+                   outcome);
   }
   executed(index, std::move(body), outcome.status, outcome.ended);
 }
@@ -105,8 +108,8 @@ bool Stepper::succeeds(ActionIndex index, const Json& body) const {
   return evaluate_all(tool(index).success, body, seen.scope, nullptr);
 }
 
-/// A definite no. To a first send it ends the action; to a repeated one it says nothing about the earlier send, not even
-/// when a look has shown that one absent: "409, exists already" may be about what it made after all.
+/// A definite no. To a first send it ends the action; to a repeated one it says nothing about the earlier send, not
+/// even when a look has shown that one absent: "409, exists already" may be about what it made after all.
 void Stepper::refused(ActionIndex index, std::string code, std::string message, const Outcome& outcome) {
   ActionState& state = action(index);
   state.status_code = outcome.status;
@@ -125,7 +128,10 @@ void Stepper::unclear(ActionIndex index, std::string code, std::string message, 
   note("action.unclear", index, send_data(state, code, message));
   if (tool(index).reads_only()) {
     if (cancelling()) return cancelled(index);
-    if (state.counted >= static_cast<std::uint32_t>(planned(index).retry.maximum_attempts)) return fail(index, "attempts_exhausted", "the last of " + std::to_string(state.counted) + " attempts ended with " + code + ": " + message, Effect::none);
+    if (state.counted >= static_cast<std::uint32_t>(planned(index).retry.maximum_attempts))
+      return fail(index, "attempts_exhausted",
+                  "the last of " + std::to_string(state.counted) + " attempts ended with " + code + ": " + message,
+                  Effect::none);
     return back_off(index, std::nullopt, false);
   }
   state.unclear = true;
@@ -150,13 +156,16 @@ void Stepper::back_off(ActionIndex index, std::optional<Duration> floor, bool th
   ActionState& state = action(index);
   const RetryPolicy& policy = planned(index).retry;
   double most = static_cast<double>(policy.initial_interval.count());
-  for (std::uint32_t i = 0; i < state.backoffs && most < static_cast<double>(policy.maximum_interval.count()); ++i) most *= policy.backoff_coefficient;
+  for (std::uint32_t i = 0; i < state.backoffs && most < static_cast<double>(policy.maximum_interval.count()); ++i)
+    most *= policy.backoff_coefficient;
   ++state.backoffs;
   state.throttled = throttled;
   const Duration wait = jittered(std::min(policy.maximum_interval, Duration(static_cast<std::int64_t>(most))));
-  const Time wake = std::min(std::max(deadline(index), moment_.now + Duration(1)), moment_.now + wait + floor.value_or(Duration(0)));
+  const Time wake =
+      std::min(std::max(deadline(index), moment_.now + Duration(1)), moment_.now + wait + floor.value_or(Duration(0)));
   enter(index, Stage::backing_off, wake);
-  note("action.backing_off", index, Json::object({{"code", state.error ? Json(state.error->code) : Json()}, {"until", format_time(wake)}}));
+  note("action.backing_off", index,
+       Json::object({{"code", state.error ? Json(state.error->code) : Json()}, {"until", format_time(wake)}}));
 }
 
 /// A repeat is allowed by attempts, time and, for keys, the provider's window (10 % to spare, from the first send).
@@ -177,8 +186,12 @@ void Stepper::wake_to_send(ActionIndex index) {
   if (again) return send(index);
   if (state.unclear) return resolve_doubt(index);
   if (cancelling()) return cancelled(index);
-  const std::string last = state.error ? "; the last attempt ended with " + state.error->code + ": " + state.error->message : "";
-  if (moment_.now >= deadline(index)) return fail(index, "schedule_to_close_timeout", "the time limit of " + format_duration(planned(index).schedule_to_close_timeout) + " is over" + last, Effect::none);
+  const std::string last =
+      state.error ? "; the last attempt ended with " + state.error->code + ": " + state.error->message : "";
+  if (moment_.now >= deadline(index))
+    return fail(index, "schedule_to_close_timeout",
+                "the time limit of " + format_duration(planned(index).schedule_to_close_timeout) + " is over" + last,
+                Effect::none);
   fail(index, "attempts_exhausted", "all attempts are used up" + last, Effect::none);
 }
 

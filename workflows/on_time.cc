@@ -8,7 +8,9 @@ namespace settle {
 
 void Stepper::start_all() {
   workflow_.header.created_at = moment_.now;
-  note("workflow.submitted", std::nullopt, Json::object({{"name", workflow_.plan->name}, {"actions", static_cast<std::int64_t>(workflow_.actions.size())}}));
+  note(
+      "workflow.submitted", std::nullopt,
+      Json::object({{"name", workflow_.plan->name}, {"actions", static_cast<std::int64_t>(workflow_.actions.size())}}));
   for (ActionIndex i = 0; i < workflow_.actions.size(); ++i) {
     action(i);
     if (workflow_.unmet[i] == 0) ready_.push_back(i);
@@ -52,7 +54,8 @@ void Stepper::timer() {
 
 /// An intent without an answer says that the call may have happened; a look that was under way is taken again.
 void Stepper::restart() {
-  const bool under_way = std::any_of(workflow_.actions.begin(), workflow_.actions.end(), [](const ActionState& a) { return is_calling(a.stage); });
+  const bool under_way = std::any_of(workflow_.actions.begin(), workflow_.actions.end(),
+                                     [](const ActionState& a) { return is_calling(a.stage); });
   if (under_way || !workflow_.wakes.empty()) note("workflow.resumed", std::nullopt);
   for (ActionIndex i = 0; i < workflow_.actions.size(); ++i) {
     const Stage stage = workflow_.actions[i].stage;

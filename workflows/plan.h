@@ -29,12 +29,12 @@ struct PlanAction {
   Duration schedule_to_close_timeout{};
 };
 
-/// A plan that passed the whole static check, with the tool versions that it will run with. Immutable; shared by all that
-/// look at the workflow. Thread: any.
+/// A plan that passed the whole static check, with the tool versions that it will run with. Immutable; shared by all
+/// that look at the workflow. Thread: any.
 struct Plan {
   std::string name;
-  Json document;        ///< as submitted
-  Json input;           ///< `/input` of the plan
+  Json document;  ///< as submitted
+  Json input;     ///< `/input` of the plan
   std::map<std::string, std::string> labels;
   OnFailure on_failure = OnFailure::stop;
   std::vector<PlanAction> actions;
@@ -49,9 +49,10 @@ struct PlanLimits {
 };
 
 /// The whole static check: known tools, closed inputs against their schemas, every reference upstream, present in the
-/// output schema of what it refers to, no cycles, no policy loosened. Errors: invalid_plan with every problem at once, each with
-/// its JSON Pointer into the plan (docs/codes.md). `tool_names` are for suggestions. Pure. Thread: any.
-Result<std::shared_ptr<const Plan>> check_plan(const Json& document, const ToolOf& tools, const std::vector<std::string>& tool_names,
+/// output schema of what it refers to, no cycles, no policy loosened. Errors: invalid_plan with every problem at once,
+/// each with its JSON Pointer into the plan (docs/codes.md). `tool_names` are for suggestions. Pure. Thread: any.
+Result<std::shared_ptr<const Plan>> check_plan(const Json& document, const ToolOf& tools,
+                                               const std::vector<std::string>& tool_names,
                                                const PlanLimits& limits = {});
 
 }  // namespace settle

@@ -11,7 +11,9 @@ namespace {
 constexpr std::size_t result_bytes_max = 512;
 constexpr std::size_t ids_max = 32;
 
-Json time_or_null(const std::optional<Time>& time) { return time ? Json(format_time(*time)) : Json(); }
+Json time_or_null(const std::optional<Time>& time) {
+  return time ? Json(format_time(*time)) : Json();
+}
 
 /// Every unique id that came back: string and integer members named "id" or "…_id", in the order of the answer.
 void collect_ids(const Json& value, Json::Array& ids) {
@@ -19,7 +21,8 @@ void collect_ids(const Json& value, Json::Array& ids) {
     for (const JsonMember& member : value.as_object()) {
       const bool named = member.name == "id" || member.name.ends_with("_id") || member.name.ends_with("Id");
       const bool simple = member.value.is_string() ? member.value.as_string().size() <= 256 : member.value.is_integer();
-      if (named && simple && ids.size() < ids_max && std::find(ids.begin(), ids.end(), member.value) == ids.end()) ids.push_back(member.value);
+      if (named && simple && ids.size() < ids_max && std::find(ids.begin(), ids.end(), member.value) == ids.end())
+        ids.push_back(member.value);
       collect_ids(member.value, ids);
     }
   } else if (value.is_array()) {
@@ -28,11 +31,14 @@ void collect_ids(const Json& value, Json::Array& ids) {
 }
 
 Json result_of(const Json& output, const std::string& bytes) {
-  return Json::object({{"digest", "sha256:" + to_hex(sha256(bytes))}, {"summary", bytes.size() <= result_bytes_max ? output : Json(shorten(bytes, result_bytes_max))}});
+  return Json::object(
+      {{"digest", "sha256:" + to_hex(sha256(bytes))},
+       {"summary", bytes.size() <= result_bytes_max ? output : Json(shorten(bytes, result_bytes_max))}});
 }
 
 Json check_document(const CheckResult& check) {
-  Json out = Json::object({{"at", check.at}, {"operator", name_of(check.op)}, {"expected", check.expected}, {"ok", check.ok}});
+  Json out =
+      Json::object({{"at", check.at}, {"operator", name_of(check.op)}, {"expected", check.expected}, {"ok", check.ok}});
   if (check.present) out.set("actual", check.actual);
   return out;
 }
@@ -66,7 +72,8 @@ std::optional<std::pair<std::string, std::uint32_t>> parse_receipt_id(std::strin
   return std::pair(std::string(id.substr(4, dot - 4)), static_cast<std::uint32_t>(*number));
 }
 
-Json receipt_document(const Workflow& workflow, ActionIndex index, std::uint32_t number, std::uint32_t supersedes, Time now) {
+Json receipt_document(const Workflow& workflow, ActionIndex index, std::uint32_t number, std::uint32_t supersedes,
+                      Time now) {
   const PlanAction& planned = workflow.plan->actions[index];
   const Tool& tool = *planned.tool;
   const ActionState& action = workflow.actions[index];
@@ -86,7 +93,8 @@ Json receipt_document(const Workflow& workflow, ActionIndex index, std::uint32_t
   if (!tool.reads_only()) {
     Json promise = Json::object({{"mode", name_of(tool.mode)}});
     if (tool.mode == IdempotencyMode::key) promise.set("window", format_duration(tool.window));
-    if (tool.mode == IdempotencyMode::lookup || tool.mode == IdempotencyMode::natural) promise.set("quiet", format_duration(tool.quiet));
+    if (tool.mode == IdempotencyMode::lookup || tool.mode == IdempotencyMode::natural)
+      promise.set("quiet", format_duration(tool.quiet));
     out.set("idempotency", std::move(promise));
   }
   out.set("status_code", action.status_code == 0 ? Json() : Json(action.status_code));
@@ -102,7 +110,9 @@ Json receipt_document(const Workflow& workflow, ActionIndex index, std::uint32_t
 
   Json::Array checks;
   for (const CheckResult& check : action.checks) checks.push_back(check_document(check));
-  Json verification = Json::object({{"method", method_of(tool, action)}, {"checks", std::move(checks)}, {"observed_at", time_or_null(action.observed_at)}});
+  Json verification = Json::object({{"method", method_of(tool, action)},
+                                    {"checks", std::move(checks)},
+                                    {"observed_at", time_or_null(action.observed_at)}});
   if (tool.verify == VerifyKind::none) verification.set("reason", tool.unverifiable_reason);
   out.set("verification", std::move(verification));
 

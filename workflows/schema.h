@@ -19,10 +19,10 @@ struct SchemaFailure {
 };
 
 /// A JSON Schema of the subset of 2020-12 that docs/tools.md names, compiled once per tool version: type, enum, const,
-/// required, properties, additionalProperties, items, minItems/maxItems/uniqueItems, minLength/maxLength, minimum/maximum/
-/// exclusiveMinimum/exclusiveMaximum/multipleOf, minProperties/maxProperties, pattern, format; and the annotations
-/// $schema, $id, $comment, title, description, default, examples, deprecated, readOnly, writeOnly.
-/// A schema with any other keyword is refused, never half understood. Immutable. Thread: any.
+/// required, properties, additionalProperties, items, minItems/maxItems/uniqueItems, minLength/maxLength,
+/// minimum/maximum/ exclusiveMinimum/exclusiveMaximum/multipleOf, minProperties/maxProperties, pattern, format; and the
+/// annotations $schema, $id, $comment, title, description, default, examples, deprecated, readOnly, writeOnly. A schema
+/// with any other keyword is refused, never half understood. Immutable. Thread: any.
 class Schema {
  public:
   /// Errors: invalid_tool with every problem of the schema at once, `pointer` relative to the schema, codes
@@ -46,7 +46,7 @@ class Schema {
   struct Place {
     const Json* schema = nullptr;  ///< null: nothing is known of it; the literal `true` schema likewise
     bool required = false;         ///< every accepted instance has it
-    bool possible = true;          ///< false: no accepted instance can have it (additionalProperties false, or a scalar above)
+    bool possible = true;  ///< false: no accepted instance can have it (additionalProperties false, or a scalar above)
   };
   Place at(const std::vector<std::string>& tokens) const;
 

@@ -6,8 +6,8 @@ namespace settle {
 
 std::string_view name_of(Stage stage) {
   constexpr std::array<std::string_view, stage_count> names = {
-      "blocked", "sending", "backing_off", "looking", "look_wait", "settling", "settle_wait", "in_doubt",
-      "reading", "read_wait", "unverified", "executed", "verified", "failed", "skipped", "cancelled"};
+      "blocked", "sending",   "backing_off", "looking",  "look_wait", "settling", "settle_wait", "in_doubt",
+      "reading", "read_wait", "unverified",  "executed", "verified",  "failed",   "skipped",     "cancelled"};
   return names[static_cast<std::size_t>(stage)];
 }
 
@@ -22,7 +22,8 @@ std::string_view name_of(Effect effect) {
 }
 
 std::string_view name_of(Confidence confidence) {
-  constexpr std::string_view names[] = {"none", "acknowledged", "response", "read_back", "lookup", "state_match", "operator"};
+  constexpr std::string_view names[] = {"none",   "acknowledged", "response", "read_back",
+                                        "lookup", "state_match",  "operator"};
   return names[static_cast<std::size_t>(confidence)];
 }
 
@@ -87,7 +88,8 @@ void derive(Workflow& workflow) {
   workflow.open = workflow.parked = workflow.failed = 0;
   for (ActionIndex i = 0; i < plan.size(); ++i) {
     const ActionState& action = workflow.actions[i];
-    for (const ActionIndex need : plan[i].needs) workflow.unmet[i] += is_satisfied(workflow.actions[need].stage) ? 0 : 1;
+    for (const ActionIndex need : plan[i].needs)
+      workflow.unmet[i] += is_satisfied(workflow.actions[need].stage) ? 0 : 1;
     if (action.wake_at) workflow.wakes.emplace(*action.wake_at, i);
     workflow.open += is_final(action.stage) ? 0 : 1;
     workflow.parked += is_parked(action.stage) ? 1 : 0;
@@ -95,8 +97,8 @@ void derive(Workflow& workflow) {
   }
 }
 
-std::string idempotency_key(std::string_view name_space, std::string_view workflow, std::string_view action, std::uint32_t element,
-                            std::string_view role, std::uint32_t generation) {
+std::string idempotency_key(std::string_view name_space, std::string_view workflow, std::string_view action,
+                            std::uint32_t element, std::string_view role, std::uint32_t generation) {
   std::string joined;
   for (const std::string_view part : {name_space, workflow, action}) {
     joined += part;

@@ -15,8 +15,8 @@
 
 namespace settle {
 
-/// Where an action is in its life. `state` and `phase` of the contract are read off it (state_of, phase_of); what the engine
-/// has to do next is read off it too (effects of a restart). Stored by number: never renumber.
+/// Where an action is in its life. `state` and `phase` of the contract are read off it (state_of, phase_of); what the
+/// engine has to do next is read off it too (effects of a restart). Stored by number: never renumber.
 enum class Stage : std::uint8_t {
   blocked = 0,      ///< waits for other actions
   sending = 1,      ///< the intent is written; a call is or may be under way
@@ -41,8 +41,9 @@ inline constexpr std::size_t stage_count = 16;
 enum class EventKind : std::uint8_t { start, answer, timer, restart, cancel };
 inline constexpr std::size_t event_kind_count = 5;
 
-/// The legal pairs; read by step(), by the drawing in docs/lifecycle.md and by the exhaustive test. Everything else is refused
-/// without a change. (`restart` of a stage that waits for nothing, and `cancel` of a call under way, are legal and change nothing.)
+/// The legal pairs; read by step(), by the drawing in docs/lifecycle.md and by the exhaustive test. Everything else is
+/// refused without a change. (`restart` of a stage that waits for nothing, and `cancel` of a call under way, are legal
+/// and change nothing.)
 inline constexpr std::array<std::array<bool, event_kind_count>, stage_count> legal_events = {{
     //                 start  answer timer  restart cancel
     /* blocked     */ {true, false, false, true, true},
@@ -66,10 +67,16 @@ constexpr bool is_legal(Stage stage, EventKind event) {
   return legal_events[static_cast<std::size_t>(stage)][static_cast<std::size_t>(event)];
 }
 
-constexpr bool is_final(Stage stage) { return stage >= Stage::executed; }
-constexpr bool is_parked(Stage stage) { return stage == Stage::in_doubt || stage == Stage::unverified; }
+constexpr bool is_final(Stage stage) {
+  return stage >= Stage::executed;
+}
+constexpr bool is_parked(Stage stage) {
+  return stage == Stage::in_doubt || stage == Stage::unverified;
+}
 /// Dependents may start.
-constexpr bool is_satisfied(Stage stage) { return stage == Stage::executed || stage == Stage::verified || stage == Stage::skipped; }
+constexpr bool is_satisfied(Stage stage) {
+  return stage == Stage::executed || stage == Stage::verified || stage == Stage::skipped;
+}
 /// A call is (or may be) under way.
 constexpr bool is_calling(Stage stage) {
   return stage == Stage::sending || stage == Stage::looking || stage == Stage::settling || stage == Stage::reading;
@@ -91,14 +98,15 @@ struct ActionError {
   friend bool operator==(const ActionError&, const ActionError&) = default;
 };
 
-/// All that is known about one action. Stored whole at every change, but for `input` and `output`, which are stored once.
+/// All that is known about one action. Stored whole at every change, but for `input` and `output`, which are stored
+/// once.
 struct ActionState {
   Stage stage = Stage::blocked;
-  std::uint32_t attempt = 0;    ///< sends so far
-  std::uint32_t counted = 0;    ///< sends that count against maximum_attempts (ambiguous ones)
-  std::uint32_t backoffs = 0;   ///< consecutive waits, for the exponent
-  std::uint32_t call = 0;       ///< fence: the number of the latest call; answers of older ones are ignored
-  std::uint32_t generation = 0; ///< of the idempotency key; raised by :retry only
+  std::uint32_t attempt = 0;     ///< sends so far
+  std::uint32_t counted = 0;     ///< sends that count against maximum_attempts (ambiguous ones)
+  std::uint32_t backoffs = 0;    ///< consecutive waits, for the exponent
+  std::uint32_t call = 0;        ///< fence: the number of the latest call; answers of older ones are ignored
+  std::uint32_t generation = 0;  ///< of the idempotency key; raised by :retry only
 
   bool unclear = false;         ///< a send under this key did not end rejected or not sent, and nothing has settled it
   bool doubted = false;         ///< was ever unclear; decides the confidence
@@ -109,25 +117,25 @@ struct ActionState {
   std::string call_credential;  ///< name of the credential of the intent
 
   std::optional<Time> wake_at;
-  Time since{};                          ///< the stage began
-  std::optional<Time> scheduled_at;      ///< could start: all it needs was there
+  Time since{};                      ///< the stage began
+  std::optional<Time> scheduled_at;  ///< could start: all it needs was there
   std::optional<Time> first_send_at;
-  std::optional<Time> closed_at;         ///< our side of the latest unclear send closed
+  std::optional<Time> closed_at;  ///< our side of the latest unclear send closed
   std::optional<Time> executed_at;
   std::optional<Time> verified_at;
-  std::optional<Time> observed_at;       ///< the latest look that could be read
+  std::optional<Time> observed_at;  ///< the latest look that could be read
 
-  int status_code = 0;                   ///< of the tool's answer
+  int status_code = 0;  ///< of the tool's answer
   std::optional<std::string> record_id;
-  std::optional<ActionError> error;      ///< the latest; final when the stage is failed
-  std::optional<ActionError> refusal;    ///< a repeated send was refused: what it said
+  std::optional<ActionError> error;    ///< the latest; final when the stage is failed
+  std::optional<ActionError> refusal;  ///< a repeated send was refused: what it said
   Effect effect = Effect::none;
   Confidence confidence = Confidence::none;
-  std::vector<CheckResult> checks;       ///< of the latest look that could be read
-  std::uint32_t receipt = 0;             ///< number of the latest receipt; 0: none
+  std::vector<CheckResult> checks;  ///< of the latest look that could be read
+  std::uint32_t receipt = 0;        ///< number of the latest receipt; 0: none
 
-  std::shared_ptr<const Json> input;     ///< resolved; null until it could start
-  std::shared_ptr<const Json> output;    ///< the tool's answer; null until executed
+  std::shared_ptr<const Json> input;   ///< resolved; null until it could start
+  std::shared_ptr<const Json> output;  ///< the tool's answer; null until executed
 };
 
 enum class WorkflowStatus : std::uint8_t { running = 0, cancelling = 1, ended = 2 };
@@ -140,16 +148,16 @@ struct WorkflowHeader {
   std::string name_space = "default";
   std::string id;
   std::map<std::string, std::string> labels;
-  std::string plan_digest;              ///< "sha256:…" of the plan's canonical form
-  std::string body_digest;              ///< of the submission, for idempotent replay
+  std::string plan_digest;  ///< "sha256:…" of the plan's canonical form
+  std::string body_digest;  ///< of the submission, for idempotent replay
   WorkflowStatus status = WorkflowStatus::running;
   WorkflowOutcome outcome = WorkflowOutcome::none;
   bool attention = false;
   Time created_at{};
   std::optional<Time> ended_at;
-  std::uint32_t version = 0;            ///< rises with every transition
-  std::uint32_t events = 0;             ///< history events so far
-  std::uint32_t receipts = 0;           ///< receipts so far
+  std::uint32_t version = 0;   ///< rises with every transition
+  std::uint32_t events = 0;    ///< history events so far
+  std::uint32_t receipts = 0;  ///< receipts so far
 };
 
 /// One workflow in memory. `derived` members follow from the rest (see derive()).
@@ -159,23 +167,25 @@ struct Workflow {
   std::vector<ActionState> actions;
 
   // derived
-  std::vector<std::uint32_t> unmet;                        ///< per action: needs that are not satisfied yet
-  std::set<std::pair<Time, ActionIndex>> wakes;            ///< actions with wake_at
-  std::uint32_t open = 0;                                  ///< actions that are not final
+  std::vector<std::uint32_t> unmet;              ///< per action: needs that are not satisfied yet
+  std::set<std::pair<Time, ActionIndex>> wakes;  ///< actions with wake_at
+  std::uint32_t open = 0;                        ///< actions that are not final
   std::uint32_t parked = 0;
   std::uint32_t failed = 0;
 
   /// The earliest moment at which a timer is due, or null.
-  std::optional<Time> next_wake() const { return wakes.empty() ? std::nullopt : std::optional<Time>(wakes.begin()->first); }
+  std::optional<Time> next_wake() const {
+    return wakes.empty() ? std::nullopt : std::optional<Time>(wakes.begin()->first);
+  }
 };
 
 /// Computes the derived members after loading.
 void derive(Workflow& workflow);
 
-/// Lower-case base32hex of SHA-256(namespace, workflow, action, element index, role, generation), 32 characters (CONTRACT §2).
-/// The parts are joined with a NUL byte each, which none of them can hold.
-std::string idempotency_key(std::string_view name_space, std::string_view workflow, std::string_view action, std::uint32_t element,
-                            std::string_view role, std::uint32_t generation);
+/// Lower-case base32hex of SHA-256(namespace, workflow, action, element index, role, generation), 32 characters
+/// (CONTRACT §2). The parts are joined with a NUL byte each, which none of them can hold.
+std::string idempotency_key(std::string_view name_space, std::string_view workflow, std::string_view action,
+                            std::uint32_t element, std::string_view role, std::uint32_t generation);
 
 /// `state` and `phase` of the contract; phase empty where there is none.
 std::string_view state_of(Stage stage);

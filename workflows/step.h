@@ -18,7 +18,7 @@ struct Moment {
 
 /// One line of a workflow's history. `data` is small.
 struct HistoryEvent {
-  std::string type;                     ///< "action.executed", …; docs/events.md lists them
+  std::string type;  ///< "action.executed", …; docs/events.md lists them
   std::optional<ActionIndex> action;
   Json data;
 };
@@ -28,7 +28,7 @@ struct CallEffect {
   ActionIndex action = 0;
   std::uint32_t number = 0;  ///< fence: comes back with the answer
   Call call;
-  bool at_once = false;      ///< safe: waits for no commit
+  bool at_once = false;  ///< safe: waits for no commit
 };
 
 struct IssuedReceipt {
@@ -37,10 +37,11 @@ struct IssuedReceipt {
   Json document;
 };
 
-/// What a step changed and what follows from it. Everything here is to be committed in one batch; then the effects leave.
+/// What a step changed and what follows from it. Everything here is to be committed in one batch; then the effects
+/// leave.
 struct Transition {
   bool changed = false;
-  std::vector<ActionIndex> actions;    ///< changed, ascending, no repeats
+  std::vector<ActionIndex> actions;      ///< changed, ascending, no repeats
   std::vector<ActionIndex> new_inputs;   ///< actions whose resolved input is new
   std::vector<ActionIndex> new_outputs;  ///< actions whose output is new
   std::vector<HistoryEvent> history;
@@ -48,15 +49,16 @@ struct Transition {
   std::vector<CallEffect> calls;
 };
 
-/// The core. Each function takes the workflow's state by reference, changes it and says what follows; given the same state,
-/// event and moment it does the same. No I/O, no clock, no randomness. An event that the table of legal pairs (state.h) or
-/// a fence refuses changes nothing: `changed` is false. Thread: the one that owns the workflow.
+/// The core. Each function takes the workflow's state by reference, changes it and says what follows; given the same
+/// state, event and moment it does the same. No I/O, no clock, no randomness. An event that the table of legal pairs
+/// (state.h) or a fence refuses changes nothing: `changed` is false. Thread: the one that owns the workflow.
 
 /// A new workflow begins: `workflow` holds header and plan; the rest is made here.
 Transition start_workflow(Workflow& workflow, const Moment& moment);
 
 /// Call `number` of an action ended.
-Transition on_answer(Workflow& workflow, ActionIndex action, std::uint32_t number, Outcome outcome, const Moment& moment);
+Transition on_answer(Workflow& workflow, ActionIndex action, std::uint32_t number, Outcome outcome,
+                     const Moment& moment);
 
 /// Time has passed: everything that is due at `moment.now` happens.
 Transition on_timer(Workflow& workflow, const Moment& moment);

@@ -33,7 +33,8 @@ struct ToolScope {
 };
 
 bool safe_in_header(std::string_view text) {
-  return std::none_of(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f; });
+  return std::none_of(text.begin(), text.end(),
+                      [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f; });
 }
 
 std::uint64_t next_dice(std::uint64_t& state) {  // splitmix64
@@ -75,7 +76,8 @@ void Stepper::enter(ActionIndex index, Stage stage, std::optional<Time> wake_at)
   if (state.wake_at) workflow_.wakes.erase({*state.wake_at, index});
   if (wake_at) workflow_.wakes.emplace(*wake_at, index);
   state.wake_at = wake_at;
-  if (state_of(state.stage) != state_of(stage) || state.stage == Stage::blocked || is_parked(stage)) state.since = moment_.now;
+  if (state_of(state.stage) != state_of(stage) || state.stage == Stage::blocked || is_parked(stage))
+    state.since = moment_.now;
   state.stage = stage;
 }
 
@@ -86,7 +88,8 @@ void Stepper::fail(ActionIndex index, std::string code, std::string message, Eff
   state.confidence = Confidence::none;
   state.unclear = false;
   enter(index, Stage::failed);
-  note("action.failed", index, Json::object({{"code", state.error->code}, {"message", state.error->message}, {"effect", name_of(effect)}}));
+  note("action.failed", index,
+       Json::object({{"code", state.error->code}, {"message", state.error->message}, {"effect", name_of(effect)}}));
   issue_receipt(index);
   ended(index);
 }
@@ -106,7 +109,8 @@ void Stepper::ended(ActionIndex index) {
   const bool stop = workflow_.failed > 0 && workflow_.plan->on_failure == OnFailure::stop;
   if (is_satisfied(workflow_.actions[index].stage)) {
     for (const ActionIndex dependent : planned(index).dependents) {
-      if (--workflow_.unmet[dependent] == 0 && workflow_.actions[dependent].stage == Stage::blocked) ready_.push_back(dependent);
+      if (--workflow_.unmet[dependent] == 0 && workflow_.actions[dependent].stage == Stage::blocked)
+        ready_.push_back(dependent);
     }
   }
   if (workflow_.actions[index].stage != Stage::failed) return;
@@ -138,7 +142,8 @@ void Stepper::note(std::string type, std::optional<ActionIndex> index, Json data
 
 std::string Stepper::key_of(ActionIndex index) const {
   const WorkflowHeader& header = workflow_.header;
-  return idempotency_key(header.name_space, header.id, planned(index).id, 0, "main", workflow_.actions[index].generation);
+  return idempotency_key(header.name_space, header.id, planned(index).id, 0, "main",
+                         workflow_.actions[index].generation);
 }
 
 std::optional<std::string> Stepper::record_id_in(ActionIndex index, const Json& output) const {
@@ -148,9 +153,11 @@ std::optional<std::string> Stepper::record_id_in(ActionIndex index, const Json& 
   return id->is_string() ? id->as_string() : canonical(*id);
 }
 
-Stepper::CheckScope::CheckScope(const Stepper& stepper, ActionIndex index, const Json* output) : key(stepper.key_of(index)) {
+Stepper::CheckScope::CheckScope(const Stepper& stepper, ActionIndex index, const Json* output)
+    : key(stepper.key_of(index)) {
   const ActionState& state = stepper.workflow_.actions[index];
-  const std::optional<std::string> id = state.record_id || output == nullptr ? state.record_id : stepper.record_id_in(index, *output);
+  const std::optional<std::string> id =
+      state.record_id || output == nullptr ? state.record_id : stepper.record_id_in(index, *output);
   scope.add("input", state.input.get());
   scope.add("output", output);
   scope.add("idempotency_key", &key);
@@ -192,7 +199,8 @@ Result<Call> Stepper::prepare(const CallSpec& spec, ActionIndex index) const {
   for (const auto& [name, value] : spec.headers) {
     Result<std::string> text = value.resolve_text(scope, false);
     if (!text) return std::move(text).error();
-    if (!safe_in_header(*text)) return settle::fail(ErrorCode::invalid_argument, "header " + name + " would hold a control character");
+    if (!safe_in_header(*text))
+      return settle::fail(ErrorCode::invalid_argument, "header " + name + " would hold a control character");
     call.headers.emplace_back(name, *std::move(text));
   }
   if (spec.body) {
@@ -240,12 +248,13 @@ Transition Stepper::finish() {
   }
   if (workflow_.open == 0 && header.status != WorkflowStatus::ended) {
     const auto any = [&](Stage stage) {
-      return std::any_of(workflow_.actions.begin(), workflow_.actions.end(), [&](const ActionState& a) { return a.stage == stage; });
+      return std::any_of(workflow_.actions.begin(), workflow_.actions.end(),
+                         [&](const ActionState& a) { return a.stage == stage; });
     };
-    header.outcome = workflow_.failed > 0        ? WorkflowOutcome::failed
-                     : any(Stage::cancelled)     ? WorkflowOutcome::cancelled
-                     : any(Stage::executed)      ? WorkflowOutcome::executed
-                                                 : WorkflowOutcome::verified;
+    header.outcome = workflow_.failed > 0    ? WorkflowOutcome::failed
+                     : any(Stage::cancelled) ? WorkflowOutcome::cancelled
+                     : any(Stage::executed)  ? WorkflowOutcome::executed
+                                             : WorkflowOutcome::verified;
     header.status = WorkflowStatus::ended;
     header.ended_at = moment_.now;
     note("workflow.ended", std::nullopt, Json::object({{"outcome", name_of(header.outcome)}}));
@@ -268,7 +277,8 @@ Transition start_workflow(Workflow& workflow, const Moment& moment) {
   return stepper.finish();
 }
 
-Transition on_answer(Workflow& workflow, ActionIndex action, std::uint32_t number, Outcome outcome, const Moment& moment) {
+Transition on_answer(Workflow& workflow, ActionIndex action, std::uint32_t number, Outcome outcome,
+                     const Moment& moment) {
   if (action >= workflow.actions.size()) return {};
   const ActionState& state = workflow.actions[action];
   if (!is_legal(state.stage, EventKind::answer) || state.call != number) return {};

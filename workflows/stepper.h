@@ -58,9 +58,13 @@ class Stepper {
   Effect effect_seen(ActionIndex index, const Outcome& outcome) const;
 
   // --- stepper.cc: shared
-  /// The engine itself ended a look because it stops: that says nothing about the outside; it is taken again after the start.
-  static bool interrupted(const Outcome& outcome) { return outcome.code == "engine_stopping" || outcome.code == "engine_shutdown"; }
-  /// What checks can see (CONTRACT §2, "Verification"): /input, /output, /record_id and /idempotency_key. `output` null: unknown.
+  /// The engine itself ended a look because it stops: that says nothing about the outside; it is taken again after the
+  /// start.
+  static bool interrupted(const Outcome& outcome) {
+    return outcome.code == "engine_stopping" || outcome.code == "engine_shutdown";
+  }
+  /// What checks can see (CONTRACT §2, "Verification"): /input, /output, /record_id and /idempotency_key. `output`
+  /// null: unknown.
   struct CheckScope {
     CheckScope(const Stepper& stepper, ActionIndex index, const Json* output);
     CheckScope(const CheckScope&) = delete;

@@ -46,7 +46,7 @@ enum class VerifyKind : std::uint8_t { response, none, read_back };
 struct Tool {
   std::string name;
   std::string description;
-  Hash version{};              ///< SHA-256 of the canonical document
+  Hash version{};  ///< SHA-256 of the canonical document
   std::string canonical_document;
   Risk risk = Risk::write;
   std::shared_ptr<const Schema> input_schema;
@@ -56,8 +56,8 @@ struct Tool {
   std::optional<Pointer> record_id;
 
   IdempotencyMode mode = IdempotencyMode::none;
-  Duration window{};                 ///< mode key
-  Duration quiet{};                  ///< lookup: declared; natural and key: start_to_close_timeout unless declared
+  Duration window{};  ///< mode key
+  Duration quiet{};   ///< lookup: declared; natural and key: start_to_close_timeout unless declared
   std::optional<CallSpec> lookup;
   Pointer lookup_records;
 
@@ -66,8 +66,8 @@ struct Tool {
   std::vector<Check> expect;
   Duration within{10'000};
   Duration interval{500};
-  bool tied = false;                 ///< the read-back is tied to our key or to the record id of the answer
-  std::string unverifiable_reason;   ///< with verify "none"
+  bool tied = false;                ///< the read-back is tied to our key or to the record id of the answer
+  std::string unverifiable_reason;  ///< with verify "none"
 
   Duration start_to_close_timeout{10'000};
   Duration schedule_to_close_timeout{600'000};
@@ -77,9 +77,9 @@ struct Tool {
   std::string version_text() const;  ///< "sha256:…"
 };
 
-/// Compiles a tool document against the configured values. Errors: invalid_tool with every problem at once; the codes are
-/// in docs/codes.md. Features of the contract that this version does not enforce yet are refused (tool_not_supported),
-/// never ignored.
+/// Compiles a tool document against the configured values. Errors: invalid_tool with every problem at once; the codes
+/// are in docs/codes.md. Features of the contract that this version does not enforce yet are refused
+/// (tool_not_supported), never ignored.
 Result<std::shared_ptr<const Tool>> compile_tool(const Json& document, const Values& values);
 
 /// Looks tools up by name (latest version) while a plan is checked. Null: there is none.

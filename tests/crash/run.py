@@ -41,7 +41,7 @@ class Sentences(unittest.TextTestResult):
 
 
 def main(names):
-    sys.path.insert(0, str(HERE))
+    sys.path[:0] = [str(HERE), str(HERE.parent / "scenario"), str(HERE.parent / "blackbox")]
     sys.dont_write_bytecode = True
     chosen = [name.removesuffix(".py") for name in names] or sorted(path.stem for path in HERE.glob("test_*.py"))
     suite = unittest.defaultTestLoader.loadTestsFromNames(chosen)

@@ -2,7 +2,6 @@
 import json
 import random
 import threading
-import unittest
 from collections import Counter
 
 from support import CrashTest, listed, say
@@ -120,7 +119,3 @@ class KillTest(CrashTest):
         self.assertGreater(resumed, 0, "no kill hit a call under way")
         say(f"{engine.kills} kills, {len(ids)} workflows acknowledged and there, {summary['effects']} effects, none twice, "
             f"{resumed} resumed with a call under way; ledger indexes are not shown by inspect, so not compared")
-
-
-if __name__ == "__main__":
-    unittest.main()

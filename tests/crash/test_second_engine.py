@@ -1,16 +1,16 @@
 """One store, one engine: a second one is refused and changes nothing."""
-import unittest
 
-from support import CrashTest, documents, say, some_cases
+from support import CrashTest, documents, say, settle_all, some_cases, submit_cases
 from harness import Engine, run_cli
 
 
 class SecondEngineTest(CrashTest):
     def test_a_second_engine_on_the_same_store_is_refused_while_the_first_goes_on(self):
         first = self.engine().start()
-        cases = some_cases(5, 0, 5)
-        self.submit_cases(first.client, cases)
-        self.settle_all(first.client, cases)
+        cases, more = some_cases(5, 0, 5), some_cases(5, 5, 2)
+        self.add_contacts(cases + more)
+        submit_cases(first.client, cases)
+        settle_all(first.client, cases)
         before = documents(first.client)
         second = Engine(first.folder / "second", values={"sandbox": self.sandbox.url})
         second.data = first.data
@@ -19,9 +19,8 @@ class SecondEngineTest(CrashTest):
         self.assertIn("in use by another engine", message)
         self.assertIn(str(first.data), message)
         self.assertEqual(documents(first.client), before)
-        more = some_cases(5, 5, 2)
-        self.submit_cases(first.client, more)
-        self.settle_all(first.client, more)
+        submit_cases(first.client, more)
+        settle_all(first.client, more)
         code, out, err = run_cli("inspect", "--data", str(first.data), "--json")
         self.assertEqual(code, 0, err)
         self.assertIn(more[0]["id"], out)
@@ -32,7 +31,3 @@ class SecondEngineTest(CrashTest):
         first.kill9()
         first.start()
         self.assertEqual(first.stop(), 0)
-
-
-if __name__ == "__main__":
-    unittest.main()
