@@ -48,7 +48,10 @@ class Compiler {
     approval(fields);
     fields.finish();
     consistency();
-    if (!problems_.empty()) return fail(ErrorCode::invalid_tool, summary(), std::move(problems_));
+    if (!problems_.empty()) {
+      std::string message = summary();  // before the move: the order of arguments is the compiler's choice
+      return fail(ErrorCode::invalid_tool, std::move(message), std::move(problems_));
+    }
     write_canonical(document_, tool_.canonical_document);
     tool_.version = sha256(tool_.canonical_document);
     return std::shared_ptr<const Tool>(std::make_shared<Tool>(std::move(tool_)));
@@ -376,9 +379,12 @@ class Compiler {
     if (tool_.reads_only()) return;
 
     const bool sends_key = refers_to(tool_.execute.references(), "idempotency_key");
-    if (tool_.mode == IdempotencyMode::key && !sends_key) {
+    // A look-up for a key that was never sent finds nothing, and "absent" would be a reason to send again.
+    const bool looks_for_key = tool_.lookup && refers_to(tool_.lookup->references(), "idempotency_key");
+    if ((tool_.mode == IdempotencyMode::key || looks_for_key) && !sends_key) {
+      const std::string what = looks_for_key ? "a look-up by the key" : "mode \"key\"";
       problems_.push_back({"/execute", "key_not_sent", "a header or member with {\"$from\": \"/idempotency_key\"}", "",
-                           "mode \"key\" works only when the call carries the key"});
+                           what + " works only when the call carries the key"});
     }
     if (tool_.mode == IdempotencyMode::natural && tool_.verify != VerifyKind::read_back) {
       problems_.push_back(

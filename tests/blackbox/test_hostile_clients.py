@@ -223,7 +223,7 @@ class Many(harness.EngineTest):
         flood(30)
         before = resident_kib()
         in_parallel(4, lambda _: flood(60))
-        self.assertLess(resident_kib() - before, 64 * 1024)
+        self.assertLess(resident_kib() - before, 64 * 1024 * harness.SLOWNESS)  # a sanitizer keeps what was freed
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ def big_plan(number, mails=8):
     """Mails of nearly 20 kB each, so that the work itself needs room."""
     return {"name": "big", "input": {"to": f"big.{number}@example.org"}, "actions": [
         {"id": f"mail-{mail}", "tool": "mail.send",
-         "input": {"to": {"$from": "/input/to"}, "subject": f"Number {mail}", "body": f"{number}.{mail} " * 1900}}
+         "input": {"to": {"$from": "/input/to"}, "subject": f"Number {mail}", "body": (f"{number}.{mail} " * 5000)[:19000]}}
         for mail in range(mails)]}
 
 

@@ -68,11 +68,16 @@ void judge(SimEngine& engine, const std::string& id, Reached& reached) {
     }
     const std::string wanted = action.input ? action.input->find("value")->as_string() : "";
     const bool there = !truth.effects.empty() && truth.effects.back().value == wanted;
-    if (action.stage == Stage::verified) EXPECT_TRUE(there) << "verified without the effect";
-    if (action.stage == Stage::failed && action.effect == Effect::none)
+    if (action.stage == Stage::verified) {
+      EXPECT_TRUE(there) << "verified without the effect";
+    }
+    if (action.stage == Stage::failed && action.effect == Effect::none) {
       EXPECT_TRUE(truth.effects.empty() || truth.lied)
           << "failed, effect none, though it happened: " << action.error->code;
-    if (action.stage == Stage::cancelled) EXPECT_TRUE(truth.effects.empty()) << "cancelled though it happened";
+    }
+    if (action.stage == Stage::cancelled) {
+      EXPECT_TRUE(truth.effects.empty()) << "cancelled though it happened";
+    }
   }
 }
 

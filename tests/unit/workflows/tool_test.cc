@@ -232,6 +232,7 @@ TEST(Tool, what_makes_a_repeat_safe_is_checked) {
       {base(), "/idempotency/window", R"("0s")", "/idempotency/window not_a_duration"},
       {base(), "/idempotency/mode", R"("none")", "/idempotency/window unknown_member"},
       {base(), "/execute/headers", "", "/execute key_not_sent"},
+      {lookup_base(), "/execute/headers", "", "/execute key_not_sent"},
       {read_base(), "/idempotency", R"({"mode": "none"})", "/idempotency not_for_reads"},
       {lookup_base(), "/idempotency/quiet", "", "/idempotency/quiet missing_member"},
       {lookup_base(), "/idempotency/lookup", "", "/idempotency/lookup missing_member"},
