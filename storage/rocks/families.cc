@@ -93,6 +93,8 @@ rocksdb::DBOptions database_options(const RocksOptions& options) {
   out.track_and_verify_wals_in_manifest = false;
   out.recycle_log_file_num = 0;
   out.best_efforts_recovery = false;
+  // The floor remembers the manifest by its whole content, which is read again whenever it has grown.
+  out.max_manifest_file_size = 4 << 20;
   out.paranoid_checks = true;
   out.verify_sst_unique_id_in_manifest = true;
   out.flush_verify_memtable_count = true;

@@ -24,6 +24,7 @@ constexpr std::size_t file_bytes = 2 * floor_slot_stride;
 constexpr std::size_t checksum_offset = floor_slot_bytes - 4;
 constexpr std::size_t chain_offset = 32;
 constexpr std::size_t partitions_offset = 64;
+constexpr std::size_t manifest_offset = 68;
 
 constexpr std::chrono::milliseconds write_interval{100};
 constexpr std::chrono::seconds look_interval{1};
@@ -101,6 +102,9 @@ std::string encode_slot(const FloorRecord& record) {
   append_be64(out, record.group);
   out.append(reinterpret_cast<const char*>(record.chain.data()), record.chain.size());
   append_be32(out, record.partitions);
+  append_be32(out, record.manifest.checksum);
+  append_be64(out, record.manifest.number);
+  append_be64(out, record.manifest.bytes);
   out.resize(checksum_offset, '\0');
   append_be32(out, crc32c(out));
   return out;
@@ -121,6 +125,9 @@ Result<FloorRecord> decode_slot(std::string_view bytes) {
   bytes.substr(chain_offset, record.chain.size())
       .copy(reinterpret_cast<char*>(record.chain.data()), record.chain.size());
   record.partitions = read_be32(bytes, partitions_offset);
+  record.manifest.checksum = read_be32(bytes, manifest_offset);
+  record.manifest.number = read_be64(bytes, manifest_offset + 4);
+  record.manifest.bytes = read_be64(bytes, manifest_offset + 12);
   return record;
 }
 
@@ -128,6 +135,14 @@ Error newer_store_format(std::uint32_t found) {
   return fail(ErrorCode::newer_format, "the store was written in format " + std::to_string(found) +
                                            "; this Settle reads up to format " + std::to_string(store_format) +
                                            ". Nothing was changed. Run the newer Settle that wrote it");
+}
+
+Error without_database(const std::string& directory, const FloorRecord& floor) {
+  return fail(ErrorCode::data_missing, "the store in " + directory +
+                                           " has lost its file CURRENT, though commit group " +
+                                           std::to_string(floor.group) +
+                                           " was acknowledged (file FLOOR). Nothing was changed. Put back the files"
+                                           " that are missing, or restore a backup with settle restore");
 }
 
 Result<void> create_floor(const std::string& directory, FloorRecord record) {
@@ -238,22 +253,27 @@ void FloorKeeper::run() {
     if (is_dirty && (now >= next_write || is_urgent_ || is_stopping_)) {
       // An older good slot is never overwritten by the write after it: parity alternates with the sequence.
       ++newest_.sequence;
-      const FloorRecord record = newest_;
+      FloorRecord record = newest_;
       const std::uint64_t covered = pushes_;
       is_urgent_ = false;
       lock.unlock();
+      record.manifest = mark_manifest(directory_, record.manifest);
       write(record);
       lock.lock();
+      newest_.manifest = record.manifest;
       group_on_disk_ = record.group;
       written_ = covered;
       next_write = Clock::now() + write_interval;
       changed_.notify_all();
-    } else if (is_stopping_) {
-      return;
-    } else if (now >= next_look) {
+    } else if (is_stopping_ || now >= next_look) {
+      const bool is_last = is_stopping_;
+      const ManifestMark known = newest_.manifest;
       lock.unlock();
-      every_second_();
+      if (!is_last) every_second_();
+      const bool has_grown = mark_manifest(directory_, known) != known;
       lock.lock();
+      if (has_grown) ++pushes_;
+      if (is_last && !has_grown) return;
       next_look = Clock::now() + look_interval;
     } else {
       changed_.wait_until(lock, is_dirty ? std::min(next_write, next_look) : next_look);

@@ -11,6 +11,7 @@
 
 #include "base/hash.h"
 #include "base/result.h"
+#include "storage/rocks/manifest.h"
 
 namespace settle {
 
@@ -26,6 +27,7 @@ struct FloorRecord {
   std::uint64_t sequence = 0;  ///< counts the writes of the floor; the slot is its parity
   std::uint64_t group = 0;     ///< the last commit group known to be durable
   Hash chain{};                ///< its chain hash
+  ManifestMark manifest;       ///< the list of tables, as far as it was durable then
 };
 
 inline constexpr std::size_t floor_slot_bytes = 512;
@@ -46,8 +48,11 @@ Result<void> create_floor(const std::string& directory, FloorRecord record);
 /// newer_format, io_error.
 Result<FloorRecord> read_floor(const std::string& directory);
 
+/// The refusal of a store whose database is gone, though the floor names a group.
+Error without_database(const std::string& directory, const FloorRecord& floor);
+
 /// Raises the floor on a thread of its own: the newest pushed value is written at most every 100 ms, once when pushes
-/// pause, and at destruction. A write that fails ends the process.
+/// pause, when the manifest has grown, and at destruction. A write that fails ends the process.
 class FloorKeeper {
  public:
   /// Goes on from what `read_floor` gave, and writes it once more at once: to the slot that was not used, so that a

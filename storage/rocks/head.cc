@@ -131,7 +131,9 @@ Result<void> check_against_floor(const FloorRecord& floor, const StoreHead& head
     if (differs)
       return other_history(directory, "commit group " + std::to_string(floor.group) + " has another chain hash");
   }
-  return check_ledger_end(head, reader, directory);
+  Result<void> ended = check_ledger_end(head, reader, directory);
+  if (!ended) return ended;
+  return check_manifest(floor.manifest, directory);
 }
 
 }  // namespace settle

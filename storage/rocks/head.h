@@ -39,9 +39,9 @@ Hash next_chain(const Hash& previous, std::uint64_t group, std::string_view batc
 /// The head of a store; all zero for one that was never committed to. Errors: newer_format, corruption.
 Result<StoreHead> read_head(const Reader& reader);
 
-/// Checks that the store holds everything that the floor says was acknowledged, on the same chain, and that its ledger
-/// ends where its head says. `directory` is for the messages.
-/// Errors: data_missing, corruption; each message says what to do.
+/// Checks that the store holds everything that the floor says was acknowledged, on the same chain, that its ledger
+/// ends where its head says, and that its manifest still names every table that it named. `directory` is for the
+/// messages. Errors: data_missing, corruption; each message says what to do.
 Result<void> check_against_floor(const FloorRecord& floor, const StoreHead& head, const Reader& reader,
                                  const std::string& directory);
 

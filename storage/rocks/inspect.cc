@@ -98,6 +98,8 @@ Result<std::unique_ptr<ReadOnlyStore>> open_read_only(const std::string& directo
   const bool has_floor = static_cast<bool>(floor);
   const bool is_fatal = !has_floor && (!options.accept_missing || floor.error().code == ErrorCode::newer_format);
   if (is_fatal) return std::move(floor.error());
+  const bool has_lost_all = has_floor && floor->group > 0 && !std::filesystem::exists(path / "CURRENT", ignored);
+  if (has_lost_all) return without_database(directory, *floor);
   const FloorRecord* const compared = has_floor && !options.accept_missing ? &*floor : nullptr;
 
   // A running engine may replace files while they are being opened: a failure then means nothing, and a view that was

@@ -122,14 +122,6 @@ Result<Opening> begin_new(const RocksOptions& options) {
   return opening;
 }
 
-Error without_database(const RocksOptions& options, const FloorRecord& floor) {
-  return fail(ErrorCode::data_missing, "the store in " + options.directory +
-                                           " has lost its file CURRENT, though commit group " +
-                                           std::to_string(floor.group) +
-                                           " was acknowledged (file FLOOR). Nothing was changed. Put back the files"
-                                           " that are missing, or restore a backup with settle restore");
-}
-
 /// Compares store and floor without writing anything: opening for writing would replay a damaged log and throw it away.
 Result<Opening> check_existing(const RocksOptions& options, const FloorRecord& floor) {
   if (options.partitions && *options.partitions != floor.partitions) {
@@ -171,7 +163,7 @@ Result<Opening> prepare_directory(const RocksOptions& options) {
     if (!named) return std::move(named.error());
   }
   if (!floor) return std::move(floor.error());
-  if (floor->group > 0 && !has_database) return without_database(options, *floor);
+  if (floor->group > 0 && !has_database) return without_database(options.directory, *floor);
   return check_existing(options, *floor);
 }
 

@@ -90,6 +90,7 @@ class RocksStore::Impl {
   RocksStats stats() const;
 
  private:
+  Result<void> make_space() const;
   Result<void> open_database(const Opening& opening);
   Result<void> adopt(const Opening& opening);
   void look_at_disk();
@@ -118,6 +119,8 @@ class RocksStore::Impl {
 Result<void> RocksStore::Impl::open() {
   Result<Opening> opening = prepare_directory(options_);
   if (!opening) return std::move(opening.error());
+  Result<void> has_space = make_space();
+  if (!has_space) return has_space;
   Result<void> opened = open_database(*opening);
   if (!opened) return opened;
   Result<void> adopted = adopt(*opening);
@@ -131,6 +134,21 @@ Result<void> RocksStore::Impl::open() {
   look_at_disk();
   committer_ = std::thread([this] { run(); });
   return {};
+}
+
+/// RocksDB 7.8 fails an assertion, instead of the call, on some writes that find no room while it opens. So on a disk
+/// with next to nothing left the reserve is given back before, and without it nothing is tried.
+Result<void> RocksStore::Impl::make_space() const {
+  constexpr std::uint64_t least_bytes = 4U << 20;
+  const auto is_short = [this] {
+    const Result<DiskSpace> space = disk_space(options_.directory);
+    return space && space->free_bytes < least_bytes;
+  };
+  if (!is_short()) return {};
+  release_ballast(options_.directory);
+  if (!is_short()) return {};
+  return fail(ErrorCode::disk_full, "the disk of the store in " + options_.directory +
+                                        " is full, and the reserve is used up; make room of at least 4 MiB");
 }
 
 Result<void> RocksStore::Impl::open_database(const Opening& opening) {

@@ -67,6 +67,12 @@ class DamageTest : public testing::Test {
     return rows_in(*(*opened)->snapshot());
   }
 
+  /// As CURRENT names it.
+  std::string manifest_number() const {
+    const std::string name = read_bytes(file("CURRENT"));
+    return name.substr(std::string("MANIFEST-").size(), name.find('\n') - std::string("MANIFEST-").size());
+  }
+
   void put_floor(const FloorRecord& record) { ASSERT_TRUE(create_floor(copy_, record)); }
   fs::path file(const std::string& name) const { return fs::path(copy_) / name; }
 
@@ -136,6 +142,11 @@ TEST_F(DamageTest, AMissingFloorIsNoticed) {
 TEST_F(DamageTest, AMissingCurrentFileIsNoticed) {
   fs::remove(file("CURRENT"));
   EXPECT_EQ(refusal().code, ErrorCode::data_missing);
+}
+
+TEST_F(DamageTest, AStoreWithoutItsCurrentFileIsNotLookedAtEither) {
+  fs::remove(file("CURRENT"));
+  EXPECT_EQ(open_read_only(copy_).error().code, ErrorCode::data_missing);
 }
 
 TEST_F(DamageTest, ADatabaseThatIsGoneAltogetherIsNoticed) {
@@ -221,6 +232,29 @@ TEST_F(DamageTest, AnOlderCopyOfTheDatabaseUnderItsFloorIsNoticed) {
   fs::copy_file(fs::path(live) / floor_file, file(floor_file), fs::copy_options::overwrite_existing);
   EXPECT_EQ(refusal().code, ErrorCode::data_missing);
   write_bytes(file(floor_file), floor);
+  EXPECT_EQ(rows_after_opening(), row_count);
+}
+
+TEST_F(DamageTest, AManifestThatLostItsEndIsNoticed) {
+  {
+    ASSERT_TRUE(RocksStore::open({.directory = copy_}));
+  }  // recovery writes the log into table files
+  ASSERT_EQ(rows_after_opening(), row_count);
+  const std::string path = file("MANIFEST-").string() + manifest_number();
+  const std::string whole = read_bytes(path);
+  const std::string floor = read_bytes(file(floor_file));
+  ASSERT_EQ(read_floor(copy_)->manifest.bytes, whole.size());
+  for (std::size_t left = 0; left < whole.size(); left += 13) {
+    SCOPED_TRACE(left);
+    write_bytes(path, whole.substr(0, left));
+    EXPECT_FALSE(open_read_only(copy_));
+    const ErrorCode cut = refusal().code;
+    EXPECT_TRUE(cut == ErrorCode::data_missing || cut == ErrorCode::corruption);
+    // RocksDB takes a zeroed rest for the room that a crash left.
+    write_bytes(path, whole.substr(0, left) + std::string(whole.size() - left, '\0'));
+    EXPECT_EQ(refusal().code, ErrorCode::corruption);
+  }
+  write_bytes(path, whole);
   EXPECT_EQ(rows_after_opening(), row_count);
 }
 
