@@ -6,6 +6,8 @@
 
 #include <atomic>
 #include <deque>
+#include <filesystem>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -68,6 +70,18 @@ class FailStopListener final : public rocksdb::EventListener {
 
 rocksdb::Status put(rocksdb::WriteBatch& batch, rocksdb::ColumnFamilyHandle* family, const Write& write) {
   return write.value ? batch.Put(family, write.key, *write.value) : batch.Delete(family, write.key);
+}
+
+/// Bytes of all log files: the replay may write as much again, as tables.
+std::uint64_t log_bytes(const std::string& directory) {
+  std::uint64_t bytes = 0;
+  std::error_code error;
+  for (std::filesystem::directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) {
+    if (at->path().extension() != ".log") continue;
+    const std::uintmax_t size = at->file_size(error);
+    if (!error) bytes += size;
+  }
+  return bytes;
 }
 
 }  // namespace
@@ -136,19 +150,21 @@ Result<void> RocksStore::Impl::open() {
   return {};
 }
 
-/// RocksDB 7.8 fails an assertion, instead of the call, on some writes that find no room while it opens. So on a disk
-/// with next to nothing left the reserve is given back before, and without it nothing is tried.
+/// RocksDB 7.8 fails an assertion, instead of the call, when it finds no room for a table while it opens. So on a disk
+/// that may not suffice for the replay the reserve is given back before, and if that is not enough, nothing is tried.
 Result<void> RocksStore::Impl::make_space() const {
   constexpr std::uint64_t least_bytes = 4U << 20;
-  const auto is_short = [this] {
+  const std::uint64_t needed = log_bytes(options_.directory) + least_bytes;
+  const auto is_short = [&] {
     const Result<DiskSpace> space = disk_space(options_.directory);
-    return space && space->free_bytes < least_bytes;
+    return space && space->free_bytes < needed;
   };
   if (!is_short()) return {};
   release_ballast(options_.directory);
   if (!is_short()) return {};
   return fail(ErrorCode::disk_full, "the disk of the store in " + options_.directory +
-                                        " is full, and the reserve is used up; make room of at least 4 MiB");
+                                        " is full, and the reserve is used up; make room of " +
+                                        std::to_string((needed >> 20) + 1) + " MiB, which the start may need");
 }
 
 Result<void> RocksStore::Impl::open_database(const Opening& opening) {

@@ -132,6 +132,13 @@ def cut_manifest(data, rng):
     return _cut(path, rng.randrange(path.stat().st_size))
 
 
+def zero_end_of_manifest(data, rng):
+    path = files(data, "MANIFEST-*")[-1]
+    size = path.stat().st_size
+    offset = rng.randrange(size)
+    return _overwrite(path, offset, bytes(size - offset))
+
+
 def delete_manifest(data, rng):
     path = files(data, "MANIFEST-*")[-1]
     path.unlink()
@@ -148,7 +155,7 @@ def delete_everything_but_floor(data, rng):
 ALL = (delete_live_log, flip_bit_in_live_log, flip_bits_in_live_log, cut_live_log, cut_end_of_live_log, zero_sector_of_live_log,
        append_to_live_log, flip_bit_in_table, zero_page_of_table, cut_table, delete_table, delete_floor, zero_floor,
        zero_slot_of_floor, flip_bit_in_floor, cut_floor, delete_current, garble_current, flip_bit_in_manifest, cut_manifest,
-       delete_manifest, delete_everything_but_floor)
+       zero_end_of_manifest, delete_manifest, delete_everything_but_floor)
 
 
 def put_back_all_but(data, old, *kept):
