@@ -7,6 +7,7 @@
 // have limits of their own and hold the same data until it is flushed. Prints one JSON object a line.
 #include <malloc.h>
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <cstdio>
 #include <cstdlib>
@@ -70,6 +71,7 @@ void run(const std::string& directory, const char* tool, std::size_t count, std:
     std::exit(1);
   }
   boost::asio::io_context io(1);
+  const auto keep = boost::asio::make_work_guard(io);  // completions come from the store's thread
   AsioLoop loop(io);
   ToolRegistry tools(**store, {{"tools", "http://127.0.0.1:8750"}});
   StillConnector connector(loop, active);

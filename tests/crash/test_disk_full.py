@@ -1,4 +1,5 @@
 """A disk that runs full: new work is refused early, what runs goes on, and nothing that was acknowledged is lost."""
+import signal
 import tempfile
 
 from harness import wait_until
@@ -103,8 +104,7 @@ class DiskTest(CrashTest):
             story.append("the work settled in what was reserved")
             self.assertEqual(self.submit_until(507, "full").json["code"], "disk_full")
         else:
-            self.assertEqual(engine.ended(), 13, engine.log())
-            story.append(f"it ended with 13 ({engine.log().strip().splitlines()[-1][:110]}…)")
+            story.append(f"it ended with {self.end_on_full_disk(engine)} ({engine.log().strip().splitlines()[-1][:110]}…)")
             story.append(self.start_on_full_disk(engine))
         if engine.alive():
             self.assertIsInstance(listed(engine.client), list)
@@ -127,6 +127,13 @@ class DiskTest(CrashTest):
             return self.settled()
         except (OSError, AssertionError):
             return not self.server.alive()
+
+    def end_on_full_disk(self, engine):
+        """13 by our own hand; RocksDB as Debian builds it may be faster, and fail an assertion over the same write."""
+        code = engine.ended()
+        by_rocksdb = code == -signal.SIGABRT and "writable_file_writer.h" in engine.log()
+        self.assertTrue(code == 13 or by_rocksdb, f"{code}: {engine.log()}")
+        return "13" if code == 13 else "an assertion of RocksDB"
 
     def start_on_full_disk(self, engine):
         """It comes up with what the reserve gives, or says that the disk is full; either is honest."""

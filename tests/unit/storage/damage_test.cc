@@ -243,8 +243,11 @@ TEST_F(DamageTest, AManifestThatLostItsEndIsNoticed) {
   const std::string path = file("MANIFEST-").string() + manifest_number();
   const std::string whole = read_bytes(path);
   const std::string floor = read_bytes(file(floor_file));
-  ASSERT_EQ(read_floor(copy_)->manifest.bytes, whole.size());
-  for (std::size_t left = 0; left < whole.size(); left += 13) {
+  // RocksDB may add to it after the floor was written; what lies below the floor is what was promised.
+  const std::size_t promised = read_floor(copy_)->manifest.bytes;
+  ASSERT_GT(promised, 0U);
+  ASSERT_LE(promised, whole.size());
+  for (std::size_t left = 0; left < promised; left += 13) {
     SCOPED_TRACE(left);
     write_bytes(path, whole.substr(0, left));
     EXPECT_FALSE(open_read_only(copy_));

@@ -220,7 +220,7 @@ TEST(Doubt, a_changed_endpoint_or_credential_is_never_asked_nor_sent_to) {
     run.restart();
     if (run.stage() == Stage::backing_off) run.wake();
     EXPECT_EQ(run.stage(), Stage::in_doubt);
-    EXPECT_EQ(run.action().error->code, "endpoint_changed");
+    EXPECT_EQ(run.error_code(), "endpoint_changed");
     EXPECT_EQ(run.sends(), 1U);
   }
 }
@@ -235,7 +235,7 @@ TEST(Doubt, a_repeat_that_can_no_longer_be_prepared_is_in_doubt) {
   run.swap_tool(compiled(document, {{"tenant", "two\r\nX-Evil: 1"}}));
   run.wake();
   EXPECT_EQ(run.stage(), Stage::in_doubt) << "the first send may have happened";
-  EXPECT_EQ(run.action().error->code, "call_unresolved");
+  EXPECT_EQ(run.error_code(), "call_unresolved");
   EXPECT_EQ(run.action().attempt, 1U);
 }
 

@@ -85,7 +85,7 @@ TEST(Look, what_can_not_be_read_is_never_a_reason_to_send) {
       if (run.stage() != Stage::in_doubt) run.wake();
     }
     EXPECT_EQ(run.stage(), Stage::in_doubt);
-    EXPECT_EQ(run.action().error->code, "look_up_unreadable");
+    EXPECT_EQ(run.error_code(), "look_up_unreadable");
     EXPECT_EQ(run.sends(), 1U);
     EXPECT_TRUE(run.workflow.header.attention);
     EXPECT_FALSE(run.wake()) << "nothing is left to wait for";
@@ -102,7 +102,7 @@ TEST(Look, two_records_are_a_duplicate_that_a_person_sees) {
   Driver run = looking();
   run.answer(found(2));
   EXPECT_EQ(run.stage(), Stage::in_doubt);
-  EXPECT_EQ(run.action().error->code, "duplicate_found");
+  EXPECT_EQ(run.error_code(), "duplicate_found");
   EXPECT_TRUE(run.workflow.header.attention);
   EXPECT_EQ(*run.receipt().find("effect"), Json("unknown"));
 }
@@ -114,7 +114,7 @@ TEST(Look, a_record_that_is_no_answer_of_the_tool_is_not_adopted) {
     Driver run = looking();
     run.answer(answered(json(record)));
     EXPECT_EQ(run.stage(), Stage::in_doubt);
-    EXPECT_EQ(run.action().error->code, "look_up_schema_violation");
+    EXPECT_EQ(run.error_code(), "look_up_schema_violation");
     EXPECT_FALSE(run.action().output);
   }
 }
@@ -137,7 +137,7 @@ TEST(Look, a_refused_repeat_fails_once_absence_has_been_seen_quiet_after_the_las
   run.wake();
   run.answer(found(0));
   EXPECT_EQ(run.stage(), Stage::failed);
-  EXPECT_EQ(run.action().error->code, "http_422");
+  EXPECT_EQ(run.error_code(), "http_422");
   EXPECT_EQ(run.action().effect, Effect::none);
 }
 
@@ -149,7 +149,7 @@ TEST(Look, absence_after_the_last_attempt_is_a_failure_with_no_effect) {
   run.wake();
   run.answer(found(0));
   EXPECT_EQ(run.stage(), Stage::failed);
-  EXPECT_EQ(run.action().error->code, "attempts_exhausted");
+  EXPECT_EQ(run.error_code(), "attempts_exhausted");
   EXPECT_EQ(run.action().effect, Effect::none);
 }
 
@@ -161,7 +161,7 @@ TEST(Look, an_adopted_record_that_differs_is_a_mismatch) {
     if (run.stage() == Stage::read_wait) run.wake();
   }
   EXPECT_EQ(run.stage(), Stage::failed);
-  EXPECT_EQ(run.action().error->code, "verification_mismatch");
+  EXPECT_EQ(run.error_code(), "verification_mismatch");
   EXPECT_EQ(run.action().effect, Effect::partial);
 }
 

@@ -141,7 +141,7 @@ TEST(PlanFlow, a_reference_to_what_an_answer_left_out_fails_before_anything_is_s
   run.answer(answered(json(R"({"id": "r9"})")), 0);
   run.answer(seen(), 0);
   EXPECT_EQ(run.stage(1), Stage::failed);
-  EXPECT_EQ(run.action(1).error->code, "reference_unresolved");
+  EXPECT_EQ(run.error_code(1), "reference_unresolved");
   EXPECT_EQ(run.sends(1), 0U);
   EXPECT_EQ(*run.receipt(1).find("effect"), Json("none"));
 }
@@ -157,7 +157,7 @@ TEST(PlanFlow, an_input_that_does_not_fit_once_it_is_known_fails_before_anything
   run.answer(answered(json(R"({"id": "long id"})")), 0);
   run.answer(seen(), 0);
   EXPECT_EQ(run.stage(1), Stage::failed);
-  EXPECT_EQ(run.action(1).error->code, "input_invalid");
+  EXPECT_EQ(run.error_code(1), "input_invalid");
 }
 
 TEST(PlanFlow, a_chain_of_ten_thousand_ends_when_its_first_action_fails) {

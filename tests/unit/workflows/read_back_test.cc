@@ -64,7 +64,7 @@ TEST(ReadBack, what_differs_is_looked_at_until_within_has_passed_and_then_fails)
     const Time executed = *run.action().executed_at;
     look_on(run, row.outcome);
     EXPECT_EQ(run.stage(), Stage::failed);
-    EXPECT_EQ(run.action().error->code, "verification_mismatch");
+    EXPECT_EQ(run.error_code(), "verification_mismatch");
     EXPECT_EQ(run.action().effect, row.effect);
     EXPECT_GE(run.now, executed + Duration(2'000));
     EXPECT_GT(run.happened("action.failed"), 0U);
@@ -90,7 +90,7 @@ TEST(ReadBack, what_can_not_be_read_stays_executed_and_asks_for_a_person) {
     EXPECT_EQ(state_of(run.stage()), "executed");
     EXPECT_TRUE(run.workflow.header.attention);
     EXPECT_EQ(run.workflow.header.status, WorkflowStatus::running);
-    EXPECT_EQ(run.action().error->code, "read_back_unreadable");
+    EXPECT_EQ(run.error_code(), "read_back_unreadable");
     EXPECT_EQ(*run.receipt().find("phase"), Json("unverified"));
   }
 }
@@ -114,6 +114,15 @@ TEST(ReadBack, a_look_older_than_quiet_proves_nothing_in_mode_natural) {
   run.answer(seen());
   EXPECT_EQ(run.stage(), Stage::verified);
   EXPECT_EQ(run.action().confidence, Confidence::state_match) << "after doubt, and tied to nothing of ours";
+}
+
+TEST(ReadBack, a_look_that_began_before_the_execution_proves_nothing_even_if_it_matches) {
+  Driver run = reading(spec(IdempotencyMode::key));
+  Outcome early = seen();
+  early.started = *run.action().executed_at - Duration(1);
+  early.ended = run.now;
+  EXPECT_TRUE(run.answer_number(0, run.call()->number, early));
+  EXPECT_EQ(run.stage(), Stage::read_wait);
 }
 
 TEST(ReadBack, confidence_names_the_evidence) {
@@ -189,7 +198,7 @@ TEST(ReadBack, an_endpoint_that_moved_is_not_asked_about_what_another_one_did) {
   run.swap_tool(make_tool(moved));
   run.restart();
   EXPECT_EQ(run.stage(), Stage::unverified);
-  EXPECT_EQ(run.action().error->code, "endpoint_changed");
+  EXPECT_EQ(run.error_code(), "endpoint_changed");
 }
 
 TEST(ReadBack, a_write_that_nothing_can_verify_ends_executed_and_its_receipt_says_why) {

@@ -136,7 +136,7 @@ TEST(Send, what_was_not_sent_counts_against_time_and_never_against_attempts) {
     }
     EXPECT_GT(run.sends(), static_cast<std::size_t>(tool.attempts));
     EXPECT_GE(run.now, began + tool.schedule_to_close);
-    EXPECT_EQ(run.action().error->code, "schedule_to_close_timeout");
+    EXPECT_EQ(run.error_code(), "schedule_to_close_timeout");
     EXPECT_EQ(run.action().effect, Effect::none);
   }
 }
@@ -149,7 +149,7 @@ TEST(Send, a_read_that_stays_unclear_fails_when_its_attempts_are_used_up) {
   }
   run.answer(ambiguous());
   EXPECT_EQ(run.stage(), Stage::failed);
-  EXPECT_EQ(run.action().error->code, "attempts_exhausted");
+  EXPECT_EQ(run.error_code(), "attempts_exhausted");
   EXPECT_EQ(run.sends(), 3U);
 }
 
@@ -180,7 +180,7 @@ TEST(Send, a_call_that_cannot_be_prepared_fails_before_anything_leaves) {
       {tool}));
   run.start();
   EXPECT_EQ(run.stage(), Stage::failed);
-  EXPECT_EQ(run.action().error->code, "call_unresolved");
+  EXPECT_EQ(run.error_code(), "call_unresolved");
   EXPECT_EQ(run.action().attempt, 0U);
   EXPECT_TRUE(run.last.calls.empty());
   EXPECT_EQ(run.workflow.header.outcome, WorkflowOutcome::failed);
@@ -195,7 +195,7 @@ TEST(Send, a_document_never_chooses_another_path) {
     Driver run(make_plan(Json::object({{"name", "p"}, {"actions", actions}}), {make_tool(natural())}));
     run.start();
     ASSERT_EQ(run.stage(), Stage::failed);
-    EXPECT_EQ(run.action().error->code, "call_unresolved");
+    EXPECT_EQ(run.error_code(), "call_unresolved");
   }
 }
 

@@ -93,6 +93,8 @@ class Driver {
 
   const ActionState& action(ActionIndex index = 0) const { return workflow.actions[index]; }
   Stage stage(ActionIndex index = 0) const { return action(index).stage; }
+  /// Of the latest error; empty when there is none.
+  std::string error_code(ActionIndex index = 0) const { return action(index).error ? action(index).error->code : ""; }
   /// The call under way, or null.
   const CallEffect* call(ActionIndex index = 0) const;
   std::size_t sends(ActionIndex index = 0) const;
