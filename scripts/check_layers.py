@@ -10,18 +10,19 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 # room: the rooms whose headers it may include (itself is always allowed)
 ROOMS = {
     "base": [],
-    "workflows": ["base"],
+    "schemas": ["base"],
+    "workflows": ["base", "schemas"],
     "receipts": ["base"],
-    "storage": ["base", "workflows", "receipts"],
-    "storage/memory": ["base", "workflows", "receipts", "storage"],
-    "storage/rocks": ["base", "workflows", "receipts", "storage"],
-    "connectors": ["base", "workflows"],
-    "connectors/http": ["base", "workflows", "connectors"],
-    "engine": ["base", "workflows", "receipts", "storage", "connectors"],
+    "storage": ["base", "schemas", "workflows", "receipts"],
+    "storage/memory": ["base", "schemas", "workflows", "receipts", "storage"],
+    "storage/rocks": ["base", "schemas", "workflows", "receipts", "storage"],
+    "connectors": ["base", "schemas", "workflows"],
+    "connectors/http": ["base", "schemas", "workflows", "connectors"],
+    "engine": ["base", "schemas", "workflows", "receipts", "storage", "connectors"],
     "api/http": ["base"],
-    "api": ["base", "workflows", "engine", "storage", "api/http"],
+    "api": ["base", "schemas", "workflows", "engine", "storage", "api/http"],
     "sandbox": ["base", "api/http"],
-    "cli": ["base", "workflows", "receipts", "storage", "storage/memory", "storage/rocks", "connectors", "connectors/http", "engine", "api",
+    "cli": ["base", "schemas", "workflows", "receipts", "storage", "storage/memory", "storage/rocks", "connectors", "connectors/http", "engine", "api",
             "api/http", "sandbox"],
 }
 # a library: the rooms that may see it
@@ -33,7 +34,7 @@ LIBRARIES = {
     r"toml\+\+": ["cli"],
     r"CLI/": ["cli"],
     r"spdlog/": ["cli"],
-    r"re2/": ["workflows"],
+    r"re2/": ["schemas", "workflows"],
 }
 # the client half of the binary builds without the engine
 CLIENT_FREE_OF = ("engine/", "storage/", "connectors/")

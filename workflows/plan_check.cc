@@ -371,7 +371,7 @@ class Checker {
                            "tool \"" + producer.name + "\" never answers with " + reference.source.text()});
       return;
     }
-    const std::string from = type_text(at.schema);
+    const std::string from = type_text(at.schemas.empty() ? nullptr : at.schemas[0]);
     if (reference.text) {
       if (from == "object" || from == "array" || from == "boolean" || from == "null") {
         problems_.push_back({reference.place, "reference_not_text", "a string or a number", from,
@@ -394,7 +394,7 @@ class Checker {
     const std::optional<Pointer> inside = Pointer::parse(reference.place.substr(base.size()));
     if (!inside) return nullptr;
     const Schema::Place at = action.tool->input_schema->at(inside->tokens);
-    return at.schema;
+    return at.schemas.empty() ? nullptr : at.schemas[0];
   }
 
   void check_constant_reference(std::size_t index, const PlanAction& action, const Template::Reference& reference,

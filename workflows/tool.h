@@ -7,8 +7,8 @@
 
 #include "base/hash.h"
 #include "base/time.h"
+#include "schemas/schema.h"
 #include "workflows/check.h"
-#include "workflows/schema.h"
 #include "workflows/template.h"
 
 namespace settle {

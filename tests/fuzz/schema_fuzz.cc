@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "workflows/schema.h"
+#include "schemas/schema.h"
 
 namespace settle {
 namespace {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/decimal.h"
-#include "workflows/schema.h"
+#include "schemas/schema.h"
 
 namespace re2 {
 class RE2;

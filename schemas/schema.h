@@ -41,14 +41,23 @@ class Schema {
   /// The document it was compiled from.
   const Json& document() const;
 
-  /// What is known of the place `tokens` (of a JSON Pointer) in an instance, for the static check of references:
-  /// the subschema that describes it, and whether an accepted instance must have it.
+  /// What is known of a place in an instance, for the static check of references.
   struct Place {
-    const Json* schema = nullptr;  ///< null: nothing is known of it; the literal `true` schema likewise
-    bool required = false;         ///< every accepted instance has it
-    bool possible = true;  ///< false: no accepted instance can have it (additionalProperties false, or a scalar above)
+    /// The subschemas that an accepted instance satisfies there, all of them and whatever else it holds: through
+    /// $ref, allOf, properties, patternProperties, additionalProperties, prefixItems and items. References are
+    /// followed, so that type, enum, const and format of each can be read directly; boolean schemas are left out.
+    /// Empty: nothing is known of the place. They live as long as the Schema.
+    std::vector<const Json*> schemas;
+    bool required = false;  ///< every accepted instance has it
+    bool possible = true;   ///< false: no accepted instance can have it
   };
+  /// The place `tokens` (of a JSON Pointer). Bounded by the size of the schema for each token, also where the schema is
+  /// recursive.
   Place at(const std::vector<std::string>& tokens) const;
+
+  /// The names of members that the schema mentions for the place `tokens`, sorted, each once, at most 1000: for "did
+  /// you mean". Other than at() it also looks into the branches of anyOf, oneOf and if.
+  std::vector<std::string> names_at(const std::vector<std::string>& tokens) const;
 
  private:
   struct Node;

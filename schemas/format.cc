@@ -2,7 +2,7 @@
 #include <chrono>
 
 #include "base/pointer.h"
-#include "workflows/schema_node.h"
+#include "schemas/node.h"
 
 namespace settle {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "base/pointer.h"
 #include "base/text.h"
-#include "workflows/schema_node.h"
+#include "schemas/node.h"
 
 namespace settle {
 namespace {

@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "workflows/schema_node.h"
+#include "schemas/node.h"
 
 namespace settle {
 namespace {
@@ -85,9 +85,9 @@ bool descend(std::vector<const Json*>& listed, const std::string& token, bool& a
 }  // namespace
 
 Schema::Place Schema::at(const std::vector<std::string>& tokens) const {
-  const Place impossible{nullptr, false, false};
+  const Place impossible{{}, false, false};
   const SchemaNode* node = &root_->top;
-  Place place{nullptr, true, node->boolean != SchemaNode::Boolean::accepts_none};
+  Place place{{}, true, node->boolean != SchemaNode::Boolean::accepts_none};
   Listed listed;
   for (const std::string& token : tokens) {
     if (node != nullptr) restrict_to(listed, *node);
@@ -104,9 +104,21 @@ Schema::Place Schema::at(const std::vector<std::string>& tokens) const {
   }
   if (!place.possible) return impossible;
   if (node != nullptr && node->boolean == SchemaNode::Boolean::none) {
-    place.schema = node->source != nullptr ? node->source : document_.get();
+    place.schemas.push_back(node->source != nullptr ? node->source : document_.get());
   }
   return place;
+}
+
+std::vector<std::string> Schema::names_at(const std::vector<std::string>& tokens) const {
+  const SchemaNode* node = &root_->top;
+  for (const std::string& token : tokens) {
+    if (node != nullptr) node = by_keywords(*node, token).node;
+  }
+  std::vector<std::string> names;
+  for (std::size_t i = 0; node != nullptr && i < node->members.size() && i < 1000; ++i) {
+    names.push_back(node->members[i].name);
+  }
+  return names;
 }
 
 }  // namespace settle

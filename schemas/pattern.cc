@@ -1,4 +1,4 @@
-#include "workflows/schema_pattern.h"
+#include "schemas/pattern.h"
 
 #include <re2/re2.h>
 

@@ -5,8 +5,8 @@
 
 #include "base/pointer.h"
 #include "base/text.h"
-#include "workflows/schema_node.h"
-#include "workflows/schema_pattern.h"
+#include "schemas/node.h"
+#include "schemas/pattern.h"
 
 namespace settle {
 namespace {

@@ -1,4 +1,4 @@
-#include "workflows/schema.h"
+#include "schemas/schema.h"
 
 #include <gtest/gtest.h>
 
@@ -450,9 +450,11 @@ TEST(Schema, knows_which_places_are_possible_and_which_are_sure) {
     EXPECT_EQ(place.possible, row.possible);
     EXPECT_EQ(place.required, row.required);
     const Json* want = row.schema == "-" ? nullptr : Pointer::parse(row.schema)->find(schema.document());
-    EXPECT_EQ(place.schema, want);
+    EXPECT_EQ(place.schemas.empty() ? nullptr : place.schemas[0], want);
   }
   EXPECT_TRUE(schema.document() == original.document());
+  EXPECT_EQ(schema.names_at({"note"}), (std::vector<std::string>{"text"}));
+  EXPECT_EQ(schema.names_at({"lines", "0"}), (std::vector<std::string>{"qty", "sku"}));
 
   const Schema constant = compiled(R"({"const":{"k":[5]}})");
   EXPECT_TRUE(constant.at({"k", "0"}).required);

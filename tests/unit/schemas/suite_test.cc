@@ -7,7 +7,7 @@
 #include <map>
 #include <string>
 
-#include "workflows/schema.h"
+#include "schemas/schema.h"
 
 namespace settle {
 namespace {
