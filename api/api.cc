@@ -2,6 +2,7 @@
 
 #include "api/event_feed.h"
 #include "api/openapi.h"
+#include "base/problem.h"
 #include "base/text.h"
 
 namespace settle {
@@ -130,14 +131,17 @@ void HttpApi::check(Ask ask) {
   const Json* plan = body->find("plan");
   if (plan == nullptr || body->size() != 1)
     return ask.refuse(fail(ErrorCode::invalid_argument, "the body is {\"plan\": {…}} and nothing else"));
-  Result<std::shared_ptr<const Plan>> checked = engine_.check(name_space, *plan);
+  std::vector<Problem> warnings;
+  Result<std::shared_ptr<const Plan>> checked = engine_.check(name_space, *plan, &warnings);
   if (!checked) {
     for (Problem& problem : checked.error().problems) problem.pointer = "/plan" + problem.pointer;
     return ask.refuse(checked.error());
   }
+  for (Problem& problem : warnings) problem.pointer = "/plan" + problem.pointer;
   ask.json(200, Json::object({{"valid", true},
                               {"plan_digest", "sha256:" + to_hex(sha256(canonical(*plan)))},
-                              {"actions", static_cast<std::int64_t>((*checked)->actions.size())}}));
+                              {"actions", static_cast<std::int64_t>((*checked)->actions.size())},
+                              {"warnings", problem_documents(warnings)}}));
 }
 
 void HttpApi::list(Ask ask) {

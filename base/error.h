@@ -65,6 +65,7 @@ struct Problem {
   std::string expected;  ///< what would be accepted
   std::string got;       ///< what was there, shortened
   std::string message;   ///< for people; names the thing and the remedy
+  std::string suggestion = {};  ///< what to put there instead: a name or a pointer; empty when nothing is near
 };
 
 struct Error {

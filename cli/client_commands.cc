@@ -140,7 +140,7 @@ int check(Client& client, const CheckOptions& options) {
   const Line line = {{"valid", Style::green},
                      {": " + short_of(answer.document, "actions", "0") + " actions, plan "},
                      {text_of(answer.document, "plan_digest"), Style::dim}};
-  print(client, answer, draw_line(line, client.view) + "\n");
+  print(client, answer, draw_line(line, client.view) + "\n" + render_warnings(answer.document, client.view));
   return 0;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/problem.h"
 #include "cli/render_table.h"
 
 namespace settle {
@@ -13,15 +14,16 @@ void add_field(std::vector<Line>& lines, const Json& error, std::string_view nam
   if (!value.empty()) lines.push_back({{"      " + label, Style::dim}, {value}});
 }
 
-void add_one(std::vector<Line>& lines, const Json& error) {
+void add_one(std::vector<Line>& lines, const Json& error, Style style = Style::red) {
   const std::string pointer = text_of(error, "pointer", "");
   lines.push_back({{"  "},
                    {pointer.empty() ? "(the whole document)" : pointer, Style::cyan},
                    {"  "},
-                   {text_of(error, "code"), Style::red}});
+                   {text_of(error, "code"), style}});
   add_field(lines, error, "message", "");
   add_field(lines, error, "expected", "expected  ");
   add_field(lines, error, "got", "got       ");
+  add_field(lines, error, "suggestion", "try       ");
 }
 
 }  // namespace
@@ -41,23 +43,21 @@ std::string render_problem(const Json& problem, const View& view) {
   return draw_lines(lines, view);
 }
 
+std::string render_warnings(const Json& document, const View& view) {
+  std::vector<Line> lines;
+  for (const Json& warning : list_of(document, "warnings")) add_one(lines, warning, Style::yellow);
+  return lines.empty() ? "" : draw_lines(lines, view);
+}
+
 Json problem_of(const Error& error) {
   const ErrorCodeInfo& row = info(error.code);
-  Json errors = Json::array();
-  for (const Problem& one : error.problems) {
-    errors.push_back(Json::object({{"pointer", one.pointer},
-                                   {"code", one.code},
-                                   {"expected", one.expected},
-                                   {"got", one.got},
-                                   {"message", one.message}}));
-  }
   return Json::object({{"type", "about:blank"},
                        {"title", row.title},
                        {"status", row.http_status},
                        {"detail", error.message},
                        {"code", row.name},
                        {"safe_to_retry", row.safe_to_retry},
-                       {"errors", std::move(errors)}});
+                       {"errors", problem_documents(error.problems)}});
 }
 
 std::string render_error(const Error& error, const View& view) {

@@ -12,6 +12,9 @@ namespace settle {
 /// what came, then whether the same request may be sent again. Pure.
 std::string render_problem(const Json& problem, const View& view);
 
+/// The `warnings` of a document, one under the other; empty when there are none.
+std::string render_warnings(const Json& document, const View& view);
+
 /// An error of the client itself in the same form, and as the problem document that `--json` prints.
 std::string render_error(const Error& error, const View& view);
 Json problem_of(const Error& error);

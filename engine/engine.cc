@@ -92,9 +92,10 @@ Result<void> Engine::recover(std::function<void()> ready, std::function<void(con
   return {};
 }
 
-Result<std::shared_ptr<const Plan>> Engine::check(const std::string& name_space, const Json& plan) const {
+Result<std::shared_ptr<const Plan>> Engine::check(const std::string& name_space, const Json& plan,
+                                                  std::vector<Problem>* warnings) const {
   const ToolOf tool_of = [&](std::string_view, std::string_view name) { return tools_.latest(name_space, name); };
-  return check_plan(plan, tool_of, tools_.names(name_space), plan_limits_);
+  return check_plan(plan, tool_of, tools_.names(name_space), plan_limits_, warnings);
 }
 
 /// Reads {id?, plan, labels?} and checks the plan; every problem of both at once, pointers into the body.

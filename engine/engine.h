@@ -51,7 +51,8 @@ class Engine {
   void submit(SubmitRequest request, Loop& loop, std::function<void(Result<Started>)> done);
 
   /// The whole static check of a plan; nothing is stored.
-  Result<std::shared_ptr<const Plan>> check(const std::string& name_space, const Json& plan) const;
+  Result<std::shared_ptr<const Plan>> check(const std::string& name_space, const Json& plan,
+                                            std::vector<Problem>* warnings = nullptr) const;
 
   /// The workflow's document; waits up to `wait` for its end (or attention). Errors: not_found, overloaded.
   void get(const std::string& name_space, const std::string& id, WaitFor until, Duration wait, Loop& loop,

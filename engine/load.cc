@@ -38,9 +38,8 @@ Result<std::shared_ptr<const Plan>> load_plan(std::string_view bytes, const Stor
     const auto found = pinned.find(name);
     return found == pinned.end() ? nullptr : found->second;
   };
-  const PlanLimits accepted_already{.actions_max = SIZE_MAX};
-  Result<std::shared_ptr<const Plan>> plan = check_plan(*document, tool_of, {}, accepted_already);
-  if (!plan) return damaged(id, "its plan is no longer accepted: " + plan.error().message);
+  Result<std::shared_ptr<const Plan>> plan = reread_plan(*document, tool_of);
+  if (!plan) return damaged(id, "its plan can no longer be read: " + plan.error().message);
   return plan;
 }
 

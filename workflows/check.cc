@@ -14,7 +14,7 @@ struct OperatorName {
   Operator op;
   std::string_view name;
 };
-constexpr std::array<OperatorName, 17> operator_names = {{
+constexpr std::array<OperatorName, 17> operator_table = {{
     {Operator::equals, "equals"},
     {Operator::equals_ignoring_case, "equals_ignoring_case"},
     {Operator::equals_unordered, "equals_unordered"},
@@ -96,13 +96,27 @@ Problem malformed(const std::string& place, std::string message) {
   return {place, "check_malformed", "{\"at\": POINTER, OPERATOR: EXPECTED}", "", std::move(message)};
 }
 
-std::vector<std::string> known_operators() {
+}  // namespace
+
+std::string_view name_of(Operator op) {
+  const auto* row =
+      std::find_if(operator_table.begin(), operator_table.end(), [&](const OperatorName& r) { return r.op == op; });
+  SETTLE_ASSERT(row != operator_table.end());
+  return row->name;
+}
+
+std::optional<Operator> find_operator(std::string_view name) {
+  const auto* row =
+      std::find_if(operator_table.begin(), operator_table.end(), [&](const OperatorName& r) { return r.name == name; });
+  return row == operator_table.end() ? std::nullopt : std::optional<Operator>(row->op);
+}
+
+std::vector<std::string> operator_names() {
   std::vector<std::string> out;
-  for (const OperatorName& row : operator_names) out.emplace_back(row.name);
+  for (const OperatorName& row : operator_table) out.emplace_back(row.name);
   return out;
 }
 
-/// What the operator demands of a constant expectation; empty when it is fine.
 std::string wrong_constant(Operator op, const Json& expected) {
   switch (op) {
     case Operator::in:
@@ -128,15 +142,6 @@ std::string wrong_constant(Operator op, const Json& expected) {
     default:
       return "";
   }
-}
-
-}  // namespace
-
-std::string_view name_of(Operator op) {
-  const auto* row =
-      std::find_if(operator_names.begin(), operator_names.end(), [&](const OperatorName& r) { return r.op == op; });
-  SETTLE_ASSERT(row != operator_names.end());
-  return row->name;
 }
 
 bool holds(Operator op, const Json* actual, const Json& expected) {
@@ -209,14 +214,14 @@ Check Check::compile(const Json& document, const std::string& place, const Value
     return check;
   }
   const std::string operator_place = place + "/" + escape_token(chosen->name);
-  const auto* row = std::find_if(operator_names.begin(), operator_names.end(),
+  const auto* row = std::find_if(operator_table.begin(), operator_table.end(),
                                  [&](const OperatorName& r) { return r.name == chosen->name; });
-  if (row == operator_names.end()) {
+  if (row == operator_table.end()) {
     if (chosen->name == "increased_by" || chosen->name == "decreased_by") {
       problems.push_back({operator_place, "check_needs_before", "an operator that compares one look", chosen->name,
                           "\"" + chosen->name + "\" needs verify.before, which this version does not offer yet"});
     } else {
-      const std::optional<std::string> near = nearest(chosen->name, known_operators());
+      const std::optional<std::string> near = nearest(chosen->name, operator_names());
       problems.push_back(
           {operator_place, "check_unknown_operator", "one of the operators of docs/tools.md", chosen->name,
            "there is no operator \"" + chosen->name + "\"" + (near ? "; did you mean \"" + *near + "\"?" : "")});

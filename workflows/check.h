@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,12 @@ enum class Operator : std::uint8_t {
 };
 
 std::string_view name_of(Operator op);
+/// The operator of that name, or null.
+std::optional<Operator> find_operator(std::string_view name);
+/// Every name, for suggestions.
+std::vector<std::string> operator_names();
+/// What `op` demands of a constant on its right side ("takes a list"); empty when `expected` is fine.
+std::string wrong_constant(Operator op, const Json& expected);
 
 /// Applies one operator that compares a value with an expectation. `actual` null: there is nothing at the place.
 /// Types never mix; numbers compare by exact value. Not for all, any, not_.

@@ -22,10 +22,11 @@ std::string Fields::place_of(std::string_view name) const {
   return place_ + "/" + escape_token(name);
 }
 
-void Fields::problem(std::string_view name, std::string code, std::string expected, std::string message) {
+void Fields::problem(std::string_view name, std::string code, std::string expected, std::string message,
+                     std::string suggestion) {
   const Json* value = object_ == nullptr ? nullptr : object_->find(name);
   problems_.push_back({place_of(name), std::move(code), std::move(expected),
-                       value == nullptr ? "nothing" : got_text(*value), std::move(message)});
+                       value == nullptr ? "nothing" : got_text(*value), std::move(message), std::move(suggestion)});
 }
 
 const Json* Fields::take(std::string_view name) {
@@ -116,7 +117,8 @@ std::optional<std::size_t> Fields::choice(std::string_view name, std::initialize
   }
   const std::optional<std::string> near = value->is_string() ? nearest(value->as_string(), known) : std::nullopt;
   problem(name, "not_in_list", expected,
-          "\"" + std::string(name) + "\" takes " + expected + (near ? "; did you mean \"" + *near + "\"?" : ""));
+          "\"" + std::string(name) + "\" takes " + expected + (near ? "; did you mean \"" + *near + "\"?" : ""),
+          near.value_or(""));
   return std::nullopt;
 }
 
@@ -136,7 +138,8 @@ void Fields::finish() {
     for (std::size_t i = 0; i < known_.size(); ++i) expected += (i == 0 ? " " : ", ") + known_[i];
     problem(member.name, "unknown_member", std::move(expected),
             "there is no member \"" + shorten(member.name, 60) + "\" here" +
-                (near ? "; did you mean \"" + *near + "\"?" : ""));
+                (near ? "; did you mean \"" + *near + "\"?" : ""),
+            near.value_or(""));
   }
 }
 

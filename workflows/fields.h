@@ -39,7 +39,8 @@ class Fields {
   /// Notes every member that was not asked for, with the nearest known name.
   void finish();
 
-  void problem(std::string_view name, std::string code, std::string expected, std::string message);
+  void problem(std::string_view name, std::string code, std::string expected, std::string message,
+               std::string suggestion = {});
   std::string place_of(std::string_view name) const;
   bool is_object() const { return object_ != nullptr; }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "workflows/condition.h"
 #include "workflows/tool.h"
 
 namespace settle {
@@ -15,18 +16,40 @@ namespace settle {
 /// Index of an action in its plan.
 using ActionIndex = std::uint32_t;
 
-/// What happens to the rest when an action fails.
-enum class OnFailure : std::uint8_t { stop, continue_others };
+/// What happens to the rest when an action fails: nothing new starts, independent branches go on, or what was done is
+/// undone in reverse order.
+enum class OnFailure : std::uint8_t { stop, continue_others, compensate };
 
-struct PlanAction {
-  std::string id;
+/// What happens to the other elements of a `for_each` when one fails: nothing new starts, or all of them run. Either
+/// way the action fails.
+enum class OnElementFailure : std::uint8_t { stop, continue_others };
+
+/// One call of a tool, as a plan writes it.
+struct PlannedCall {
   std::shared_ptr<const Tool> tool;
   Template input;
-  std::vector<ActionIndex> needs;       ///< what it waits for, by reference or by `after`; sorted, no repeats
-  std::vector<ActionIndex> dependents;  ///< the other direction
-  RetryPolicy retry;                    ///< the tool's, tightened by the plan
+  RetryPolicy retry;  ///< the tool's, tightened by the plan
   Duration start_to_close_timeout{};
   Duration schedule_to_close_timeout{};
+};
+
+/// The action runs once for each element of a list; its output is the list of the elements' outputs.
+struct ForEach {
+  Template list;
+  std::uint32_t max_parallel = 0;  ///< 0: all at once
+  OnElementFailure on_failure = OnElementFailure::stop;
+};
+
+/// An action: a call, and its place in the graph.
+struct PlanAction : PlannedCall {
+  std::string id;
+  std::vector<ActionIndex> needs;       ///< what it waits for, by reference or by `after`; sorted, no repeats
+  std::vector<ActionIndex> dependents;  ///< the other direction
+  std::optional<Condition> when;
+  std::optional<ForEach> for_each;
+  std::optional<PlannedCall> fallback;
+  bool fallback_after_any = false;  ///< fallback_when "any_failure"; else only after a failure with effect none
+  std::optional<PlannedCall> compensate;
 };
 
 /// A plan that passed the whole static check, with the tool versions that it will run with. Immutable; shared by all
@@ -37,6 +60,7 @@ struct Plan {
   Json input;     ///< `/input` of the plan
   std::map<std::string, std::string> labels;
   OnFailure on_failure = OnFailure::stop;
+  std::optional<Duration> deadline;  ///< from the submission on
   std::vector<PlanAction> actions;
   std::map<std::string, ActionIndex, std::less<>> by_id;
 };
@@ -46,13 +70,20 @@ using ToolOf = std::function<std::shared_ptr<const Tool>(std::string_view action
 
 struct PlanLimits {
   std::size_t actions_max = 10'000;
+  std::size_t elements_max = 10'000;  ///< of one for_each
 };
 
-/// The whole static check: known tools, closed inputs against their schemas, every reference upstream, present in the
-/// output schema of what it refers to, no cycles, no policy loosened. Errors: invalid_plan with every problem at once,
-/// each with its JSON Pointer into the plan (docs/codes.md). `tool_names` are for suggestions. Pure. Thread: any.
+/// The whole static check: known tools, inputs against their schemas, every reference upstream, present in the output
+/// schema of what it refers to and of a type that fits where it goes, no cycles, no policy loosened. Errors:
+/// invalid_plan with every problem at once, each with its JSON Pointer into the plan (docs/codes.md). What can't be
+/// decided before the run is a warning, appended to `warnings` if given. `tool_names` are for suggestions. Pure.
+/// Thread: any.
 Result<std::shared_ptr<const Plan>> check_plan(const Json& document, const ToolOf& tools,
                                                const std::vector<std::string>& tool_names,
-                                               const PlanLimits& limits = {});
+                                               const PlanLimits& limits = {}, std::vector<Problem>* warnings = nullptr);
+
+/// A plan that was accepted before, from the store: read again, not judged again, so that rules that became stricter
+/// strand no workflow. Errors: invalid_plan when it can't be read at all.
+Result<std::shared_ptr<const Plan>> reread_plan(const Json& document, const ToolOf& tools);
 
 }  // namespace settle

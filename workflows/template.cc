@@ -1,5 +1,7 @@
 #include "workflows/template.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 
 namespace settle {
@@ -83,7 +85,7 @@ const Json* Scope::find(const Pointer& place) const {
 }
 
 struct Template::Node {
-  enum class Kind : std::uint8_t { constant, from, text, array, object };
+  enum class Kind : std::uint8_t { constant, from, text, array, object, malformed };
   Kind kind = Kind::constant;
   Json constant;
   Pointer source;
@@ -92,7 +94,7 @@ struct Template::Node {
 
   bool fixed() const {
     if (kind == Kind::constant) return true;
-    if (kind == Kind::from) return false;
+    if (kind == Kind::from || kind == Kind::malformed) return false;
     for (const Piece& piece : pieces) {
       if (piece.filled) return false;
     }
@@ -132,6 +134,8 @@ struct Template::Node {
     switch (kind) {
       case Kind::constant:
         return constant;
+      case Kind::malformed:
+        return fail(ErrorCode::invalid_argument, "the template is malformed");
       case Kind::from: {
         const Json* value = scope.find(source);
         if (value == nullptr) return absent(source);
@@ -164,6 +168,33 @@ struct Template::Node {
       }
     }
     return Json();
+  }
+
+  Json resolve_known(const Scope& scope, const std::string& place, std::vector<Hole>& holes) const {
+    if (kind == Kind::constant) return constant;
+    if (kind == Kind::array || kind == Kind::object) {
+      Json out = kind == Kind::array ? Json::array() : Json::object();
+      for (std::size_t i = 0; i < children.size(); ++i) {
+        const auto& [name, child] = children[i];
+        if (kind == Kind::array) {
+          out.push_back(child->resolve_known(scope, place + "/" + std::to_string(i), holes));
+        } else {
+          out.set(name, child->resolve_known(scope, place + "/" + escape_token(name), holes));
+        }
+      }
+      return out;
+    }
+    Result<Json> value = resolve(scope);
+    if (value) return *std::move(value);
+    Hole hole{place, {}, kind == Kind::text};
+    if (kind == Kind::from) hole.sources.push_back(source);
+    for (const Piece& piece : pieces) {
+      if (piece.filled && scope.find(piece.source) == nullptr) hole.sources.push_back(piece.source);
+      hole.length_least += static_cast<std::size_t>(
+          std::count_if(piece.constant.begin(), piece.constant.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+    }
+    holes.push_back(std::move(hole));
+    return {};
   }
 };
 
@@ -238,6 +269,7 @@ std::shared_ptr<const Template::Node> Template::compile_node(const Json& documen
       if (!member.name.starts_with('$') && !special) continue;
       const bool known = member.name == "$from" || member.name == "$text" || member.name == "$literal";
       if (!known || members.size() != 1) {
+        node->kind = Node::Kind::malformed;
         problems.push_back(malformed(place, "\"" + member.name + "\" can't stand here",
                                      "an object with the one member $from, $text or $literal; {\"$literal\": …} for "
                                      "data with names that begin with $"));
@@ -250,6 +282,7 @@ std::shared_ptr<const Template::Node> Template::compile_node(const Json& documen
     }
     if (special) {
       if (!members[0].value.is_string()) {
+        node->kind = Node::Kind::malformed;
         problems.push_back(malformed(place, "\"" + members[0].name + "\" takes a string", "a string"));
         return node;
       }
@@ -257,6 +290,7 @@ std::shared_ptr<const Template::Node> Template::compile_node(const Json& documen
       if (members[0].name == "$from") {
         const std::optional<Pointer> source = Pointer::parse(text);
         if (!source || source->tokens.empty()) {
+          node->kind = Node::Kind::malformed;
           problems.push_back(malformed(place, "\"" + text + "\" is no JSON Pointer to a value",
                                        "a JSON Pointer (RFC 6901) such as /input/email"));
           return node;
@@ -267,7 +301,9 @@ std::shared_ptr<const Template::Node> Template::compile_node(const Json& documen
         return node;
       }
       node->kind = Node::Kind::text;
+      const std::size_t before = problems.size();
       node->pieces = parse_text(text, place, values, problems);
+      if (problems.size() > before) node->kind = Node::Kind::malformed;
       for (const Piece& piece : node->pieces) {
         if (piece.filled) references.push_back({piece.source, place, true});
       }
@@ -311,6 +347,11 @@ Template Template::compile(const Json& document, const std::string& place, const
 Result<Json> Template::resolve(const Scope& scope) const {
   SETTLE_ASSERT(root_ != nullptr);
   return root_->resolve(scope);
+}
+
+Json Template::resolve_known(const Scope& scope, std::vector<Hole>& holes) const {
+  SETTLE_ASSERT(root_ != nullptr);
+  return root_->resolve_known(scope, "", holes);
 }
 
 bool Template::is_text() const {

@@ -64,6 +64,16 @@ class Template {
   /// type.
   Result<Json> resolve(const Scope& scope) const;
 
+  /// A place that can't be filled yet.
+  struct Hole {
+    std::string place;             ///< JSON Pointer into the resolved value
+    std::vector<Pointer> sources;  ///< what is missing; none: the template itself is wrong, which was noted
+    bool text = false;
+    std::size_t length_least = 0;  ///< of a $text: the characters that are there whatever fills it
+  };
+  /// The value as far as `scope` tells: what it has not stays null and is listed in `holes`.
+  Json resolve_known(const Scope& scope, std::vector<Hole>& holes) const;
+
   /// A string for a header or a URL: the template must be a plain string or a $text. With `encode`, every value that
   /// comes from the scope (never a constant or a configured one) is percent-encoded by RFC 3986 §2.3; a path segment
   /// that becomes empty, "." or ".." by it is refused. Errors: invalid_argument.

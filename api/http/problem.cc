@@ -4,6 +4,7 @@
 
 #include "api/http/server.h"
 #include "base/json.h"
+#include "base/problem.h"
 
 namespace settle {
 namespace {
@@ -15,22 +16,7 @@ void write_text_member(std::string_view name, std::string_view value, std::strin
 }
 
 void write_problems(const std::vector<Problem>& problems, std::string& out) {
-  out += ",\"errors\":[";
-  for (const Problem& problem : problems) {
-    if (&problem != &problems.front()) out += ',';
-    out += '{';
-    write_text_member("pointer", problem.pointer, out);
-    out += ',';
-    write_text_member("code", problem.code, out);
-    out += ',';
-    write_text_member("expected", problem.expected, out);
-    out += ',';
-    write_text_member("got", problem.got, out);
-    out += ',';
-    write_text_member("message", problem.message, out);
-    out += '}';
-  }
-  out += ']';
+  out += ",\"errors\":" + write_json(problem_documents(problems));
 }
 
 }  // namespace
