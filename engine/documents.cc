@@ -20,15 +20,10 @@ Json labels_document(const std::map<std::string, std::string>& labels) {
   return out;
 }
 
-Json action_document(const Workflow& workflow, ActionIndex index) {
-  const PlanAction& planned = workflow.plan->actions[index];
-  const ActionState& action = workflow.actions[index];
-  Json out = Json::object();
-  out.set("id", planned.id);
-  out.set("tool", Json::object({{"name", planned.tool->name}, {"version", planned.tool->version_text()}}));
-  Json::Array after;
-  for (const ActionIndex need : planned.needs) after.push_back(workflow.plan->actions[need].id);
-  out.set("after", std::move(after));
+/// One run of an action: the action itself, an element, a fallback, a compensation.
+void set_run(const Workflow& workflow, ActionIndex run, const ActionState& action, Json& out) {
+  const Tool& tool = *workflow.call_of(run).tool;
+  out.set("tool", Json::object({{"name", tool.name}, {"version", tool.version_text()}}));
   out.set("state", state_of(action.stage));
   out.set("phase", text_or_null(phase_of(action)));
   out.set("attempts", static_cast<std::int64_t>(action.attempt));
@@ -43,7 +38,44 @@ Json action_document(const Workflow& workflow, ActionIndex index) {
   out.set("started_at", time_or_null(action.first_send_at));
   out.set("executed_at", time_or_null(action.executed_at));
   out.set("verified_at", time_or_null(action.verified_at));
+}
+
+Json run_document(const Workflow& workflow, ActionIndex run) {
+  Json out = Json::object();
+  set_run(workflow, run, workflow.actions[run], out);
   return out;
+}
+
+/// An action counts as its fallback does, once that was begun; its own run is then told below `fallback`.
+Json action_document(const Workflow& workflow, ActionIndex index) {
+  const PlanAction& planned = workflow.plan->actions[index];
+  const ActionState& own = workflow.actions[index];
+  Json out = Json::object();
+  out.as_object().reserve(18);  // so that no member is moved
+  out.set("id", planned.id);
+  Json::Array after;
+  for (const ActionIndex need : planned.needs) after.push_back(workflow.plan->actions[need].id);
+  out.set("after", std::move(after));
+  set_run(workflow, own.fallback == 0 ? index : own.fallback, workflow.effective(index), out);
+  if (own.fallback != 0) out.set("fallback", Json::object({{"instead_of", run_document(workflow, index)}}));
+  return out;
+}
+
+/// The runs that the plan's text does not have, below the action that they belong to.
+void add_more_runs(const Workflow& workflow, Json::Array& actions) {
+  for (auto i = static_cast<ActionIndex>(workflow.plan->actions.size()); i < workflow.actions.size(); ++i) {
+    const ActionState& run = workflow.actions[i];
+    if (run.role == CallRole::fallback) continue;  // shown where it counts
+    const bool counts_by_fallback = run.role == CallRole::main && run.fallback != 0;
+    Json document = Json::object();
+    if (run.element) document.set("element", static_cast<std::int64_t>(*run.element));
+    set_run(workflow, counts_by_fallback ? run.fallback : i, workflow.effective(i), document);
+    if (counts_by_fallback) document.set("fallback", Json::object({{"instead_of", run_document(workflow, i)}}));
+    Json& action = actions[run.planned];
+    const char* list = run.role == CallRole::compensate ? "compensations" : "elements";
+    if (action.find(list) == nullptr) action.set(list, Json::array());
+    action.find(list)->push_back(std::move(document));
+  }
 }
 
 /// A member of a receipt as text, or "".
@@ -110,10 +142,13 @@ Json workflow_document(const Workflow& workflow) {
   out.set("plan_digest", header.plan_digest);
   out.set("created_at", format_time(header.created_at));
   out.set("ended_at", time_or_null(header.ended_at));
+  out.set("deadline_at", time_or_null(header.deadline_at));
   out.set("version", static_cast<std::int64_t>(header.version));
   Json::Array actions;
-  actions.reserve(workflow.actions.size());
-  for (ActionIndex i = 0; i < workflow.actions.size(); ++i) actions.push_back(action_document(workflow, i));
+  const std::size_t planned = workflow.plan->actions.size();
+  actions.reserve(planned);
+  for (ActionIndex i = 0; i < planned; ++i) actions.push_back(action_document(workflow, i));
+  add_more_runs(workflow, actions);
   out.set("actions", std::move(actions));
   return out;
 }

@@ -69,7 +69,19 @@ Result<RawWorkflow> read_raw(const Reader& reader, const std::string& name_space
   return raw;
 }
 
-/// Puts header, plan and actions together. `raw` has as many actions as the plan, without a gap, or it is damaged.
+/// Whether what a run says of itself fits the plan and the other runs.
+bool is_consistent(const Workflow& workflow, ActionIndex index) {
+  const ActionState& run = workflow.actions[index];
+  const std::size_t runs = workflow.actions.size(), planned = workflow.plan->actions.size();
+  if (run.planned >= planned || run.parent >= runs || run.fallback >= runs) return false;
+  if (run.first_element > runs || run.elements > runs - run.first_element) return false;
+  if (index < planned) return run.planned == index && run.role == CallRole::main && !run.element;
+  const PlanAction& action = workflow.plan->actions[run.planned];
+  if (run.role == CallRole::fallback) return action.fallback.has_value();
+  return run.role == CallRole::compensate ? action.compensate.has_value() : run.element.has_value();
+}
+
+/// Puts header, plan and actions together. `raw` has at least as many as the plan, without a gap, or it is damaged.
 Result<Workflow> assemble(const RawWorkflow& raw, const StoredHeader& stored, std::shared_ptr<const Plan> plan,
                           const std::string& name_space, const std::string& id) {
   Workflow workflow;
@@ -77,7 +89,7 @@ Result<Workflow> assemble(const RawWorkflow& raw, const StoredHeader& stored, st
   workflow.header.name_space = name_space;
   workflow.header.id = id;
   workflow.plan = std::move(plan);
-  if (raw.actions.size() != workflow.plan->actions.size()) return damaged(id, "it has other actions than its plan");
+  if (raw.actions.size() < workflow.plan->actions.size()) return damaged(id, "it has other actions than its plan");
   const auto payload = [&](const std::map<std::uint32_t, std::string>& from,
                            std::uint32_t index) -> Result<std::shared_ptr<const Json>> {
     const auto found = from.find(index);
@@ -97,8 +109,23 @@ Result<Workflow> assemble(const RawWorkflow& raw, const StoredHeader& stored, st
     action->output = *output;
     workflow.actions.push_back(*std::move(action));
   }
+  for (ActionIndex i = 0; i < workflow.actions.size(); ++i) {
+    if (!is_consistent(workflow, i)) return damaged(id, "its actions don't fit its plan");
+  }
   derive(workflow);
   return workflow;
+}
+
+/// The tool of a call, by name and pinned version only.
+std::shared_ptr<const Tool> tool_for_show(const Json& call, const StoredHeader& stored) {
+  auto tool = std::make_shared<Tool>();
+  const Json* name = call.find("tool");
+  if (name != nullptr && name->is_string()) tool->name = name->as_string();
+  for (const PinnedTool& pin : stored.tools) {
+    if (pin.name == tool->name && pin.version.size() == tool->version.size())
+      std::copy(pin.version.begin(), pin.version.end(), tool->version.begin());
+  }
+  return tool;
 }
 
 /// What a plan's text alone tells: ids, names of tools, and who waits for whom.
@@ -115,16 +142,15 @@ Result<std::shared_ptr<const Plan>> plan_for_show(const RawWorkflow& raw, const 
     const Json* tool_name = entry.find("tool");
     if (action_id == nullptr || tool_name == nullptr || !action_id->is_string() || !tool_name->is_string())
       return damaged(id, "its plan can't be read");
-    auto tool = std::make_shared<Tool>();
-    tool->name = tool_name->as_string();
-    for (const PinnedTool& pin : stored.tools) {
-      if (pin.name == tool->name && pin.version.size() == tool->version.size())
-        std::copy(pin.version.begin(), pin.version.end(), tool->version.begin());
-    }
     plan->by_id.emplace(action_id->as_string(), static_cast<ActionIndex>(plan->actions.size()));
     PlanAction& action = plan->actions.emplace_back();
     action.id = action_id->as_string();
-    action.tool = std::move(tool);
+    action.tool = tool_for_show(entry, stored);
+    for (const auto& [name, call] :
+         {std::pair("fallback", &action.fallback), std::pair("compensate", &action.compensate)}) {
+      if (const Json* nested = entry.find(name); nested != nullptr)
+        call->emplace().tool = tool_for_show(*nested, stored);
+    }
   }
   for (std::size_t i = 0; i < plan->actions.size(); ++i) {
     std::set<ActionIndex> needs;
@@ -136,8 +162,11 @@ Result<std::shared_ptr<const Plan>> plan_for_show(const RawWorkflow& raw, const 
       if (found != plan->by_id.end()) needs.insert(found->second);
     }
     std::vector<Problem> ignored;
-    const Json* input = entry.find("input");
-    const Template references = Template::compile(input == nullptr ? Json() : *input, "", nullptr, ignored);
+    Json starts = Json::array();  // what must be there when the action starts
+    for (const char* name : {"input", "when", "for_each", "fallback"}) {
+      if (const Json* member = entry.find(name); member != nullptr) starts.push_back(*member);
+    }
+    const Template references = Template::compile(starts, "", nullptr, ignored);
     for (const Template::Reference& reference : references.references()) {
       const auto found = reference.source.tokens.size() > 1 && reference.source.tokens[0] == "actions"
                              ? plan->by_id.find(reference.source.tokens[1])

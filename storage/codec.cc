@@ -64,8 +64,19 @@ std::string encode_header(const Workflow& workflow, const std::optional<Time>& d
   record.set_events(header.events);
   record.set_receipts(header.receipts);
   record.set_due_at(number(due_at));
+  record.set_deadline_at(number(header.deadline_at));
+  record.set_expired(header.expired);
   std::map<std::string_view, const Tool*> tools;
-  for (const PlanAction& action : workflow.plan->actions) tools[action.tool->name] = action.tool.get();
+  const Tool* last = nullptr;  // neighbours often share a tool, and a plan may have thousands of actions
+  const auto pin = [&](const PlannedCall& call) {
+    if (call.tool.get() != last) tools[call.tool->name] = call.tool.get();
+    last = call.tool.get();
+  };
+  for (const PlanAction& action : workflow.plan->actions) {
+    pin(action);
+    if (action.fallback) pin(*action.fallback);
+    if (action.compensate) pin(*action.compensate);
+  }
   for (const auto& [name, tool] : tools) {
     records::ToolVersion* pinned = record.add_tools();
     pinned->set_name(std::string(name));
@@ -91,6 +102,8 @@ Result<StoredHeader> decode_header(std::string_view bytes) {
   out.header.events = record.events();
   out.header.receipts = record.receipts();
   out.due_at = optional_time(record.due_at());
+  out.header.deadline_at = optional_time(record.deadline_at());
+  out.header.expired = record.expired();
   for (const records::ToolVersion& tool : record.tools()) out.tools.push_back({tool.name(), tool.version()});
   return out;
 }
@@ -133,6 +146,14 @@ std::string encode_action(const ActionState& action) {
     out->set_ok(check.ok);
   }
   record.set_receipt(action.receipt);
+  record.set_look_endpoints(action.look_endpoints);
+  record.set_planned(action.planned);
+  record.set_role(static_cast<std::uint32_t>(action.role));
+  if (action.element) record.set_element(*action.element);
+  record.set_parent(action.parent);
+  record.set_fallback(action.fallback);
+  record.set_elements(action.elements);
+  record.set_first_element(action.first_element);
   return record.SerializeAsString();
 }
 
@@ -181,6 +202,15 @@ Result<ActionState> decode_action(std::string_view bytes) {
     out.checks.push_back(std::move(result));
   }
   out.receipt = record.receipt();
+  out.look_endpoints = record.look_endpoints();
+  if (record.role() > static_cast<std::uint32_t>(CallRole::compensate)) return damaged("action");
+  out.planned = record.planned();
+  out.role = static_cast<CallRole>(record.role());
+  if (record.has_element()) out.element = record.element();
+  out.parent = record.parent();
+  out.fallback = record.fallback();
+  out.elements = record.elements();
+  out.first_element = record.first_element();
   return out;
 }
 

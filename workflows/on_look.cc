@@ -50,7 +50,12 @@ std::optional<std::string> Stepper::endpoint_moved(ActionIndex index) const {
   const ActionState& state = workflow_.actions[index];
   const CallSpec& spec = tool(index).execute;
   const std::string origin = origin_of(spec.url.constant_prefix());
-  if (origin == state.call_origin && spec.credential == state.call_credential) return std::nullopt;
+  const bool same_send = origin == state.call_origin && spec.credential == state.call_credential;
+  const bool same_look = state.look_endpoints.empty() || state.look_endpoints == look_endpoints(tool(index));
+  if (same_send && same_look) return std::nullopt;
+  if (same_send)
+    return "the configuration has moved the look-up or the read-back since attempt " + std::to_string(state.attempt) +
+           "; what it shows there may say nothing about that attempt";
   const auto name = [](const std::string& where, const std::string& credential) {
     return where + (credential.empty() ? " without a credential" : " with credential \"" + credential + "\"");
   };

@@ -8,23 +8,11 @@
 namespace settle {
 namespace {
 
-/// What an action's input can see of the plan and of the actions before it.
-struct PlanScope {
-  const Workflow& workflow;
-  mutable Json record_id;
+Json send_data(const ActionState& action, const std::string& code, const std::string& message) {
+  return Json::object({{"attempt", static_cast<std::int64_t>(action.attempt)}, {"code", code}, {"message", message}});
+}
 
-  static const Json* actions_root(const void* owner, const std::vector<std::string>& tokens) {
-    const auto* self = static_cast<const PlanScope*>(owner);
-    if (tokens.size() < 3) return nullptr;
-    const auto found = self->workflow.plan->by_id.find(tokens[1]);
-    if (found == self->workflow.plan->by_id.end()) return nullptr;
-    const ActionState& action = self->workflow.actions[found->second];
-    if (tokens[2] == "output") return action.output ? find_below(*action.output, tokens, 3) : nullptr;
-    if (tokens[2] != "record_id" || tokens.size() != 3 || !action.record_id) return nullptr;
-    self->record_id = *action.record_id;
-    return &self->record_id;
-  }
-};
+}  // namespace
 
 std::string first_failures(const std::vector<SchemaFailure>& failures) {
   std::string out;
@@ -33,31 +21,6 @@ std::string first_failures(const std::vector<SchemaFailure>& failures) {
            ": expected " + failures[i].expected + ", got " + failures[i].got;
   }
   return out;
-}
-
-Json send_data(const ActionState& action, const std::string& code, const std::string& message) {
-  return Json::object({{"attempt", static_cast<std::int64_t>(action.attempt)}, {"code", code}, {"message", message}});
-}
-
-}  // namespace
-
-/// All that it needs is there: the input is resolved and checked once, and stored.
-void Stepper::start(ActionIndex index) {
-  ActionState& state = action(index);
-  state.scheduled_at = moment_.now;
-  if (cancelling()) return cancelled(index);
-
-  const PlanScope before{workflow_, Json()};
-  Scope scope;
-  scope.add("input", &workflow_.plan->input);
-  scope.add("actions", &before, &PlanScope::actions_root);
-  Result<Json> input = planned(index).input.resolve(scope);
-  if (!input) return fail(index, "reference_unresolved", input.error().message, Effect::none);
-  state.input = std::make_shared<const Json>(*std::move(input));
-  out_.new_inputs.push_back(index);
-  const std::vector<SchemaFailure> failures = tool(index).input_schema->validate(*state.input);
-  if (!failures.empty()) return fail(index, "input_invalid", first_failures(failures), Effect::none);
-  send(index);
 }
 
 /// Writes the intent (the state itself) and has the call made once that is durable.
@@ -188,6 +151,9 @@ void Stepper::wake_to_send(ActionIndex index) {
   if (cancelling()) return cancelled(index);
   const std::string last =
       state.error ? "; the last attempt ended with " + state.error->code + ": " + state.error->message : "";
+  const std::optional<Time>& whole = workflow_.header.deadline_at;
+  if (whole && moment_.now >= *whole && state.role != CallRole::compensate)
+    return fail(index, "deadline_exceeded", "the plan's deadline has passed" + last, Effect::none);
   if (moment_.now >= deadline(index))
     return fail(index, "schedule_to_close_timeout",
                 "the time limit of " + format_duration(planned(index).schedule_to_close_timeout) + " is over" + last,

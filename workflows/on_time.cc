@@ -36,6 +36,10 @@ void Stepper::answer(ActionIndex index, std::uint32_t number, Outcome outcome) {
 void Stepper::timer() {
   while (!workflow_.wakes.empty() && workflow_.wakes.begin()->first <= moment_.now) {
     const ActionIndex index = workflow_.wakes.begin()->second;
+    if (index == Workflow::deadline_wake) {
+      expire();
+      continue;
+    }
     const Stage stage = workflow_.actions[index].stage;
     SETTLE_ASSERT(is_legal(stage, EventKind::timer));
     if (stage == Stage::backing_off) {
@@ -59,7 +63,9 @@ void Stepper::restart() {
   if (under_way || !workflow_.wakes.empty()) note("workflow.resumed", std::nullopt);
   for (ActionIndex i = 0; i < workflow_.actions.size(); ++i) {
     const Stage stage = workflow_.actions[i].stage;
-    if (stage == Stage::blocked && workflow_.unmet[i] == 0) ready_.push_back(i);
+    const bool of_plan = i < workflow_.unmet.size();
+    if (stage == Stage::blocked && of_plan && workflow_.unmet[i] == 0) ready_.push_back(i);
+    if (stage == Stage::gathering) start_elements(i);
     if (!is_calling(stage)) continue;
     if (stage == Stage::looking) {
       look(i);
@@ -73,15 +79,19 @@ void Stepper::restart() {
       unclear(i, "engine_restart", "the engine stopped between the intent and the answer", moment_.now);
     }
   }
+  if (workflow_.header.status == WorkflowStatus::compensating) next_compensation();
 }
 
 void Stepper::cancel() {
   workflow_.header.status = WorkflowStatus::cancelling;
   note("workflow.cancel_requested", std::nullopt);
+  forget_deadline();
   for (ActionIndex i = 0; i < workflow_.actions.size(); ++i) {
     const ActionState& state = workflow_.actions[i];
     if (state.stage == Stage::blocked) {
       cancelled(i);
+    } else if (state.stage == Stage::fallback_held) {
+      give_up_fallback(i);
     } else if (state.stage == Stage::backing_off) {
       if (state.unclear) {
         resolve_doubt(i);

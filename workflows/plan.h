@@ -24,6 +24,13 @@ enum class OnFailure : std::uint8_t { stop, continue_others, compensate };
 /// way the action fails.
 enum class OnElementFailure : std::uint8_t { stop, continue_others };
 
+/// What a call is for. Stored by number, and its name is part of the idempotency key.
+enum class CallRole : std::uint8_t { main = 0, fallback = 1, compensate = 2 };
+std::string_view name_of(CallRole role);
+
+/// The elements of one `for_each`.
+inline constexpr std::size_t elements_max = 10'000;
+
 /// One call of a tool, as a plan writes it.
 struct PlannedCall {
   std::shared_ptr<const Tool> tool;
@@ -70,7 +77,6 @@ using ToolOf = std::function<std::shared_ptr<const Tool>(std::string_view action
 
 struct PlanLimits {
   std::size_t actions_max = 10'000;
-  std::size_t elements_max = 10'000;  ///< of one for_each
 };
 
 /// The whole static check: known tools, inputs against their schemas, every reference upstream, present in the output

@@ -17,25 +17,6 @@ Error refusal(std::vector<Problem> problems) {
   return fail(ErrorCode::invalid_plan, std::move(first), std::move(problems));
 }
 
-/// What the contract has and this version does not do yet is refused, so that nothing relies on it.
-void refuse_not_yet(const Plan& plan, std::vector<Problem>& problems) {
-  const auto refuse = [&problems](const std::string& pointer, const std::string& name) {
-    problems.push_back({pointer, "plan_not_supported", "no \"" + name + "\"", "",
-                        "\"" + name +
-                            "\" is not offered by this version of Settle; it is refused, so that nothing relies "
-                            "on it"});
-  };
-  if (plan.deadline) refuse("/deadline", "deadline");
-  if (plan.on_failure == OnFailure::compensate) refuse("/on_failure", "compensate");
-  for (std::size_t i = 0; i < plan.actions.size(); ++i) {
-    const PlanAction& action = plan.actions[i];
-    if (action.when) refuse(action_place(i) + "/when", "when");
-    if (action.for_each) refuse(action_place(i) + "/for_each", "for_each");
-    if (action.fallback) refuse(action_place(i) + "/fallback", "fallback");
-    if (action.compensate) refuse(action_place(i) + "/compensate", "compensate");
-  }
-}
-
 }  // namespace
 
 /// Kahn's algorithm; what is left over lies on or behind a cycle.
@@ -78,7 +59,6 @@ Result<std::shared_ptr<const Plan>> check_plan(const Json& document, const ToolO
   auto plan = std::make_shared<Plan>(read_plan(document, tools, tool_names, limits, problems));
   check_types(*plan, problems, doubts);
   check_cycles(*plan, problems);
-  refuse_not_yet(*plan, problems);
   if (!problems.empty()) return refusal(std::move(problems));
   if (warnings != nullptr) warnings->insert(warnings->end(), doubts.begin(), doubts.end());
   return std::shared_ptr<const Plan>(std::move(plan));
@@ -86,8 +66,7 @@ Result<std::shared_ptr<const Plan>> check_plan(const Json& document, const ToolO
 
 Result<std::shared_ptr<const Plan>> reread_plan(const Json& document, const ToolOf& tools) {
   std::vector<Problem> problems;
-  auto plan = std::make_shared<Plan>(
-      read_plan(document, tools, {}, {.actions_max = SIZE_MAX, .elements_max = UINT32_MAX}, problems));
+  auto plan = std::make_shared<Plan>(read_plan(document, tools, {}, {.actions_max = SIZE_MAX}, problems));
   if (!problems.empty()) return refusal(std::move(problems));
   return std::shared_ptr<const Plan>(std::move(plan));
 }

@@ -160,7 +160,7 @@ std::optional<PlannedCall> PlanReader::nested_call(Fields& fields, std::string_v
 void PlanReader::for_each(Fields& fields, PlanAction& action) {
   const Json* list = fields.take("for_each");
   const std::optional<std::int64_t> parallel =
-      fields.integer("max_parallel", 1, static_cast<std::int64_t>(limits_.elements_max));
+      fields.integer("max_parallel", 1, static_cast<std::int64_t>(elements_max));
   const std::optional<std::size_t> rule = fields.choice("on_element_failure", {"stop", "continue"});
   if (list != nullptr) {
     ForEach each;

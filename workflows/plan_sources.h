@@ -9,9 +9,6 @@
 
 namespace settle {
 
-/// What a call is for.
-enum class CallRole : std::uint8_t { main, fallback, compensate };
-
 /// What is known of a referred place before the run: its value, or the schemas of the tools that may produce it (the
 /// action's own, its fallback's), or nothing.
 struct PlanSource {

@@ -50,11 +50,22 @@ std::string_view method_of(const Tool& tool, const ActionState& action) {
   return "read_back";
 }
 
+/// What a fallback stands in for.
+Json fallback_document(const Workflow& workflow, const ActionState& action) {
+  const ActionState& failed = workflow.actions[action.parent];
+  const Tool& tool = *workflow.call_of(action.parent).tool;
+  return Json::object({{"for", receipt_id(workflow.header.id, failed.receipt)},
+                       {"tool", Json::object({{"name", tool.name}, {"version", tool.version_text()}})},
+                       {"code", failed.error ? Json(failed.error->code) : Json()},
+                       {"effect", name_of(failed.effect)}});
+}
+
 /// What is to come: the state that the action can still reach without a person, or the person it needs.
 std::string_view next_state_of(const Tool& tool, const ActionState& action) {
   if (is_parked(action.stage)) return "operator";
   if (is_final(action.stage)) return "end";
-  if (action.stage == Stage::reading || action.stage == Stage::read_wait) return "verified";
+  if (action.stage == Stage::reading || action.stage == Stage::read_wait || action.stage == Stage::gathering)
+    return "verified";
   return tool.verify == VerifyKind::none ? "executed" : "verified";
 }
 
@@ -74,9 +85,9 @@ std::optional<std::pair<std::string, std::uint32_t>> parse_receipt_id(std::strin
 
 Json receipt_document(const Workflow& workflow, ActionIndex index, std::uint32_t number, std::uint32_t supersedes,
                       Time now) {
-  const PlanAction& planned = workflow.plan->actions[index];
-  const Tool& tool = *planned.tool;
   const ActionState& action = workflow.actions[index];
+  const PlanAction& planned = workflow.action_of(index);
+  const Tool& tool = *workflow.call_of(index).tool;
   const WorkflowHeader& header = workflow.header;
 
   Json out = Json::object();
@@ -85,11 +96,14 @@ Json receipt_document(const Workflow& workflow, ActionIndex index, std::uint32_t
   out.set("namespace", header.name_space);
   out.set("workflow", header.id);
   out.set("action", planned.id);
+  out.set("role", name_of(action.role));
+  out.set("element", action.element ? Json(static_cast<std::int64_t>(*action.element)) : Json());
   out.set("attempt", static_cast<std::int64_t>(action.attempt));
   out.set("tool", Json::object({{"name", tool.name}, {"version", tool.version_text()}}));
   out.set("input", action.input ? *action.input : Json());
   out.set("input_digest", action.input ? Json("sha256:" + to_hex(sha256(canonical(*action.input)))) : Json());
-  out.set("idempotency_key", idempotency_key(header.name_space, header.id, planned.id, 0, "main", action.generation));
+  out.set("idempotency_key", idempotency_key(header.name_space, header.id, planned.id, action.element.value_or(0),
+                                             name_of(action.role), action.generation));
   if (!tool.reads_only()) {
     Json promise = Json::object({{"mode", name_of(tool.mode)}});
     if (tool.mode == IdempotencyMode::key) promise.set("window", format_duration(tool.window));
@@ -128,7 +142,7 @@ Json receipt_document(const Workflow& workflow, ActionIndex index, std::uint32_t
     errors.push_back(Json::object({{"code", action.refusal->code}, {"message", action.refusal->message}}));
   }
   out.set("errors", std::move(errors));
-  out.set("fallback", Json());
+  out.set("fallback", action.role == CallRole::fallback ? fallback_document(workflow, action) : Json());
   out.set("started_at", time_or_null(action.first_send_at));
   out.set("executed_at", time_or_null(action.executed_at));
   out.set("verified_at", time_or_null(action.verified_at));

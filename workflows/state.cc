@@ -6,14 +6,20 @@ namespace settle {
 
 std::string_view name_of(Stage stage) {
   constexpr std::array<std::string_view, stage_count> names = {
-      "blocked", "sending",   "backing_off", "looking",  "look_wait", "settling", "settle_wait", "in_doubt",
-      "reading", "read_wait", "unverified",  "executed", "verified",  "failed",   "skipped",     "cancelled"};
+      "blocked",     "sending",  "backing_off", "looking",   "look_wait",  "settling",
+      "settle_wait", "in_doubt", "reading",     "read_wait", "unverified", "executed",
+      "verified",    "failed",   "skipped",     "cancelled", "gathering",  "fallback_held"};
   return names[static_cast<std::size_t>(stage)];
 }
 
 std::string_view name_of(EventKind kind) {
   constexpr std::array<std::string_view, event_kind_count> names = {"start", "answer", "timer", "restart", "cancel"};
   return names[static_cast<std::size_t>(kind)];
+}
+
+std::string_view name_of(CallRole role) {
+  constexpr std::string_view names[] = {"main", "fallback", "compensate"};
+  return names[static_cast<std::size_t>(role)];
 }
 
 std::string_view name_of(Effect effect) {
@@ -28,7 +34,7 @@ std::string_view name_of(Confidence confidence) {
 }
 
 std::string_view name_of(WorkflowStatus status) {
-  constexpr std::string_view names[] = {"running", "cancelling", "ended"};
+  constexpr std::string_view names[] = {"running", "cancelling", "ended", "compensating"};
   return names[static_cast<std::size_t>(status)];
 }
 
@@ -49,6 +55,8 @@ std::string_view state_of(Stage stage) {
     case Stage::skipped:
     case Stage::cancelled:
       return name_of(stage);
+    case Stage::fallback_held:
+      return "failed";
     default:
       return "pending";
   }
@@ -59,6 +67,7 @@ std::string_view phase_of(const ActionState& action) {
     case Stage::blocked:
       return "blocked";
     case Stage::sending:
+    case Stage::gathering:
       return "executing";
     case Stage::backing_off:
       return action.throttled ? "rate_limited" : "backing_off";
@@ -73,6 +82,8 @@ std::string_view phase_of(const ActionState& action) {
       return "verifying";
     case Stage::unverified:
       return "unverified";
+    case Stage::fallback_held:
+      return "fallback_held";
     case Stage::failed:
       return action.error ? std::string_view(action.error->code) : std::string_view();
     default:
@@ -80,21 +91,59 @@ std::string_view phase_of(const ActionState& action) {
   }
 }
 
+const PlannedCall& Workflow::call_of(ActionIndex run) const {
+  const PlanAction& action = action_of(run);
+  switch (actions[run].role) {
+    case CallRole::main:
+      return action;
+    case CallRole::fallback:
+      return *action.fallback;
+    case CallRole::compensate:
+      return *action.compensate;
+  }
+  return action;
+}
+
+namespace {
+
+Gathering gathering_of(const Workflow& workflow, const ActionState& action) {
+  Gathering out;
+  out.next = action.first_element;
+  for (ActionIndex i = action.first_element; i < action.first_element + action.elements; ++i) {
+    const bool begun = workflow.actions[i].stage != Stage::blocked;
+    const bool concluded = is_final(workflow.effective(i).stage);
+    if (begun) out.next = i + 1;
+    out.running += begun && !concluded ? 1 : 0;
+    out.left += concluded ? 0 : 1;
+  }
+  return out;
+}
+
+}  // namespace
+
 void derive(Workflow& workflow) {
   const std::vector<PlanAction>& plan = workflow.plan->actions;
-  SETTLE_ASSERT(workflow.actions.size() == plan.size());
+  SETTLE_ASSERT(workflow.actions.size() >= plan.size());
   workflow.unmet.assign(plan.size(), 0);
   workflow.wakes.clear();
+  workflow.gatherings.clear();
   workflow.open = workflow.parked = workflow.failed = 0;
   for (ActionIndex i = 0; i < plan.size(); ++i) {
-    const ActionState& action = workflow.actions[i];
     for (const ActionIndex need : plan[i].needs)
-      workflow.unmet[i] += is_satisfied(workflow.actions[need].stage) ? 0 : 1;
+      workflow.unmet[i] += is_satisfied(workflow.effective(need).stage) ? 0 : 1;
+    workflow.failed += workflow.effective(i).stage == Stage::failed ? 1 : 0;
+    if (workflow.actions[i].stage == Stage::gathering)
+      workflow.gatherings[i] = gathering_of(workflow, workflow.actions[i]);
+  }
+  for (ActionIndex i = 0; i < workflow.actions.size(); ++i) {
+    const ActionState& action = workflow.actions[i];
     if (action.wake_at) workflow.wakes.emplace(*action.wake_at, i);
     workflow.open += is_final(action.stage) ? 0 : 1;
     workflow.parked += is_parked(action.stage) ? 1 : 0;
-    workflow.failed += action.stage == Stage::failed ? 1 : 0;
   }
+  const WorkflowHeader& header = workflow.header;
+  if (header.deadline_at && !header.expired && header.status == WorkflowStatus::running)
+    workflow.wakes.emplace(*header.deadline_at, Workflow::deadline_wake);
 }
 
 std::string idempotency_key(std::string_view name_space, std::string_view workflow, std::string_view action,

@@ -18,24 +18,26 @@ namespace settle {
 /// Where an action is in its life. `state` and `phase` of the contract are read off it (state_of, phase_of); what the
 /// engine has to do next is read off it too (effects of a restart). Stored by number: never renumber.
 enum class Stage : std::uint8_t {
-  blocked = 0,      ///< waits for other actions
-  sending = 1,      ///< the intent is written; a call is or may be under way
-  backing_off = 2,  ///< will be sent (again) at wake_at
-  looking = 3,      ///< in doubt: a look-up is under way
-  look_wait = 4,    ///< in doubt: the next look-up is at wake_at
-  settling = 5,     ///< in doubt: a read-back is under way
-  settle_wait = 6,  ///< in doubt: the next read-back is at wake_at
-  in_doubt = 7,     ///< in doubt, and nothing more can be learned without a person
-  reading = 8,      ///< executed: a read-back is under way
-  read_wait = 9,    ///< executed: the next read-back is at wake_at
-  unverified = 10,  ///< executed, and the read-back could not be read
-  executed = 11,    ///< done: nothing can verify it, and its tool says so
-  verified = 12,    ///< done
-  failed = 13,      ///< done
-  skipped = 14,     ///< done, by its own `when`
-  cancelled = 15,   ///< done, never sent or known not to have happened
+  blocked = 0,         ///< waits for other actions
+  sending = 1,         ///< the intent is written; a call is or may be under way
+  backing_off = 2,     ///< will be sent (again) at wake_at
+  looking = 3,         ///< in doubt: a look-up is under way
+  look_wait = 4,       ///< in doubt: the next look-up is at wake_at
+  settling = 5,        ///< in doubt: a read-back is under way
+  settle_wait = 6,     ///< in doubt: the next read-back is at wake_at
+  in_doubt = 7,        ///< in doubt, and nothing more can be learned without a person
+  reading = 8,         ///< executed: a read-back is under way
+  read_wait = 9,       ///< executed: the next read-back is at wake_at
+  unverified = 10,     ///< executed, and the read-back could not be read
+  executed = 11,       ///< done: nothing can verify it, and its tool says so
+  verified = 12,       ///< done
+  failed = 13,         ///< done
+  skipped = 14,        ///< done, by its own `when`
+  cancelled = 15,      ///< done, never sent or known not to have happened
+  gathering = 16,      ///< a `for_each`: its elements are under way
+  fallback_held = 17,  ///< failed with an effect, so its fallback waits for a person
 };
-inline constexpr std::size_t stage_count = 16;
+inline constexpr std::size_t stage_count = 18;
 
 /// What can happen to an action.
 enum class EventKind : std::uint8_t { start, answer, timer, restart, cancel };
@@ -62,16 +64,18 @@ inline constexpr std::array<std::array<bool, event_kind_count>, stage_count> leg
     /* failed      */ {false, false, false, false, false},
     /* skipped     */ {false, false, false, false, false},
     /* cancelled   */ {false, false, false, false, false},
+    /* gathering   */ {false, false, false, true, true},
+    /* fallback_held */ {false, false, false, true, true},
 }};
 constexpr bool is_legal(Stage stage, EventKind event) {
   return legal_events[static_cast<std::size_t>(stage)][static_cast<std::size_t>(event)];
 }
 
 constexpr bool is_final(Stage stage) {
-  return stage >= Stage::executed;
+  return stage >= Stage::executed && stage <= Stage::cancelled;
 }
 constexpr bool is_parked(Stage stage) {
-  return stage == Stage::in_doubt || stage == Stage::unverified;
+  return stage == Stage::in_doubt || stage == Stage::unverified || stage == Stage::fallback_held;
 }
 /// Dependents may start.
 constexpr bool is_satisfied(Stage stage) {
@@ -98,9 +102,17 @@ struct ActionError {
   friend bool operator==(const ActionError&, const ActionError&) = default;
 };
 
-/// All that is known about one action. Stored whole at every change, but for `input` and `output`, which are stored
-/// once.
+/// All that is known about one run of an action: the action itself, one element of its `for_each`, its fallback or its
+/// compensation. Stored whole at every change, but for `input` and `output`, which are stored once.
 struct ActionState {
+  ActionIndex planned = 0;  ///< the action of the plan
+  CallRole role = CallRole::main;
+  std::optional<std::uint32_t> element;  ///< of the `for_each`
+  ActionIndex parent = 0;      ///< of an element its action, of a fallback and of a compensation what it is for
+  ActionIndex fallback = 0;    ///< the run of the fallback, once it was begun; 0: none (0 is never a fallback)
+  std::uint32_t elements = 0;  ///< of a `for_each` that has begun: runs first_element … + elements
+  ActionIndex first_element = 0;
+
   Stage stage = Stage::blocked;
   std::uint32_t attempt = 0;     ///< sends so far
   std::uint32_t counted = 0;     ///< sends that count against maximum_attempts (ambiguous ones)
@@ -115,6 +127,7 @@ struct ActionState {
   bool call_write = false;      ///< the call under way may have a side effect
   std::string call_origin;      ///< scheme://host:port of the intent
   std::string call_credential;  ///< name of the credential of the intent
+  std::string look_endpoints;   ///< where look-up and read-back would have gone at that time, with their credentials
 
   std::optional<Time> wake_at;
   Time since{};                      ///< the stage began
@@ -138,7 +151,7 @@ struct ActionState {
   std::shared_ptr<const Json> output;  ///< the tool's answer; null until executed
 };
 
-enum class WorkflowStatus : std::uint8_t { running = 0, cancelling = 1, ended = 2 };
+enum class WorkflowStatus : std::uint8_t { running = 0, cancelling = 1, ended = 2, compensating = 3 };
 std::string_view name_of(WorkflowStatus status);
 enum class WorkflowOutcome : std::uint8_t { none = 0, verified = 1, executed = 2, failed = 3, cancelled = 4 };
 std::string_view name_of(WorkflowOutcome outcome);
@@ -155,23 +168,44 @@ struct WorkflowHeader {
   bool attention = false;
   Time created_at{};
   std::optional<Time> ended_at;
-  std::uint32_t version = 0;   ///< rises with every transition
-  std::uint32_t events = 0;    ///< history events so far
-  std::uint32_t receipts = 0;  ///< receipts so far
+  std::optional<Time> deadline_at;  ///< of the plan
+  bool expired = false;             ///< the deadline has passed, and what follows from that was done
+  std::uint32_t version = 0;        ///< rises with every transition
+  std::uint32_t events = 0;         ///< history events so far
+  std::uint32_t receipts = 0;       ///< receipts so far
+};
+
+/// How far the elements of one `for_each` are.
+struct Gathering {
+  ActionIndex next = 0;       ///< the first element that was not begun; all later ones were neither
+  std::uint32_t running = 0;  ///< begun and not concluded
+  std::uint32_t left = 0;     ///< not concluded
 };
 
 /// One workflow in memory. `derived` members follow from the rest (see derive()).
 struct Workflow {
   WorkflowHeader header;
   std::shared_ptr<const Plan> plan;
+  /// The actions of the plan in its order, then what was added while it ran: elements, fallbacks, compensations.
   std::vector<ActionState> actions;
 
   // derived
-  std::vector<std::uint32_t> unmet;              ///< per action: needs that are not satisfied yet
-  std::set<std::pair<Time, ActionIndex>> wakes;  ///< actions with wake_at
-  std::uint32_t open = 0;                        ///< actions that are not final
+  std::vector<std::uint32_t> unmet;              ///< per action of the plan: needs that are not satisfied yet
+  std::set<std::pair<Time, ActionIndex>> wakes;  ///< runs with wake_at, and the deadline (as deadline_wake)
+  std::map<ActionIndex, Gathering> gatherings;   ///< each `for_each` under way
+  std::uint32_t open = 0;                        ///< runs that are not final
   std::uint32_t parked = 0;
-  std::uint32_t failed = 0;
+  std::uint32_t failed = 0;  ///< actions of the plan that failed for good: without a fallback, or with it
+
+  static constexpr ActionIndex deadline_wake = UINT32_MAX;
+
+  const PlanAction& action_of(ActionIndex run) const { return plan->actions[actions[run].planned]; }
+  /// The call of this run: the action's own, its fallback's or its compensation's.
+  const PlannedCall& call_of(ActionIndex run) const;
+  /// What counts for the action or element: its fallback's run, once that was begun.
+  const ActionState& effective(ActionIndex run) const {
+    return actions[run].fallback == 0 ? actions[run] : actions[actions[run].fallback];
+  }
 
   /// The earliest moment at which a timer is due, or null.
   std::optional<Time> next_wake() const {

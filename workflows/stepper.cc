@@ -53,6 +53,15 @@ std::string origin_of(std::string_view url) {
   return std::string(url.substr(0, std::min(url.find_first_of("/?#", scheme + 3), url.size())));
 }
 
+std::string look_endpoints(const Tool& tool) {
+  std::string out;
+  for (const std::optional<CallSpec>* spec : {&tool.lookup, &tool.read_back}) {
+    if (spec->has_value()) out += origin_of((*spec)->url.constant_prefix()) + " " + (*spec)->credential;
+    out += "\n";
+  }
+  return out;
+}
+
 Stepper::Stepper(Workflow& workflow, const Moment& moment)
     : workflow_(workflow), moment_(moment), dice_(moment.entropy), attention_before_(workflow.parked > 0) {}
 
@@ -64,7 +73,30 @@ ActionState& Stepper::action(ActionIndex index) {
 
 Time Stepper::deadline(ActionIndex index) const {
   const ActionState& state = workflow_.actions[index];
-  return state.scheduled_at.value_or(moment_.now) + planned(index).schedule_to_close_timeout;
+  const Time own = state.scheduled_at.value_or(moment_.now) + planned(index).schedule_to_close_timeout;
+  const std::optional<Time>& whole = workflow_.header.deadline_at;
+  return whole && state.role != CallRole::compensate ? std::min(own, *whole) : own;
+}
+
+/// A run that the plan's text does not have: an element, a fallback, a compensation. References to other runs do not
+/// survive this.
+ActionIndex Stepper::add_run(ActionIndex planned, CallRole role, ActionIndex parent,
+                             std::optional<std::uint32_t> element) {
+  const auto index = static_cast<ActionIndex>(workflow_.actions.size());
+  ActionState& state = workflow_.actions.emplace_back();
+  state.planned = planned;
+  state.role = role;
+  state.parent = parent;
+  state.element = element;
+  state.since = moment_.now;
+  ++workflow_.open;
+  action(index);
+  return index;
+}
+
+void Stepper::forget_deadline() {
+  if (const std::optional<Time>& at = workflow_.header.deadline_at)
+    workflow_.wakes.erase({*at, Workflow::deadline_wake});
 }
 
 void Stepper::enter(ActionIndex index, Stage stage, std::optional<Time> wake_at) {
@@ -72,7 +104,7 @@ void Stepper::enter(ActionIndex index, Stage stage, std::optional<Time> wake_at)
   if (!is_parked(state.stage) && is_parked(stage)) ++workflow_.parked;
   if (is_parked(state.stage) && !is_parked(stage)) --workflow_.parked;
   if (!is_final(state.stage) && is_final(stage)) --workflow_.open;
-  if (state.stage != Stage::failed && stage == Stage::failed) ++workflow_.failed;
+  if (is_final(state.stage) && !is_final(stage)) ++workflow_.open;
   if (state.wake_at) workflow_.wakes.erase({*state.wake_at, index});
   if (wake_at) workflow_.wakes.emplace(*wake_at, index);
   state.wake_at = wake_at;
@@ -87,45 +119,31 @@ void Stepper::fail(ActionIndex index, std::string code, std::string message, Eff
   state.effect = effect;
   state.confidence = Confidence::none;
   state.unclear = false;
-  enter(index, Stage::failed);
+  // What left something behind is no matter for the fallback alone, unless the plan says so.
+  const bool held = effect != Effect::none && wants_fallback(index) && !workflow_.action_of(index).fallback_after_any;
+  enter(index, held ? Stage::fallback_held : Stage::failed);
   note("action.failed", index,
        Json::object({{"code", state.error->code}, {"message", state.error->message}, {"effect", name_of(effect)}}));
+  if (held) note("action.fallback_held", index, Json::object({{"effect", name_of(effect)}}));
   issue_receipt(index);
-  ended(index);
+  if (!held) ended(index);
 }
 
-void Stepper::cancelled(ActionIndex index) {
+/// What waits for a person to decide about its fallback fails without it.
+void Stepper::give_up_fallback(ActionIndex index) {
+  enter(index, Stage::failed);
+  issue_receipt(index);
+  concluded(index);
+}
+
+void Stepper::cancelled(ActionIndex index, Effect effect) {
   ActionState& state = action(index);
-  state.effect = Effect::none;
+  state.effect = effect;
   state.unclear = false;
   enter(index, Stage::cancelled);
   note("action.cancelled", index);
   issue_receipt(index);
   ended(index);
-}
-
-/// An action is final: its dependents start, or will never. Works through a list, since chains may be thousands long.
-void Stepper::ended(ActionIndex index) {
-  const bool stop = workflow_.failed > 0 && workflow_.plan->on_failure == OnFailure::stop;
-  if (is_satisfied(workflow_.actions[index].stage)) {
-    for (const ActionIndex dependent : planned(index).dependents) {
-      if (--workflow_.unmet[dependent] == 0 && workflow_.actions[dependent].stage == Stage::blocked)
-        ready_.push_back(dependent);
-    }
-  }
-  if (workflow_.actions[index].stage != Stage::failed) return;
-  std::vector<ActionIndex> never;
-  if (stop) {
-    for (ActionIndex i = 0; i < workflow_.actions.size(); ++i) never.push_back(i);
-  } else {
-    never = planned(index).dependents;
-  }
-  for (std::size_t i = 0; i < never.size(); ++i) {
-    if (workflow_.actions[never[i]].stage != Stage::blocked) continue;
-    cancelled(never[i]);
-    const std::vector<ActionIndex>& more = planned(never[i]).dependents;
-    if (!stop) never.insert(never.end(), more.begin(), more.end());
-  }
 }
 
 void Stepper::issue_receipt(ActionIndex index) {
@@ -135,15 +153,23 @@ void Stepper::issue_receipt(ActionIndex index) {
   out_.receipts.push_back({index, number, receipt_document(workflow_, index, number, supersedes, moment_.now)});
 }
 
+/// `index` is a run; the history names its action, and says which run of it where there are several.
 void Stepper::note(std::string type, std::optional<ActionIndex> index, Json data) {
   ++workflow_.header.events;
+  if (index) {
+    const ActionState& state = workflow_.actions[*index];
+    if (state.element) data.set("element", static_cast<std::int64_t>(*state.element));
+    if (state.role != CallRole::main) data.set("role", name_of(state.role));
+    index = state.planned;
+  }
   out_.history.push_back({std::move(type), index, std::move(data)});
 }
 
 std::string Stepper::key_of(ActionIndex index) const {
   const WorkflowHeader& header = workflow_.header;
-  return idempotency_key(header.name_space, header.id, planned(index).id, 0, "main",
-                         workflow_.actions[index].generation);
+  const ActionState& state = workflow_.actions[index];
+  return idempotency_key(header.name_space, header.id, workflow_.action_of(index).id, state.element.value_or(0),
+                         name_of(state.role), state.generation);
 }
 
 std::optional<std::string> Stepper::record_id_in(ActionIndex index, const Json& output) const {
@@ -173,7 +199,7 @@ Result<Call> Stepper::prepare(const CallSpec& spec, ActionIndex index) const {
   values.key = key_of(index);
   values.workflow_id = header.id;
   values.workflow_name = workflow_.plan->name;
-  values.action_id = planned(index).id;
+  values.action_id = workflow_.action_of(index).id;
   values.attempt = static_cast<std::int64_t>(state.attempt);
   values.labels = &header.labels;
   Scope scope;
@@ -223,6 +249,7 @@ bool Stepper::begin_call(ActionIndex index, const CallSpec& spec, bool write) {
   if (write) {
     state.call_origin = origin_of(call->url);
     state.call_credential = call->credential;
+    state.look_endpoints = look_endpoints(tool(index));
   }
   out_.calls.push_back({index, state.call, *std::move(call), spec.safe});
   return true;
@@ -234,31 +261,28 @@ Duration Stepper::jittered(Duration most) {
   return Duration(1 + static_cast<std::int64_t>(next_dice(dice_) % span));
 }
 
-Transition Stepper::finish() {
+void Stepper::run_ready() {
   while (!ready_.empty()) {
     const ActionIndex index = ready_.front();
     ready_.pop_front();
     if (workflow_.actions[index].stage == Stage::blocked) start(index);
   }
+}
+
+Transition Stepper::finish() {
+  run_ready();
   WorkflowHeader& header = workflow_.header;
+  const bool undo = workflow_.plan->on_failure == OnFailure::compensate && workflow_.failed > 0;
+  if (workflow_.open == 0 && header.status == WorkflowStatus::running && undo) {
+    begin_compensation();
+    run_ready();
+  }
   const bool attention = workflow_.parked > 0;
   if (attention != attention_before_) {
     header.attention = attention;
     note(attention ? "workflow.attention" : "workflow.attention_over", std::nullopt);
   }
-  if (workflow_.open == 0 && header.status != WorkflowStatus::ended) {
-    const auto any = [&](Stage stage) {
-      return std::any_of(workflow_.actions.begin(), workflow_.actions.end(),
-                         [&](const ActionState& a) { return a.stage == stage; });
-    };
-    header.outcome = workflow_.failed > 0    ? WorkflowOutcome::failed
-                     : any(Stage::cancelled) ? WorkflowOutcome::cancelled
-                     : any(Stage::executed)  ? WorkflowOutcome::executed
-                                             : WorkflowOutcome::verified;
-    header.status = WorkflowStatus::ended;
-    header.ended_at = moment_.now;
-    note("workflow.ended", std::nullopt, Json::object({{"outcome", name_of(header.outcome)}}));
-  }
+  if (workflow_.open == 0 && header.status != WorkflowStatus::ended) finish_workflow();
   std::sort(out_.actions.begin(), out_.actions.end());
   out_.actions.erase(std::unique(out_.actions.begin(), out_.actions.end()), out_.actions.end());
   out_.changed = !out_.actions.empty() || !out_.history.empty();
@@ -270,7 +294,11 @@ Transition Stepper::finish() {
 
 Transition start_workflow(Workflow& workflow, const Moment& moment) {
   workflow.actions.assign(workflow.plan->actions.size(), ActionState{});
-  for (ActionState& action : workflow.actions) action.since = moment.now;
+  for (ActionIndex i = 0; i < workflow.actions.size(); ++i) {
+    workflow.actions[i].planned = i;
+    workflow.actions[i].since = moment.now;
+  }
+  if (workflow.plan->deadline) workflow.header.deadline_at = moment.now + *workflow.plan->deadline;
   derive(workflow);
   Stepper stepper(workflow, moment);
   stepper.start_all();

@@ -23,8 +23,29 @@ class Stepper {
   void cancel();
 
  private:
-  // --- on_send.cc: sending, and what the end of a send means
+  // --- on_start.cc: what happens before the first send
   void start(ActionIndex index);
+  Result<Json> resolve(const Template& value, ActionIndex index) const;
+  void skip(ActionIndex index);
+  void expand(ActionIndex index);
+  void start_elements(ActionIndex index);
+  void cancel_elements(ActionIndex index);
+  void element_concluded(ActionIndex element);
+  void finish_elements(ActionIndex index);
+
+  // --- on_end.cc: what follows when a run has come to its end
+  void ended(ActionIndex index);
+  void concluded(ActionIndex index);
+  void action_concluded(ActionIndex index);
+  bool wants_fallback(ActionIndex index) const;
+  void begin_fallback(ActionIndex index);
+  void give_up_fallback(ActionIndex index);
+  void begin_compensation();
+  void next_compensation();
+  void expire();
+  void finish_workflow();
+
+  // --- on_send.cc: sending, and what the end of a send means
   void send(ActionIndex index);
   void send_ended(ActionIndex index, Outcome& outcome);
   bool succeeds(ActionIndex index, const Json& body) const;
@@ -75,14 +96,18 @@ class Stepper {
   std::optional<std::string> record_id_in(ActionIndex index, const Json& output) const;
   std::string key_of(ActionIndex index) const;
   ActionState& action(ActionIndex index);
-  const PlanAction& planned(ActionIndex index) const { return workflow_.plan->actions[index]; }
+  const PlannedCall& planned(ActionIndex index) const { return workflow_.call_of(index); }
   const Tool& tool(ActionIndex index) const { return *planned(index).tool; }
+  ActionIndex add_run(ActionIndex planned, CallRole role, ActionIndex parent, std::optional<std::uint32_t> element);
   Time deadline(ActionIndex index) const;
   bool cancelling() const { return workflow_.header.status == WorkflowStatus::cancelling; }
+  /// An action failed, and by the plan's rule nothing new may start.
+  bool stopping() const { return workflow_.failed > 0 && workflow_.plan->on_failure != OnFailure::continue_others; }
+  void run_ready();
+  void forget_deadline();
   void enter(ActionIndex index, Stage stage, std::optional<Time> wake_at = std::nullopt);
   void fail(ActionIndex index, std::string code, std::string message, Effect effect);
-  void cancelled(ActionIndex index);
-  void ended(ActionIndex index);
+  void cancelled(ActionIndex index, Effect effect = Effect::none);
   void issue_receipt(ActionIndex index);
   void note(std::string type, std::optional<ActionIndex> index, Json data = Json::object());
   Result<Call> prepare(const CallSpec& spec, ActionIndex index) const;
@@ -100,5 +125,11 @@ class Stepper {
 
 /// "http://host:port" of a URL's constant prefix; what an intent records.
 std::string origin_of(std::string_view url);
+
+/// The first few failures in one line, for messages.
+std::string first_failures(const std::vector<SchemaFailure>& failures);
+
+/// Origin and credential of look-up and read-back, a line each; empty lines for those that the tool has not.
+std::string look_endpoints(const Tool& tool);
 
 }  // namespace settle

@@ -24,6 +24,17 @@ Driver pair() {
   return out;
 }
 
+/// One action with more members than a plain one has.
+Driver with(std::string_view members) {
+  Json action = json(R"({"id": "a", "tool": "box.put", "input": {"name": "n", "value": "v"}})");
+  const Json more = json(members);
+  for (const JsonMember& member : more.as_object()) action.set(member.name, member.value);
+  Driver out(make_plan(Json::object({{"name", "p"}, {"actions", Json(Json::Array{action})}}),
+                       {make_tool(spec(IdempotencyMode::key))}));
+  out.start();
+  return out;
+}
+
 /// A workflow whose action `index` is in the stage.
 struct Example {
   Driver run;
@@ -69,10 +80,17 @@ Example in_stage(Stage stage) {
       return after(running(spec(IdempotencyMode::key)), {done(), seen()});
     case failed:
       return after(running(spec(IdempotencyMode::key)), {rejected(422)});
-    case skipped: {
-      // Nothing leads there in this version; a stored one must still be left alone.
-      Example out = after(running(spec(IdempotencyMode::key)), {done(), seen()});
-      out.run.workflow.actions[0].stage = skipped;
+    case skipped:
+      return {with(R"({"when": {"equals": [1, 2]}})")};
+    case gathering:
+      return {with(R"({"for_each": ["x", "y"]})")};
+    case fallback_held: {
+      Example out{with(R"({"fallback": {"tool": "box.put", "input": {"name": "n", "value": "v"}}})")};
+      out.run.answer(done());
+      while (out.run.stage() == reading || out.run.stage() == read_wait) {
+        if (out.run.stage() == reading) out.run.answer(seen("other"));
+        if (out.run.stage() == read_wait) out.run.wake();
+      }
       return out;
     }
     case cancelled: {

@@ -111,7 +111,7 @@ class Driver {
   std::map<ActionIndex, Time> issued_at;
 
  private:
-  bool take(const Workflow& before, Transition transition);
+  bool take(Workflow before, Transition transition);
   void check_counters(const Workflow& before, const Transition& transition) const;
   void check_actions(const Workflow& before, const Transition& transition) const;
   void check_receipts(const Workflow& before, const Transition& transition);

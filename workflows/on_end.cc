@@ -1,0 +1,149 @@
+// What follows when a run has come to its end: dependents, the fallback, the undoing, the end of the workflow.
+
+#include <algorithm>
+
+#include "workflows/stepper.h"
+
+namespace settle {
+
+/// A run is final. What that means depends on what it was for.
+void Stepper::ended(ActionIndex index) {
+  const ActionState& state = workflow_.actions[index];
+  if (state.role == CallRole::compensate) return next_compensation();
+  if (state.role == CallRole::fallback) return concluded(state.parent);
+  if (state.stage == Stage::failed && wants_fallback(index)) return begin_fallback(index);
+  concluded(index);
+}
+
+/// An action or an element has its result, its own or its fallback's.
+void Stepper::concluded(ActionIndex index) {
+  if (workflow_.actions[index].element) return element_concluded(index);
+  action_concluded(index);
+}
+
+/// Dependents start, or will never. Works through a list, since chains may be thousands long.
+void Stepper::action_concluded(ActionIndex index) {
+  const Stage stage = workflow_.effective(index).stage;
+  const std::vector<PlanAction>& plan = workflow_.plan->actions;
+  if (stage == Stage::failed) ++workflow_.failed;
+  if (is_satisfied(stage)) {
+    for (const ActionIndex dependent : plan[index].dependents) {
+      if (--workflow_.unmet[dependent] == 0 && workflow_.actions[dependent].stage == Stage::blocked)
+        ready_.push_back(dependent);
+    }
+  }
+  if (stage != Stage::failed) return;
+  const bool stop = stopping();
+  std::vector<ActionIndex> never;
+  if (stop) {
+    for (ActionIndex i = 0; i < plan.size(); ++i) never.push_back(i);
+  } else {
+    never = plan[index].dependents;
+  }
+  for (std::size_t i = 0; i < never.size(); ++i) {
+    const Stage other = workflow_.actions[never[i]].stage;
+    if (other == Stage::gathering && stop) cancel_elements(never[i]);
+    if (other != Stage::blocked) continue;
+    cancelled(never[i]);
+    const std::vector<ActionIndex>& more = plan[never[i]].dependents;
+    if (!stop) never.insert(never.end(), more.begin(), more.end());
+  }
+}
+
+/// A failed run has a fallback that may still be tried.
+bool Stepper::wants_fallback(ActionIndex index) const {
+  const ActionState& state = workflow_.actions[index];
+  if (!workflow_.action_of(index).fallback || state.role != CallRole::main || state.elements > 0) return false;
+  return !stopping() && !cancelling() && !workflow_.header.expired;
+}
+
+void Stepper::begin_fallback(ActionIndex index) {
+  const ActionState& failed = workflow_.actions[index];
+  const ActionIndex run = add_run(failed.planned, CallRole::fallback, index, failed.element);
+  action(index).fallback = run;
+  note("action.fallback", index, Json::object({{"tool", workflow_.action_of(index).fallback->tool->name}}));
+  ready_.push_back(run);
+}
+
+/// Undoes what was done, the latest first, one after the other. Only what is known to have happened is undone.
+void Stepper::begin_compensation() {
+  struct Done {
+    Time at;
+    ActionIndex run;
+  };
+  std::vector<Done> done;
+  const auto happened = [](const ActionState& run) {
+    return run.effect == Effect::complete || run.effect == Effect::partial;
+  };
+  for (ActionIndex i = 0; i < workflow_.actions.size(); ++i) {
+    const ActionState& own = workflow_.actions[i];
+    const ActionState& counted = workflow_.effective(i);
+    if (own.role != CallRole::main || own.elements > 0 || tool(i).reads_only()) continue;
+    if (own.effect == Effect::unknown || counted.effect == Effect::unknown)
+      note("action.not_compensated", i, Json::object({{"reason", "effect_unknown"}}));
+    if (!happened(own) && !happened(counted)) continue;
+    if (!workflow_.action_of(i).compensate) {
+      note("action.not_compensated", i, Json::object({{"reason", "nothing_declared"}}));
+      continue;
+    }
+    done.push_back({counted.executed_at.value_or(own.first_send_at.value_or(own.since)), i});
+  }
+  if (done.empty()) return;
+  std::sort(done.begin(), done.end(),
+            [](const Done& a, const Done& b) { return a.at != b.at ? a.at > b.at : a.run > b.run; });
+  forget_deadline();
+  workflow_.header.status = WorkflowStatus::compensating;
+  note("workflow.compensating", std::nullopt, Json::object({{"actions", static_cast<std::int64_t>(done.size())}}));
+  for (const Done& one : done) {
+    const std::optional<std::uint32_t> element = workflow_.actions[one.run].element;
+    add_run(workflow_.actions[one.run].planned, CallRole::compensate, one.run, element);
+  }
+  next_compensation();
+}
+
+/// The next one begins when none is under way. One that failed does not stop the others: as much as possible is undone.
+void Stepper::next_compensation() {
+  for (ActionIndex i = 0; i < workflow_.actions.size(); ++i) {
+    const ActionState& run = workflow_.actions[i];
+    if (run.role != CallRole::compensate || is_final(run.stage)) continue;
+    if (run.stage == Stage::blocked) ready_.push_back(i);
+    return;
+  }
+}
+
+/// The plan's deadline has passed: nothing new is sent, what is unclear is looked at, what is sent is waited for.
+void Stepper::expire() {
+  forget_deadline();
+  workflow_.header.expired = true;
+  note("workflow.deadline_exceeded", std::nullopt);
+  for (ActionIndex i = 0; i < workflow_.actions.size(); ++i) {
+    const Stage stage = workflow_.actions[i].stage;
+    if (stage == Stage::blocked) {
+      action(i);
+      fail(i, "deadline_exceeded", "the plan's deadline passed before this could start", Effect::none);
+    } else if (stage == Stage::backing_off) {
+      wake_to_send(i);
+    } else if (stage == Stage::fallback_held) {
+      give_up_fallback(i);
+    }
+  }
+}
+
+void Stepper::finish_workflow() {
+  WorkflowHeader& header = workflow_.header;
+  bool cancelled = false, unverifiable = false;
+  for (ActionIndex i = 0; i < workflow_.plan->actions.size(); ++i) {
+    cancelled = cancelled || workflow_.effective(i).stage == Stage::cancelled;
+    unverifiable = unverifiable || workflow_.effective(i).stage == Stage::executed;
+  }
+  header.outcome = workflow_.failed > 0 ? WorkflowOutcome::failed
+                   : cancelled          ? WorkflowOutcome::cancelled
+                   : unverifiable       ? WorkflowOutcome::executed
+                                        : WorkflowOutcome::verified;
+  header.status = WorkflowStatus::ended;
+  header.ended_at = moment_.now;
+  forget_deadline();
+  note("workflow.ended", std::nullopt, Json::object({{"outcome", name_of(header.outcome)}}));
+}
+
+}  // namespace settle

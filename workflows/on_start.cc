@@ -1,0 +1,205 @@
+// What happens before the first send: the action's own condition, the elements of a `for_each`, the input.
+
+#include <algorithm>
+
+#include "workflows/stepper.h"
+
+namespace settle {
+namespace {
+
+/// What a plan's templates can see of the actions before this run, and of its element.
+struct PlanScope {
+  const Workflow& workflow;
+  const ActionState& run;
+  mutable Json record_id;
+  Json index;
+  Scope scope;
+
+  PlanScope(const Workflow& of, ActionIndex at) : workflow(of), run(of.actions[at]) {
+    scope.add("input", &workflow.plan->input);
+    scope.add("actions", this, &actions_root);
+    if (!run.element) return;
+    index = static_cast<std::int64_t>(*run.element);
+    scope.add("index", &index);
+    const Json& list = *workflow.actions[run.planned].input;
+    scope.add("item", &list.as_array()[*run.element]);
+  }
+  PlanScope(const PlanScope&) = delete;
+  PlanScope& operator=(const PlanScope&) = delete;
+
+  static const Json* actions_root(const void* owner, const std::vector<std::string>& tokens) {
+    const auto* self = static_cast<const PlanScope*>(owner);
+    if (tokens.size() < 3) return nullptr;
+    const auto found = self->workflow.plan->by_id.find(tokens[1]);
+    if (found == self->workflow.plan->by_id.end()) return nullptr;
+    // A compensation sees the very run that it undoes; everybody else the whole action.
+    const bool own = self->run.role == CallRole::compensate && found->second == self->run.planned;
+    const ActionState& action = self->workflow.effective(own ? self->run.parent : found->second);
+    if (tokens[2] == "output") return action.output ? find_below(*action.output, tokens, 3) : nullptr;
+    if (tokens[2] != "record_id" || tokens.size() != 3 || !action.record_id) return nullptr;
+    self->record_id = *action.record_id;
+    return &self->record_id;
+  }
+};
+
+/// The weaker of two confidences: what a whole list can claim is what its weakest element can.
+Confidence weaker(Confidence a, Confidence b) {
+  constexpr Confidence from_weak[] = {Confidence::none,      Confidence::acknowledged, Confidence::state_match,
+                                      Confidence::operator_, Confidence::lookup,       Confidence::response,
+                                      Confidence::read_back};
+  return *std::find_if(std::begin(from_weak), std::end(from_weak), [&](Confidence c) { return c == a || c == b; });
+}
+
+}  // namespace
+
+Result<Json> Stepper::resolve(const Template& value, ActionIndex index) const {
+  const PlanScope before(workflow_, index);
+  return value.resolve(before.scope);
+}
+
+/// All that it needs is there: the input is resolved and checked once, and stored.
+void Stepper::start(ActionIndex index) {
+  const ActionState& state = workflow_.actions[index];
+  const PlanAction& whole = workflow_.action_of(index);
+  action(index).scheduled_at = moment_.now;
+  const bool undoes = state.role == CallRole::compensate;
+  if (cancelling() && !undoes) return cancelled(index);
+  if (workflow_.header.expired && !undoes)
+    return fail(index, "deadline_exceeded", "the plan's deadline passed before this could start", Effect::none);
+  if (state.role == CallRole::main && !state.element) {
+    if (whole.when && !whole.when->holds(PlanScope(workflow_, index).scope)) return skip(index);
+    if (whole.for_each) return expand(index);
+  }
+  Result<Json> input = resolve(planned(index).input, index);
+  if (!input) return fail(index, "reference_unresolved", input.error().message, Effect::none);
+  action(index).input = std::make_shared<const Json>(*std::move(input));
+  out_.new_inputs.push_back(index);
+  const std::vector<SchemaFailure> failures = tool(index).input_schema->validate(*state.input);
+  if (!failures.empty()) return fail(index, "input_invalid", first_failures(failures), Effect::none);
+  send(index);
+}
+
+/// Its own condition says no. Dependents go on: nothing failed.
+void Stepper::skip(ActionIndex index) {
+  action(index).effect = Effect::none;
+  enter(index, Stage::skipped);
+  note("action.skipped", index);
+  issue_receipt(index);
+  ended(index);
+}
+
+/// The list is resolved once and stored, as the input of the action itself; each element becomes a run of its own.
+void Stepper::expand(ActionIndex index) {
+  Result<Json> list = resolve(workflow_.action_of(index).for_each->list, index);
+  if (!list) return fail(index, "reference_unresolved", list.error().message, Effect::none);
+  if (!list->is_array())
+    return fail(index, "for_each_not_a_list", "\"for_each\" takes a list, got " + std::string(list->type_name()),
+                Effect::none);
+  if (list->size() > elements_max)
+    return fail(
+        index, "for_each_too_long",
+        "\"for_each\" takes at most " + std::to_string(elements_max) + " elements, got " + std::to_string(list->size()),
+        Effect::none);
+  const auto count = static_cast<std::uint32_t>(list->size());
+  action(index).input = std::make_shared<const Json>(*std::move(list));
+  out_.new_inputs.push_back(index);
+  const auto first = static_cast<ActionIndex>(workflow_.actions.size());
+  for (std::uint32_t i = 0; i < count; ++i) add_run(workflow_.actions[index].planned, CallRole::main, index, i);
+  ActionState& state = action(index);
+  state.first_element = first;
+  state.elements = count;
+  enter(index, Stage::gathering);
+  note("action.expanded", index, Json::object({{"elements", static_cast<std::int64_t>(count)}}));
+  workflow_.gatherings[index] = {first, 0, count};
+  if (count == 0) return finish_elements(index);
+  start_elements(index);
+}
+
+void Stepper::start_elements(ActionIndex index) {
+  const ActionState& state = workflow_.actions[index];
+  const std::uint32_t given = workflow_.action_of(index).for_each->max_parallel;
+  const std::uint32_t most = given == 0 ? state.elements : given;
+  Gathering& elements = workflow_.gatherings[index];
+  const ActionIndex end = state.first_element + state.elements;
+  for (; elements.next < end && elements.running < most; ++elements.next) {
+    if (workflow_.actions[elements.next].stage != Stage::blocked) continue;
+    ++elements.running;
+    ready_.push_back(elements.next);
+  }
+}
+
+/// Nothing new starts among the elements.
+void Stepper::cancel_elements(ActionIndex index) {
+  const ActionIndex first = workflow_.actions[index].first_element;
+  const ActionIndex end = first + workflow_.actions[index].elements;
+  for (ActionIndex i = first; i < end; ++i) {
+    if (workflow_.actions[i].stage == Stage::blocked) cancelled(i);
+  }
+}
+
+void Stepper::element_concluded(ActionIndex element) {
+  const ActionIndex index = workflow_.actions[element].parent;
+  const auto found = workflow_.gatherings.find(index);
+  SETTLE_ASSERT(found != workflow_.gatherings.end());
+  Gathering& elements = found->second;
+  if (element < elements.next) --elements.running;
+  if (--elements.left == 0) return finish_elements(index);
+  const Stage stage = workflow_.effective(element).stage;
+  if (stage == Stage::cancelled) return;  // whoever cancelled it goes on with the others
+  const bool stops =
+      stage == Stage::failed && workflow_.action_of(index).for_each->on_failure == OnElementFailure::stop;
+  if (stops || stopping() || cancelling()) {
+    cancel_elements(index);
+  } else {
+    start_elements(index);
+  }
+}
+
+/// Every element is concluded: the action is what its weakest element is.
+void Stepper::finish_elements(ActionIndex index) {
+  workflow_.gatherings.erase(index);
+  const ActionIndex first = workflow_.actions[index].first_element;
+  const std::uint32_t count = workflow_.actions[index].elements;
+  std::uint32_t failed = 0, stopped = 0, unverifiable = 0;
+  bool changed = false, unknown = false;
+  std::optional<std::uint32_t> first_failed;
+  Confidence confidence = count == 0 ? Confidence::none : Confidence::read_back;
+  Json::Array outputs;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const ActionState& element = workflow_.effective(first + i);
+    if (element.stage == Stage::failed && !first_failed) first_failed = i;
+    failed += element.stage == Stage::failed ? 1 : 0;
+    stopped += element.stage == Stage::cancelled ? 1 : 0;
+    unverifiable += element.stage == Stage::executed ? 1 : 0;
+    const ActionState& own = workflow_.actions[first + i];
+    for (const ActionState* run : {&own, &element}) {  // a failed one may have changed something
+      changed = changed || run->effect == Effect::complete || run->effect == Effect::partial;
+      unknown = unknown || run->effect == Effect::unknown;
+    }
+    confidence = weaker(confidence, element.confidence);
+    outputs.push_back(element.output ? *element.output : Json());
+  }
+  const Effect effect = unknown ? Effect::unknown : changed ? Effect::partial : Effect::none;
+  if (failed > 0) {
+    const ActionError& error = *workflow_.effective(first + *first_failed).error;
+    return fail(index, "elements_failed",
+                std::to_string(failed) + " of " + std::to_string(count) + " elements failed; the first, element " +
+                    std::to_string(*first_failed) + ": " + error.code + ": " + error.message,
+                effect);
+  }
+  if (stopped > 0) return cancelled(index, effect);
+  ActionState& state = action(index);
+  state.output = std::make_shared<const Json>(std::move(outputs));
+  out_.new_outputs.push_back(index);
+  state.effect = changed ? Effect::complete : Effect::none;
+  state.confidence = confidence;
+  state.executed_at = moment_.now;
+  if (unverifiable == 0) state.verified_at = moment_.now;
+  enter(index, unverifiable > 0 ? Stage::executed : Stage::verified);
+  note(unverifiable > 0 ? "action.executed" : "action.verified", index,
+       Json::object({{"elements", static_cast<std::int64_t>(count)}, {"confidence", name_of(confidence)}}));
+  issue_receipt(index);
+  ended(index);
+}
+
+}  // namespace settle
