@@ -2,29 +2,12 @@
 
 #include "api/event_feed.h"
 #include "api/openapi.h"
+#include "api/request_parts.h"
 #include "base/problem.h"
 #include "base/text.h"
 
 namespace settle {
 namespace {
-
-constexpr const char* name_space = "default";
-constexpr std::size_t idempotency_key_bytes_max = 255;
-
-/// The Idempotency-Key of a request, bare or as the quoted string of the IETF draft; empty when there is none.
-Result<std::string> idempotency_key_of(const HttpRequest& request) {
-  const std::string* header = request.header("idempotency-key");
-  if (header == nullptr) return std::string();
-  std::string key = *header;
-  if (key.size() >= 2 && key.front() == '"' && key.back() == '"') key = key.substr(1, key.size() - 2);
-  if (!key.empty() && key.size() <= idempotency_key_bytes_max) return key;
-  return fail(ErrorCode::invalid_argument,
-              "an Idempotency-Key has 1 to " + std::to_string(idempotency_key_bytes_max) + " characters");
-}
-
-std::string etag_of(const Json& workflow) {
-  return "\"" + canonical(*workflow.find("version")) + "\"";
-}
 
 template <class Enum>
 Result<std::optional<Enum>> choice_of(const Ask& ask, std::string_view name, std::initializer_list<Enum> choices) {
@@ -37,14 +20,6 @@ Result<std::optional<Enum>> choice_of(const Ask& ask, std::string_view name, std
   }
   return fail(ErrorCode::invalid_argument,
               "\"" + std::string(name) + "\" takes one of " + known + ", not \"" + shorten(*given, 60) + "\"");
-}
-
-Json tool_summary(const Tool& tool) {
-  constexpr std::string_view risks[] = {"read", "write", "destructive"};
-  return Json::object({{"name", tool.name},
-                       {"version", tool.version_text()},
-                       {"risk", risks[static_cast<std::size_t>(tool.risk)]},
-                       {"description", tool.description}});
 }
 
 }  // namespace
@@ -74,11 +49,17 @@ std::vector<Route> HttpApi::routes() {
       {"GET", "/v1/workflows/{id}/receipts", {}, false, to(&HttpApi::receipts)},
       {"GET", "/v1/workflows/{id}/report", {}, false, to(&HttpApi::report)},
       {"POST", "/v1/workflows/{id}:cancel", {}, false, to(&HttpApi::cancel)},
+      {"GET", "/v1/workflows/{id}/tool_results", {"format", "wait", "until"}, false, to(&HttpApi::tool_results_of)},
       {"POST", "/v1/plans:check", {}, true, to(&HttpApi::check)},
+      {"POST", "/v1/plans:from_tool_calls", {}, true, to(&HttpApi::from_tool_calls)},
       {"GET", "/v1/receipts/{id}", {}, false, to(&HttpApi::receipt)},
       {"PUT", "/v1/tools/{name}", {}, true, to(&HttpApi::put_tool)},
-      {"GET", "/v1/tools", {}, false, to(&HttpApi::tools)},
+      {"GET", "/v1/tools", {"format"}, false, to(&HttpApi::tools)},
       {"GET", "/v1/tools/{name}", {}, false, to(&HttpApi::tool)},
+      {"GET", "/v1/tools/{name}/versions", {}, false, to(&HttpApi::tool_versions)},
+      {"GET", "/v1/tools/{name}/versions/{v}", {}, false, to(&HttpApi::tool_version)},
+      {"POST", "/v1/tools/{name}/versions/{v}:disable", {}, false, to(&HttpApi::disable_tool)},
+      {"POST", "/v1/tools/{name}/versions/{v}:enable", {}, false, to(&HttpApi::enable_tool)},
       {"GET", "/openapi.json", {}, false, [](const Ask& ask) { ask.raw(200, std::string(openapi_document())); }},
       {"GET", "/healthz", {}, false, [](const Ask& ask) { ask.json(200, Json::object({{"status", "ok"}})); }},
       {"GET", "/readyz", {}, false, to(&HttpApi::ready)},
@@ -99,6 +80,13 @@ Result<Duration> HttpApi::wait_of(const Ask& ask) const {
               "\"wait\" takes a duration of at most " + format_duration(options_.wait_max) + ", such as 30s");
 }
 
+Result<WaitFor> HttpApi::until_of(const Ask& ask, Duration wait) {
+  const std::string* given = ask.query("until");
+  if (given != nullptr && *given != "attention") return fail(ErrorCode::invalid_argument, "\"until\" takes attention");
+  if (wait.count() == 0) return WaitFor::now;
+  return given == nullptr ? WaitFor::ended : WaitFor::attention;
+}
+
 Result<std::int64_t> HttpApi::number_of(const Ask& ask, std::string_view name, std::int64_t usual,
                                         std::int64_t most) const {
   const std::string* given = ask.query(name);
@@ -114,7 +102,7 @@ void HttpApi::submit(Ask ask) {
   if (!body) return ask.refuse(body.error());
   Result<std::string> key = idempotency_key_of(ask.request);
   if (!key) return ask.refuse(key.error());
-  SubmitRequest request{name_space, *std::move(key), *std::move(body)};
+  SubmitRequest request{api_name_space, *std::move(key), *std::move(body)};
   engine_.submit(std::move(request), loop_, [ask = std::move(ask)](const Result<Engine::Started>& started) {
     if (!started) return ask.refuse(started.error());
     std::vector<std::pair<std::string, std::string>> headers = {
@@ -132,7 +120,7 @@ void HttpApi::check(Ask ask) {
   if (plan == nullptr || body->size() != 1)
     return ask.refuse(fail(ErrorCode::invalid_argument, "the body is {\"plan\": {…}} and nothing else"));
   std::vector<Problem> warnings;
-  Result<std::shared_ptr<const Plan>> checked = engine_.check(name_space, *plan, &warnings);
+  Result<std::shared_ptr<const Plan>> checked = engine_.check(api_name_space, *plan, &warnings);
   if (!checked) {
     for (Problem& problem : checked.error().problems) problem.pointer = "/plan" + problem.pointer;
     return ask.refuse(checked.error());
@@ -189,13 +177,10 @@ void HttpApi::list(Ask ask) {
 void HttpApi::get(Ask ask) {
   const Result<Duration> wait = wait_of(ask);
   if (!wait) return ask.refuse(wait.error());
-  WaitFor until = wait->count() == 0 ? WaitFor::now : WaitFor::ended;
-  if (const std::string* given = ask.query("until")) {
-    if (*given != "attention") return ask.refuse(fail(ErrorCode::invalid_argument, "\"until\" takes attention"));
-    if (until == WaitFor::ended) until = WaitFor::attention;
-  }
+  const Result<WaitFor> until = until_of(ask, *wait);
+  if (!until) return ask.refuse(until.error());
   const std::string id = ask.param(0);
-  engine_.get(name_space, id, until, *wait, loop_, [ask = std::move(ask)](const Result<Json>& document) {
+  engine_.get(api_name_space, id, *until, *wait, loop_, [ask = std::move(ask)](const Result<Json>& document) {
     if (!document) return ask.refuse(document.error());
     const std::string etag = etag_of(*document);
     const std::string* known = ask.request.header("if-none-match");
@@ -227,7 +212,7 @@ void HttpApi::events(Ask ask) {
     return start_event_feed(engine_, loop_, ask, id, static_cast<std::uint32_t>(*after), options_.feed_keep_alive);
   }
   const auto count = static_cast<std::size_t>(std::max<std::int64_t>(1, *limit));
-  engine_.events(name_space, id, static_cast<std::uint32_t>(*after), count, Duration(0), loop_,
+  engine_.events(api_name_space, id, static_cast<std::uint32_t>(*after), count, Duration(0), loop_,
                  [ask = std::move(ask), after = *after](const Result<Engine::Page>& page) {
                    if (!page) return ask.refuse(page.error());
                    const Json next = page->events.empty() ? Json(after) : *page->events.back().find("seq");
@@ -236,7 +221,7 @@ void HttpApi::events(Ask ask) {
 }
 
 void HttpApi::receipts(Ask ask) {
-  const Result<std::vector<std::string>> receipts = engine_.receipts(name_space, ask.param(0));
+  const Result<std::vector<std::string>> receipts = engine_.receipts(api_name_space, ask.param(0));
   if (!receipts) return ask.refuse(receipts.error());
   std::string body = "{\"receipts\":[";  // the canonical bytes themselves, so that digests can be checked
   for (std::size_t i = 0; i < receipts->size(); ++i) body += (i == 0 ? "" : ",") + (*receipts)[i];
@@ -244,14 +229,14 @@ void HttpApi::receipts(Ask ask) {
 }
 
 void HttpApi::receipt(Ask ask) {
-  const Result<std::string> receipt = engine_.receipt(name_space, ask.param(0));
+  const Result<std::string> receipt = engine_.receipt(api_name_space, ask.param(0));
   if (!receipt) return ask.refuse(receipt.error());
   ask.raw(200, *receipt);
 }
 
 void HttpApi::report(Ask ask) {
   const std::string id = ask.param(0);
-  engine_.report(name_space, id, loop_, [ask = std::move(ask)](const Result<Json>& report) {
+  engine_.report(api_name_space, id, loop_, [ask = std::move(ask)](const Result<Json>& report) {
     if (!report) return ask.refuse(report.error());
     ask.json(200, *report);
   });
@@ -259,47 +244,10 @@ void HttpApi::report(Ask ask) {
 
 void HttpApi::cancel(Ask ask) {
   const std::string id = ask.param(0);
-  engine_.cancel(name_space, id, loop_, [ask = std::move(ask)](const Result<Json>& document) {
+  engine_.cancel(api_name_space, id, loop_, [ask = std::move(ask)](const Result<Json>& document) {
     if (!document) return ask.refuse(document.error());
     ask.json(200, *document, {{"ETag", etag_of(*document)}});
   });
-}
-
-void HttpApi::put_tool(Ask ask) {
-  if (engine_.stopping()) return ask.refuse(fail(ErrorCode::shutting_down, "the engine is shutting down"));
-  const Result<Json> document = read_body(ask);
-  if (!document) return ask.refuse(document.error());
-  const Json* name = document->find("name");
-  if (name != nullptr && name->is_string() && name->as_string() != ask.param(0)) {
-    return ask.refuse(fail(ErrorCode::invalid_tool,
-                           "the document's name is \"" + shorten(name->as_string(), 80) + "\", the path says \"" +
-                               shorten(ask.param(0), 80) + "\"",
-                           {{"/name", "name_differs", "\"" + shorten(ask.param(0), 80) + "\"",
-                             shorten(name->as_string(), 80), "a tool's name is the one in the path"}}));
-  }
-  engine_.tools().put(name_space, *document, loop_, [ask = std::move(ask)](const Result<ToolRegistry::Put>& put) {
-    if (!put) return ask.refuse(put.error());
-    ask.json(put->created ? 201 : 200,
-             Json::object({{"name", put->tool->name}, {"version", put->tool->version_text()}}),
-             {{"Location", "/v1/tools/" + put->tool->name}});
-  });
-}
-
-void HttpApi::tools(Ask ask) {
-  Json::Array tools;
-  for (const std::shared_ptr<const Tool>& tool : engine_.tools().all_latest(name_space))
-    tools.push_back(tool_summary(*tool));
-  ask.json(200, Json::object({{"tools", std::move(tools)}}));
-}
-
-void HttpApi::tool(Ask ask) {
-  const std::shared_ptr<const Tool> tool = engine_.tools().latest(name_space, ask.param(0));
-  if (tool == nullptr)
-    return ask.refuse(fail(ErrorCode::not_found, "there is no tool \"" + shorten(ask.param(0), 80) + "\""));
-  Json head = Json::object({{"name", tool->name}, {"version", tool->version_text()}});
-  std::string body = write_json(head);
-  body.back() = ',';  // the document follows in its canonical bytes, which its version is the digest of
-  ask.raw(200, body + "\"document\":" + tool->canonical_document + "}");
 }
 
 /// Ready: everything that was under way is taken up again, and new work would be accepted.

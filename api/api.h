@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "api/router.h"
+#include "api/tool_formats.h"
 #include "engine/engine.h"
 
 namespace settle {
@@ -26,6 +27,7 @@ class HttpApi {
   std::vector<Route> routes();
   Result<Json> read_body(const Ask& ask) const;
   Result<Duration> wait_of(const Ask& ask) const;
+  static Result<WaitFor> until_of(const Ask& ask, Duration wait);
   Result<std::int64_t> number_of(const Ask& ask, std::string_view name, std::int64_t usual, std::int64_t most) const;
 
   void submit(Ask ask);
@@ -37,10 +39,24 @@ class HttpApi {
   void receipt(Ask ask);
   void report(Ask ask);
   void cancel(Ask ask);
+  void ready(Ask ask);
+
+  // registry_api.cc
   void put_tool(Ask ask);
   void tools(Ask ask);
   void tool(Ask ask);
-  void ready(Ask ask);
+  void tool_versions(Ask ask);
+  void tool_version(Ask ask);
+  void disable_tool(Ask ask);
+  void enable_tool(Ask ask);
+  void set_tool_enabled(Ask ask, bool enabled);
+
+  // tool_call_api.cc
+  void from_tool_calls(Ask ask);
+  void tool_results_of(Ask ask);
+  /// Answers the results once `until` holds or `wait` is over. `format` null: the one in which the calls came.
+  void answer_results(const Ask& ask, const std::string& id, std::optional<ToolFormat> format, Duration wait,
+                      WaitFor until, int status, std::vector<std::pair<std::string, std::string>> headers);
 
   Engine& engine_;
   Loop& loop_;

@@ -63,8 +63,11 @@ bool Router::match(const Compiled& compiled, const HttpRequest& request, std::ve
     }
     if (!segment.ends_with(piece.literal) || segment.size() == piece.literal.size()) return false;
     params.push_back(segment.substr(0, segment.size() - piece.literal.size()));
-    // Names hold no colon: one that is left belongs to a verb that this route does not know.
-    if (params.back().find(':') != std::string::npos) return false;
+    // Names hold no colon: one that is left belongs to a verb that this route does not know. Only a version has one of
+    // its own.
+    std::string_view rest = params.back();
+    if (rest.starts_with("sha256:")) rest.remove_prefix(7);
+    if (rest.find(':') != std::string_view::npos) return false;
   }
   return true;
 }

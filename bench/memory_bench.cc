@@ -80,7 +80,7 @@ void run(const std::string& directory, const char* tool, std::size_t count, std:
     while (!holds()) io.run_one_for(std::chrono::milliseconds(50));
   };
   bool put = false;
-  tools.put("default", document_of(tool), loop,
+  tools.put("default", document_of(tool), loop.now(), loop,
             [&](const Result<ToolRegistry::Put>& done) { put = static_cast<bool>(done); });
   until([&] { return put; });
 

@@ -15,6 +15,7 @@
 #include "cli/completion.h"
 #include "cli/options.h"
 #include "cli/render_problem.h"
+#include "cli/tool_commands.h"
 #include "sandbox/sandbox.h"
 
 #ifndef SETTLE_VERSION
@@ -69,6 +70,12 @@ const std::map<std::string, ClientCommand, std::less<>>& client_commands() {
       {"tools ls", [](Client& c, const Options&) { return list_tools(c); }},
       {"tools get", [](Client& c, const Options& o) { return get_tool(c, o.tools); }},
       {"tools put", [](Client& c, const Options& o) { return put_tools(c, o.tools); }},
+      {"tools lint", [](Client& c, const Options& o) { return lint_tools(c, o.tools); }},
+      {"tools diff", [](Client& c, const Options& o) { return diff_tools(c, o.tools); }},
+      {"tools export", [](Client& c, const Options& o) { return export_tools(c, o.tools); }},
+      {"tools versions", [](Client& c, const Options& o) { return tool_versions(c, o.tools); }},
+      {"tools disable", [](Client& c, const Options& o) { return enable_tool(c, o.tools, false); }},
+      {"tools enable", [](Client& c, const Options& o) { return enable_tool(c, o.tools, true); }},
       {"cancel", [](Client& c, const Options& o) { return cancel(c, o.one); }},
       {"sandbox log", [](Client& c, const Options&) { return sandbox_log(c); }},
       {"sandbox summary", [](Client& c, const Options&) { return sandbox_summary(c); }},

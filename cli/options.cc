@@ -222,6 +222,72 @@ void declare_views(CLI::App& app, Options& options) {
          options.one.id);
 }
 
+// Values travel as name=value, like labels.
+std::string check_value(const std::string& text) {
+  const std::size_t split = text.find('=');
+  return split == std::string::npos || split == 0 ? "a value is written name=value, not " + text : std::string();
+}
+
+void declare_tool_care(CLI::App& tools, Options& options) {
+  ToolsOptions& to = options.tools;
+  CLI::App* lint = command(
+      tools, options, "lint",
+      {"look for mistakes in tool documents, without a server",
+       "  Says of each file what would keep it from being registered (errors), and what makes its promises "
+       "weaker than they\n"
+       "  could be (warnings). A ${name} that no --value gives is taken to be configured on the server.",
+       "settle tools lint examples/tools/*.json",
+       "0 no errors; 2 a file is not strict JSON; 3 errors, or warnings with --strict; 13 a file can't be read"});
+  lint->add_option("files", to.files, "files with one tool document each, or -")->required()->type_name("FILE");
+  lint->add_option("--value", to.values, "a configured value, may be repeated")
+      ->type_name("NAME=VALUE")
+      ->check(check_value)
+      ->take_all()
+      ->expected(1);
+  lint->add_flag("--strict", to.strict, "warnings count as errors");
+
+  CLI::App* diff = command(
+      tools, options, "diff",
+      {"say what two versions of a tool differ in, and what that means",
+       "  Each of the two is a file, the NAME of a tool on the server (its newest version), or NAME@VERSION. "
+       "Changes are\n"
+       "  told by meaning: what breaks plans, what proves less, what a person should look at, what is harmless.",
+       "settle tools diff crm.create_contact examples/tools/crm.create_contact.json",
+       "0 compared; 1 with --strict: something is breaking or weaker; 2 a file is not strict JSON; 4, 6, 7, 8 "
+       "as elsewhere"});
+  diff->add_option("before", to.before, "the document as it was")->required()->type_name("FILE|NAME");
+  diff->add_option("after", to.after, "the document as it is to be")->required()->type_name("FILE|NAME");
+  diff->add_flag("--strict", to.strict, "exit with 1 when a change breaks plans or weakens a promise");
+
+  CLI::App* exported =
+      command(tools, options, "export",
+              {"print the tools as other ecosystems want them",
+               "  Prints the newest enabled version of every tool as a list that goes into a request as it is.",
+               "settle tools export --format openai", kClientExits});
+  exported->add_option("--format", to.format, "whose form")
+      ->required()
+      ->type_name("TEXT")
+      ->check(CLI::IsMember({"openai", "anthropic", "mcp"}));
+
+  CLI::App* versions = command(tools, options, "versions",
+                               {"list the versions of a tool", "  Lists every version, newest first, and when it came.",
+                                "settle tools versions crm.create_contact", kClientExits});
+  versions->add_option("name", to.name, "name of the tool")->required()->type_name("NAME");
+  CLI::App* disable = command(
+      tools, options, "disable",
+      {"disable a version of a tool",
+       "  New workflows run the newest version that is enabled; without one, plans that name the tool are refused.\n"
+       "  Workflows that run keep the version they began with.",
+       "settle tools disable crm.create_contact 5d41402abc4b", kClientExits});
+  CLI::App* enable = command(tools, options, "enable",
+                             {"enable a version of a tool again", "  Takes back what `settle tools disable` did.",
+                              "settle tools enable crm.create_contact 5d41402abc4b", kClientExits});
+  for (CLI::App* one : {disable, enable}) {
+    one->add_option("name", to.name, "name of the tool")->required()->type_name("NAME");
+    one->add_option("version", to.version, "the version, or its first 12 digits")->required()->type_name("VERSION");
+  }
+}
+
 void declare_changes(CLI::App& app, Options& options) {
   CLI::App* tools = command(
       app, options, "tools",
@@ -245,6 +311,7 @@ void declare_changes(CLI::App& app, Options& options) {
   put->add_option("files", options.tools.files, "files with one tool document each, or -")
       ->required()
       ->type_name("FILE");
+  declare_tool_care(*tools, options);
 
   add_id(command(app, options, "cancel",
                  {"cancel a workflow",

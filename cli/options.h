@@ -70,8 +70,14 @@ struct EventsOptions {
 };
 
 struct ToolsOptions {
-  std::string name = {};                ///< get
-  std::vector<std::string> files = {};  ///< put
+  std::string name = {};                 ///< get, versions, disable, enable
+  std::string version = {};              ///< disable, enable
+  std::vector<std::string> files = {};   ///< put, lint
+  std::vector<std::string> values = {};  ///< lint: "name=value"
+  bool strict = false;                   ///< lint: warnings count as errors; diff: changes that need a look do
+  std::string before = {};               ///< diff: FILE, NAME or NAME@VERSION
+  std::string after = {};
+  std::string format = {};  ///< export
 };
 
 struct SandboxOptions {

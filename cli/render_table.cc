@@ -178,7 +178,7 @@ std::string render_tools(const Json& list, const View& view) {
     table.rows.push_back({{text_of(tool, "name"), Style::bold},
                           {risk, style_of(risk)},
                           {short_hash(text_of(tool, "version")), Style::dim},
-                          {text_of(tool, "description", "")}});
+                          {(flag_of(tool, "deprecated") ? "(deprecated) " : "") + text_of(tool, "description", "")}});
   }
   return table.rows.empty() ? "no tools\n" : draw_lines(lay_out(table), view);
 }

@@ -186,8 +186,10 @@ class Server {
   void put_tools(const std::vector<Json>& documents) {
     std::size_t left = documents.size();
     for (const Json& document : documents) {
-      tools_->put("default", document, tools_loop_, [&left](const Result<ToolRegistry::Put>& put) {
-        if (!put) spdlog::error("{}", log_text(put.error().message));
+      tools_->put("default", document, tools_loop_.now(), tools_loop_, [&left](const Result<ToolRegistry::Put>& put) {
+        // A version of the folder that was disabled stays so; that is no mistake of the folder's.
+        const bool disabled = !put && put.error().code == ErrorCode::wrong_state;
+        if (!put) spdlog::log(disabled ? spdlog::level::warn : spdlog::level::err, "{}", log_text(put.error().message));
         --left;
       });
     }

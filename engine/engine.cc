@@ -22,6 +22,20 @@ Error not_found(const std::string& id) {
   return fail(ErrorCode::not_found, "there is no workflow \"" + shorten(id, 130) + "\"");
 }
 
+/// To the check of a plan, a tool without an enabled version is no tool; whoever reads the problem should know better.
+void tell_disabled(const Json& plan, const ToolRegistry& tools, const std::string& name_space,
+                   std::vector<Problem>& problems) {
+  for (Problem& problem : problems) {
+    if (problem.code != "unknown_tool") continue;
+    const std::optional<Pointer> place = Pointer::parse(problem.pointer);
+    const Json* name = place ? place->find(plan) : nullptr;
+    if (name == nullptr || !name->is_string() || !tools.is_disabled(name_space, name->as_string())) continue;
+    problem.code = "tool_disabled";
+    problem.expected = "a tool with an enabled version";
+    problem.message = "every version of tool \"" + shorten(name->as_string(), 60) + "\" is disabled";
+  }
+}
+
 }  // namespace
 
 std::string new_workflow_id(Time now, std::uint64_t entropy_high, std::uint64_t entropy_low) {
@@ -95,7 +109,9 @@ Result<void> Engine::recover(std::function<void()> ready, std::function<void(con
 Result<std::shared_ptr<const Plan>> Engine::check(const std::string& name_space, const Json& plan,
                                                   std::vector<Problem>* warnings) const {
   const ToolOf tool_of = [&](std::string_view, std::string_view name) { return tools_.latest(name_space, name); };
-  return check_plan(plan, tool_of, tools_.names(name_space), plan_limits_, warnings);
+  Result<std::shared_ptr<const Plan>> checked = check_plan(plan, tool_of, tools_.names(name_space), plan_limits_, warnings);
+  if (!checked) tell_disabled(plan, tools_, name_space, checked.error().problems);
+  return checked;
 }
 
 /// Reads {id?, plan, labels?} and checks the plan; every problem of both at once, pointers into the body.
@@ -105,6 +121,7 @@ Result<NewWorkflow> Engine::prepare(const SubmitRequest& request) const {
   NewWorkflow out;
   out.name_space = request.name_space;
   out.idempotency_key = request.idempotency_key;
+  out.tool_calls = request.tool_calls;
   if (const std::optional<std::string> id = fields.text("id")) {
     out.id = *id;
     if (!is_name(*id))
@@ -169,6 +186,14 @@ std::optional<Result<Submitted>> Engine::replay(const SubmitRequest& request, co
       return fail(ErrorCode::conflict, "workflow \"" + id->as_string() + "\" exists with another body");
     }
   }
+  for (const std::string& call : request.tool_calls) {
+    const Result<std::optional<std::string>> taken =
+        reader->get(Family::keys, keys::tool_call(request.name_space, call));
+    if (!taken) return taken.error();
+    if (!*taken) continue;
+    const Result<StoredKey> by = decode_key(**taken);
+    return tool_call_taken(call, by ? by->workflow : "");
+  }
   if (request.idempotency_key.empty()) return std::nullopt;
   const Result<std::optional<std::string>> stored =
       reader->get(Family::keys, keys::idempotency(request.name_space, request.idempotency_key));
@@ -212,13 +237,17 @@ void Engine::answer(const std::string& name_space, Result<Submitted> submitted, 
 
 void Engine::get(const std::string& name_space, const std::string& id, WaitFor until, Duration wait, Loop& loop,
                  std::function<void(Result<Json>)> done) {
+  show(name_space, id, until, wait, loop, workflow_document, std::move(done));
+}
+
+void Engine::show(const std::string& name_space, const std::string& id, WaitFor until, Duration wait, Loop& loop,
+                  Shard::Render render, std::function<void(Result<Json>)> done) {
   if (!is_name(id)) return on(loop, [done, id] { done(not_found(id)); });
   Home& home = home_of(name_space, id);
-  on(home.loop, [&home, name_space, id, until, wait, &loop, done = std::move(done)] {
-    home.shard->watch(name_space, id, until, 0, home.loop.now() + wait, workflow_document,
-                      [&loop, done](Result<Json> document) {
-                        on(loop, [done, document = std::move(document)]() mutable { done(std::move(document)); });
-                      });
+  on(home.loop, [&home, name_space, id, until, wait, &loop, render = std::move(render), done = std::move(done)] {
+    home.shard->watch(name_space, id, until, 0, home.loop.now() + wait, render, [&loop, done](Result<Json> document) {
+      on(loop, [done, document = std::move(document)]() mutable { done(std::move(document)); });
+    });
   });
 }
 

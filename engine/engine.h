@@ -15,6 +15,7 @@ struct SubmitRequest {
   std::string name_space = "default";
   std::string idempotency_key;
   Json body;
+  std::vector<std::string> tool_calls = {};  ///< ids of tool calls that may run in no other workflow
 };
 
 struct ListQuery {
@@ -50,13 +51,17 @@ class Engine {
   /// Errors: invalid_argument, invalid_plan, conflict, idempotency_key_reused, overloaded, disk_full, shutting_down.
   void submit(SubmitRequest request, Loop& loop, std::function<void(Result<Started>)> done);
 
-  /// The whole static check of a plan; nothing is stored.
+  /// The whole static check of a plan; nothing is stored. Pointers are into the plan; a tool of which every version is
+  /// disabled is `tool_disabled`. What does not stand in the way is appended to `warnings` if given.
   Result<std::shared_ptr<const Plan>> check(const std::string& name_space, const Json& plan,
                                             std::vector<Problem>* warnings = nullptr) const;
 
   /// The workflow's document; waits up to `wait` for its end (or attention). Errors: not_found, overloaded.
   void get(const std::string& name_space, const std::string& id, WaitFor until, Duration wait, Loop& loop,
            std::function<void(Result<Json>)> done);
+  /// The same with a document of the caller's: `render` runs on the workflow's loop.
+  void show(const std::string& name_space, const std::string& id, WaitFor until, Duration wait, Loop& loop,
+            Shard::Render render, std::function<void(Result<Json>)> done);
   void cancel(const std::string& name_space, const std::string& id, Loop& loop, std::function<void(Result<Json>)> done);
 
   struct Page {

@@ -24,12 +24,17 @@ struct NewWorkflow {
   std::string name_space;
   std::string id;
   std::string idempotency_key;  ///< of the API; empty: none
+  /// Ids of a model's tool calls that run in no other workflow; each is guarded like an Idempotency-Key.
+  std::vector<std::string> tool_calls;
   std::string body_digest;
   std::string plan_digest;
   std::string plan_bytes;  ///< canonical
   std::map<std::string, std::string> labels;
   std::shared_ptr<const Plan> plan;
 };
+
+/// The refusal of a tool call that runs in another workflow.
+Error tool_call_taken(const std::string& call, const std::string& workflow);
 
 /// How a submission ended.
 struct Submitted {

@@ -1,9 +1,15 @@
 // What the outside asks of a shard: submissions, watching and cancelling.
 
+#include "base/text.h"
 #include "engine/shard.h"
 #include "storage/keys.h"
 
 namespace settle {
+
+Error tool_call_taken(const std::string& call, const std::string& workflow) {
+  return fail(ErrorCode::conflict, "tool call \"" + shorten(call, 80) + "\" runs in workflow \"" + workflow +
+                                       "\" already; ask for its result there, or give an id of your own");
+}
 
 void Shard::submit(NewWorkflow submission, SubmitDone done) {
   if (draining_)
@@ -42,6 +48,11 @@ void Shard::submit(NewWorkflow submission, SubmitDone done) {
   batch.put(Family::state, keys::plan(header.name_space, header.id), submission.plan_bytes);
   if (!submission.idempotency_key.empty()) {
     std::string stands_for = keys::idempotency(header.name_space, submission.idempotency_key);
+    batch.guards.push_back({Family::keys, stands_for});
+    batch.put(Family::keys, std::move(stands_for), encode_key({header.id, submission.body_digest}));
+  }
+  for (const std::string& call : submission.tool_calls) {
+    std::string stands_for = keys::tool_call(header.name_space, call);
     batch.guards.push_back({Family::keys, stands_for});
     batch.put(Family::keys, std::move(stands_for), encode_key({header.id, submission.body_digest}));
   }
@@ -89,6 +100,9 @@ Result<Submitted> Shard::answer_existing(const NewWorkflow& submission, const Co
   const Result<StoredKey> stored = decode_key(result.existing);
   if (!stored) return stored.error();
   if (stored->body_digest == submission.body_digest) return Submitted{false, stored->workflow};
+  const std::size_t before_calls = submission.idempotency_key.empty() ? 1 : 2;
+  if (result.guard >= before_calls)
+    return tool_call_taken(submission.tool_calls.at(result.guard - before_calls), stored->workflow);
   return fail(ErrorCode::idempotency_key_reused, "this Idempotency-Key came with another body before");
 }
 

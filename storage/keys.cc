@@ -118,8 +118,20 @@ std::string idempotency(std::string_view name_space, std::string_view given) {
   return key;
 }
 
+std::string tool_call(std::string_view name_space, std::string_view call) {
+  return idempotency(name_space, "\x01" + std::string(call));
+}
+
 std::string tool(std::string_view name_space, std::string_view name, std::string_view version) {
   std::string key = "T";
+  append_name(key, name_space);
+  append_name(key, name);
+  key += version;
+  return key;
+}
+
+std::string tool_standing(std::string_view name_space, std::string_view name, std::string_view version) {
+  std::string key = "V";
   append_name(key, name_space);
   append_name(key, name);
   key += version;

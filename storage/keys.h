@@ -46,9 +46,13 @@ std::string summary_prefix(std::string_view name_space);
 std::optional<std::pair<Time, std::string>> parse_summary(std::string_view key, std::string_view name_space);
 // keys
 std::string idempotency(std::string_view name_space, std::string_view key);
+/// Beside the Idempotency-Keys, and never one of them: those hold no control character.
+std::string tool_call(std::string_view name_space, std::string_view call);
 // meta
 std::string tool(std::string_view name_space, std::string_view name, std::string_view version);
 std::string tool_latest(std::string_view name_space, std::string_view name);
+/// When a version came and whether it is enabled.
+std::string tool_standing(std::string_view name_space, std::string_view name, std::string_view version);
 inline constexpr std::string_view clock = "clock";
 
 /// The smallest key above all that begin with `prefix`; empty: there is none.

@@ -69,6 +69,11 @@ void TypeCheck::check_action(std::size_t index) {
 void TypeCheck::check_call(const PlannedCall& call, CallRole role, const std::string& where) {
   for (const Template::Reference& reference : call.input.references()) sources_.check(reference, role, false);
   if (call.tool == nullptr) return;
+  if (call.tool->deprecated) {
+    const std::string& why = call.tool->deprecation;
+    warnings_.push_back({where + "/tool", "tool_deprecated", "a tool that is not deprecated", call.tool->name,
+                         "tool \"" + call.tool->name + "\" is deprecated" + (why.empty() ? "" : ": " + why)});
+  }
   Scope scope;
   scope.add("input", &plan_.input);
   if (elements_ == nullptr || elements_->empty()) return check_input(call, where + "/input", scope, "");

@@ -46,7 +46,9 @@ enum class VerifyKind : std::uint8_t { response, none, read_back };
 struct Tool {
   std::string name;
   std::string description;
-  Hash version{};  ///< SHA-256 of the canonical document
+  bool deprecated = false;
+  std::string deprecation;  ///< what to use instead; empty unless deprecated
+  Hash version{};           ///< SHA-256 of the canonical document
   std::string canonical_document;
   Risk risk = Risk::write;
   std::shared_ptr<const Schema> input_schema;

@@ -74,6 +74,11 @@ class Compiler {
       fields.problem("name", "reserved_name", "a name that does not begin with \"flow.\"",
                      "names that begin with \"flow.\" are Settle's own");
     tool_.description = fields.text("description").value_or("");
+    tool_.deprecated = fields.boolean("deprecated").value_or(false);
+    tool_.deprecation = fields.text("deprecation").value_or("");
+    if (fields.take("deprecation") != nullptr && !tool_.deprecated)
+      fields.problem("deprecation", "deprecation_alone", "\"deprecated\": true beside it",
+                     "a text of deprecation says nothing while the tool is not deprecated");
     if (const auto risk = fields.choice("risk", {"read", "write", "destructive"})) {
       tool_.risk = static_cast<Risk>(*risk);
     } else if (fields.take("risk") == nullptr) {

@@ -143,7 +143,8 @@ class Shapes(harness.SharedEngineTest):
         self.assertEqual(set(listed) - {"things.look"}, {tool["name"] for tool in ALL})
         for tool in ALL:
             self.assertEqual(listed[tool["name"]], {"name": tool["name"], "version": digest(tool), "risk": tool["risk"],
-                                                    "description": tool["description"]})
+                                                    "description": tool["description"], "deprecated": False,
+                                                    "deprecation": None})
             self.assertEqual(self.client.get(f"/v1/tools/{tool['name']}").json,
                              {"name": tool["name"], "version": digest(tool), "document": tool})
 

@@ -141,6 +141,25 @@ class RealAnswers(Described):
         self.look_at_everything(waiting)
         self.ask("GET", "/v1/workflows", "/v1/workflows?limit=2")
 
+    def test_tool_calls_and_their_results_fit_their_description(self):
+        path, results = "/v1/plans:from_tool_calls", "/v1/workflows/{id}/tool_results"
+
+        def calls(arguments, id="call_1", **more):
+            function = {"name": "things__make", "arguments": json.dumps(arguments)}
+            return {"tool_calls": [{"id": id, "type": "function", "function": function}], **more}
+
+        for arguments in ({"name": "a"}, {"nam": "a"}):
+            self.ask("POST", path, body=calls(arguments))
+        self.ask("POST", path, body=calls({"nam": "a"}, run=True), status=422)
+        done = self.ask("POST", path, body=calls({"name": "a"}, run=True, wait="30s"), status=201).json
+        self.ask("POST", path, body=calls({"name": "a"}, run=True, wait="30s"))
+        self.ask("POST", path, body=calls({"name": "b"}, run=True), status=409)
+        key = {"Idempotency_Key": "calls-1"}
+        self.ask("POST", path, body=calls({"name": "a"}, run=True), status=201, **key)
+        self.ask("POST", path, body=calls({"name": "b"}, run=True), status=422, **key)
+        self.ask("GET", results, f"/v1/workflows/{done['workflow']['id']}/tool_results")
+        self.ask("GET", results, f"/v1/workflows/{done['workflow']['id']}/tool_results?format=anthropic")
+
     def test_checks_tools_and_health_fit_their_description(self):
         plan = {"name": "p", "actions": [make()]}
         self.ask("POST", "/v1/plans:check", body={"plan": plan})
@@ -152,6 +171,14 @@ class RealAnswers(Described):
         self.ask("GET", "/v1/tools")
         for each in ALL:
             self.ask("GET", "/v1/tools/{name}", f"/v1/tools/{each['name']}")
+        place, versions = "/v1/tools/things.new/versions", "/v1/tools/{name}/versions"
+        version = self.ask("GET", versions, place).json["versions"][0]["version"]
+        self.ask("GET", versions + "/{v}", f"{place}/{version}")
+        self.ask("POST", versions + "/{v}:disable", f"{place}/{version}:disable")
+        self.ask("PUT", "/v1/tools/{name}", "/v1/tools/things.new", tool, status=409)
+        self.ask("POST", versions + "/{v}:enable", f"{place}/{version}:enable")
+        for format in ("openai", "anthropic", "mcp"):
+            self.ask("GET", "/v1/tools", f"/v1/tools?format={format}")
         for path in ("/healthz", "/readyz", "/openapi.json"):
             self.ask("GET", path)
 

@@ -33,7 +33,7 @@ void SimEngine::start() {
   alive_ = std::make_shared<int>(0);
   sync_is_coming_ = false;
   for (const std::string mode : {"key", "lookup", "natural", "none"}) {
-    tools_->put("default", tool_document(mode), *loop_,
+    tools_->put("default", tool_document(mode), schedule.now(), *loop_,
                 [](const Result<ToolRegistry::Put>& put) { SETTLE_ASSERT(put); });
   }
   store_.sync();

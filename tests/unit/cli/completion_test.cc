@@ -66,7 +66,8 @@ TEST_F(Completion, KnowsEveryCommandAndEveryFlagInEveryShell) {
 TEST_F(Completion, BashOffersCommandsThenTheirFlagsThenTheWordsOfAFlag) {
   EXPECT_TRUE(offered("settle ''").contains("submit"));
   EXPECT_EQ(offered("settle wat"), std::set<std::string>{"watch"});
-  EXPECT_EQ(offered("settle tools ''"), (std::set<std::string>{"get", "ls", "put"}));
+  EXPECT_EQ(offered("settle tools ''"),
+            (std::set<std::string>{"diff", "disable", "enable", "export", "get", "lint", "ls", "put", "versions"}));
   EXPECT_EQ(offered("settle --json tools p"), std::set<std::string>{"put"});
   EXPECT_TRUE(offered("settle --json ''").contains("submit")) << "a flag takes no value";
   EXPECT_EQ(offered("settle submit --wa"), std::set<std::string>{"--wait"});

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "api/http/server.h"
+#include "base/json.h"
+#include "workflows/plan.h"
+
+namespace settle {
+
+/// The one namespace of this version.
+inline constexpr const char* api_name_space = "default";
+
+/// The Idempotency-Key of a request, bare or as the quoted string of the IETF draft; empty when there is none. Errors:
+/// invalid_argument.
+Result<std::string> idempotency_key_of(const HttpRequest& request);
+
+/// The ETag of a workflow's document: its version, quoted.
+std::string etag_of(const Json& workflow);
+
+}  // namespace settle
