@@ -234,6 +234,7 @@ void speak_of_wire_names(Problem& problem, const ModelToolCall& call, const std:
   const std::optional<std::string> near = nearest(call.name, names);
   problem.expected = "the name of a tool that is offered";
   problem.got = shorten(call.name, 80);
+  problem.suggestion = near.value_or("");
   problem.message = "there is no tool \"" + shorten(call.name, 60) + "\"" +
                     (near ? "; did you mean \"" + *near + "\"?" : std::string());
 }

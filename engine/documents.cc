@@ -98,10 +98,19 @@ std::string sentence_of(const Json& receipt) {
   const std::string tool = receipt.find("tool") == nullptr ? "" : text_in(*receipt.find("tool"), "name");
   const std::string record = text_in(receipt, "record_id");
   const std::string what = tool + (record.empty() ? "" : ", record " + record);
-  const std::string receipt_name = text_in(receipt, "receipt");
   const Json* verification = receipt.find("verification");
   const std::size_t checks =
       verification == nullptr || verification->find("checks") == nullptr ? 0 : verification->find("checks")->size();
+  if (const Json* elements = receipt.find("elements"); elements != nullptr && state != "failed" && state != "skipped") {
+    const auto count = [&](std::string_view name) {
+      const Json* number = elements->find(name);
+      return number == nullptr ? std::string("0") : canonical(*number);
+    };
+    const std::string all = count("total") + (count("total") == "1" ? " element" : " elements");
+    return state == "verified" || state == "executed"
+               ? "Was run for " + all + ": " + what + "; each has its own receipt."
+               : "Was run for a part of " + all + " only: " + what + "; " + count("cancelled") + " not done.";
+  }
   if (state == "verified") {
     if (confidence == "response") return "Was read: " + what + " answered as its contract says.";
     const std::string seen = std::to_string(checks) + (checks == 1 ? " field" : " fields") + " read back and equal";
@@ -178,14 +187,20 @@ Json event_document(const StoredEvent& event, const Plan& plan) {
 }
 
 Result<Json> report_document(const Workflow& workflow, const std::vector<std::string>& receipts) {
-  std::map<std::string, Json, std::less<>> latest;
+  std::map<std::string, Json, std::less<>> latest, undone;
   for (const std::string& bytes : receipts) {
     Result<Json> receipt = read_json(
         bytes,
         {.bytes_max = bytes.size(), .depth_max = 256, .nodes_max = bytes.size() + 1, .numbers = JsonNumbers::exact});
     if (!receipt)
       return fail(ErrorCode::corruption, "a receipt of workflow \"" + workflow.header.id + "\" can't be read");
-    latest[text_in(*receipt, "action")] = *std::move(receipt);
+    const std::string role = text_in(*receipt, "role");
+    const Json* element = receipt->find("element");
+    if (role == "compensate") {
+      undone[text_in(*receipt, "idempotency_key")] = *std::move(receipt);
+    } else if (element == nullptr || element->is_null()) {
+      latest[text_in(*receipt, "action")] = *std::move(receipt);  // a fallback's comes after what it stands in for
+    }
   }
   const WorkflowHeader& header = workflow.header;
   std::string text = workflow.plan->name + " (" + header.id + "): ";
@@ -210,6 +225,15 @@ Result<Json> report_document(const Workflow& workflow, const std::vector<std::st
     text += found == latest.end() ? "\n" : " [" + line.find("receipt")->as_string() + "]\n";
     actions.push_back(std::move(line));
   }
+  Json::Array compensations;
+  for (const auto& [key, receipt] : undone) {
+    const std::string sentence = "To undo " + text_in(receipt, "action") + ": " + sentence_of(receipt);
+    text += "  " + sentence + " [" + text_in(receipt, "receipt") + "]\n";
+    compensations.push_back(Json::object({{"action", text_in(receipt, "action")},
+                                          {"state", text_in(receipt, "state")},
+                                          {"sentence", sentence},
+                                          {"receipt", text_in(receipt, "receipt")}}));
+  }
   Json out = Json::object();
   out.set("workflow", header.id);
   out.set("name", workflow.plan->name);
@@ -217,6 +241,7 @@ Result<Json> report_document(const Workflow& workflow, const std::vector<std::st
   out.set("attention", header.attention);
   out.set("text", std::move(text));
   out.set("actions", std::move(actions));
+  if (!compensations.empty()) out.set("compensations", std::move(compensations));
   return out;
 }
 

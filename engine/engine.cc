@@ -109,7 +109,8 @@ Result<void> Engine::recover(std::function<void()> ready, std::function<void(con
 Result<std::shared_ptr<const Plan>> Engine::check(const std::string& name_space, const Json& plan,
                                                   std::vector<Problem>* warnings) const {
   const ToolOf tool_of = [&](std::string_view, std::string_view name) { return tools_.latest(name_space, name); };
-  Result<std::shared_ptr<const Plan>> checked = check_plan(plan, tool_of, tools_.names(name_space), plan_limits_, warnings);
+  Result<std::shared_ptr<const Plan>> checked =
+      check_plan(plan, tool_of, tools_.names(name_space), plan_limits_, warnings);
   if (!checked) tell_disabled(plan, tools_, name_space, checked.error().problems);
   return checked;
 }

@@ -50,6 +50,17 @@ std::string_view method_of(const Tool& tool, const ActionState& action) {
   return "read_back";
 }
 
+/// How many elements there are, and how many in each state.
+Json elements_document(const Workflow& workflow, const ActionState& action) {
+  Json out = Json::object({{"total", static_cast<std::int64_t>(action.elements)}});
+  for (ActionIndex i = action.first_element; i < action.first_element + action.elements; ++i) {
+    const std::string_view state = state_of(workflow.effective(i).stage);
+    const Json* before = out.find(state);
+    out.set(state, before == nullptr ? std::int64_t{1} : before->as_integer() + 1);
+  }
+  return out;
+}
+
 /// What a fallback stands in for.
 Json fallback_document(const Workflow& workflow, const ActionState& action) {
   const ActionState& failed = workflow.actions[action.parent];
@@ -111,6 +122,8 @@ Json receipt_document(const Workflow& workflow, ActionIndex index, std::uint32_t
       promise.set("quiet", format_duration(tool.quiet));
     out.set("idempotency", std::move(promise));
   }
+  if (planned.for_each && !action.element && action.role == CallRole::main)
+    out.set("elements", elements_document(workflow, action));
   out.set("status_code", action.status_code == 0 ? Json() : Json(action.status_code));
   out.set("record_id", action.record_id ? Json(*action.record_id) : Json());
   Json::Array ids;

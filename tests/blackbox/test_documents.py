@@ -58,7 +58,7 @@ class Shapes(harness.SharedEngineTest):
         document = self.client.end_of("shown")
         self.assertEqual(set(document), {"id", "namespace", "name", "status", "outcome", "attention", "labels",
                                          "plan_digest", "created_at",
-                                         "ended_at", "version", "actions"})
+                                         "ended_at", "deadline_at", "version", "actions"})
         self.assertEqual((document["id"], document["namespace"], document["name"]), ("shown", "default", "a-plan"))
         self.assertEqual((document["status"], document["outcome"], document["attention"]), ("ended", "verified", False))
         self.assertEqual(document["labels"], {"team": "sales", "of": "plan"})

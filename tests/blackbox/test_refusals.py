@@ -164,13 +164,15 @@ class Plans(Refusals):
             ("/plan/actions/0/retry/backoff_coefficient", "policy_loosened"))
 
     def test_what_this_version_does_not_offer_is_refused_not_ignored(self):
-        self.refused_plan({"name": "p", "deadline": "1h", "on_failure": "compensate",
-                           "actions": [make(when={}, for_each=[], fallback={}, compensate={})]},
-                          ("/plan/deadline", "plan_not_supported"), ("/plan/on_failure", "plan_not_supported"),
-                          ("/plan/actions/0/when", "plan_not_supported"), ("/plan/actions/0/for_each",
-                                                                           "plan_not_supported"),
-                          ("/plan/actions/0/fallback", "plan_not_supported"), ("/plan/actions/0/compensate",
-                                                                               "plan_not_supported"))
+        self.refused_plan({"name": "p", "actions": [make(approval={})]},
+                          ("/plan/actions/0/approval", "plan_not_supported"))
+
+    def test_conditions_lists_and_other_calls_are_checked_too(self):
+        self.refused_plan({"name": "p", "deadline": "soon", "actions": [
+            make(when={}, for_each={}, fallback={}, compensate={"tool": "nothing.like_it"})]},
+            ("/plan/deadline", "not_a_duration"), ("/plan/actions/0/when", "condition_malformed"),
+            ("/plan/actions/0/for_each", "for_each_not_a_list"), ("/plan/actions/0/fallback/tool", "missing_member"),
+            ("/plan/actions/0/compensate/tool", "unknown_tool"))
 
     def test_every_problem_of_a_plan_comes_at_once_with_its_place(self):
         plan = {"name": "a plan", "extra": 1, "actions": [
