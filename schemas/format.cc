@@ -2,7 +2,7 @@
 #include <chrono>
 
 #include "base/pointer.h"
-#include "schemas/node.h"
+#include "schemas/format.h"
 
 namespace settle {
 namespace {
