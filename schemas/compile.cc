@@ -309,7 +309,11 @@ Result<Schema> Schema::compile(const Json& document, const SchemaOptions& option
   std::vector<Problem> identifiers;
   const auto complain = [&](const SchemaResource& resource, std::string pointer, std::string code, std::string expected,
                             const Json& got, std::string message) {
-    if (resource.outside || identifiers.size() >= problems_max) return;
+    if (identifiers.size() >= problems_max) return;
+    if (resource.outside) {
+      message += " (at \"" + pointer + "\" of the schema \"" + shorten(resource.uri, 200) + "\")";
+      pointer.clear();
+    }
     identifiers.push_back(
         {std::move(pointer), std::move(code), std::move(expected), shortened_json(got, 80), std::move(message)});
   };
