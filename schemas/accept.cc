@@ -1,13 +1,12 @@
 #include "schemas/accept.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace settle {
 namespace {
 
 bool same_text(const std::string& a, const std::string& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size()) == 0;
+  return a.size() == b.size() && same_bytes(a.data(), b.data(), a.size());
 }
 
 bool has_name(const Json::Object& members, const std::string& name) {
@@ -19,6 +18,20 @@ bool has_name(const Json::Object& members, const std::string& name) {
 bool SchemaAcceptor::accepts_rules(const SchemaNode& node, const Json& value, SchemaSeen* seen) {
   if (depth_ >= schema_depth_max) exhausted_ = true;
   if (exhausted_ || !spend(1)) return false;
+  if (program_.dynamic || node.tracks) return accepts_tracked(node, value, seen);
+  ++depth_;
+  const bool fits = accepts_all(node, value, seen);
+  --depth_;
+  return fits;
+}
+
+bool SchemaAcceptor::accepts_leaf(const SchemaNode& node, const Json& value) {
+  if (node.string != nullptr && value.is_string() && !string(*node.string, value.as_string())) return false;
+  if (node.number != nullptr && value.is_number() && !number(*node.number, value)) return false;
+  return node.choices == nullptr || fits_choices(*node.choices, value);
+}
+
+bool SchemaAcceptor::accepts_tracked(const SchemaNode& node, const Json& value, SchemaSeen* seen) {
   const Inside inside(*this, node);
   if (!node.tracks) return accepts_all(node, value, seen);
   SchemaSeen own(value.size());
@@ -104,6 +117,7 @@ bool SchemaAcceptor::object(const SchemaObjectRules& rules, const Json::Object& 
   const std::size_t count = members.size();
   if (count < rules.count_min || count > rules.count_max || !spend(count)) return false;
   if (count < rules.required_count) return false;
+  if (seen == nullptr && rules.patterns.empty() && rules.names == nullptr) return simple_object(rules, members);
   std::size_t required_seen = 0;
   std::uint32_t hint = 0;
   for (std::size_t i = 0; i < count; ++i) {
@@ -117,6 +131,24 @@ bool SchemaAcceptor::object(const SchemaObjectRules& rules, const Json::Object& 
     bool matched = false;
     if (!member(rules, row, members[i], matched)) return false;
     if (seen != nullptr && matched) seen->mark(i);
+  }
+  return required_seen >= rules.required_count;
+}
+
+/// The loop of most objects: known names and what is said of all others.
+bool SchemaAcceptor::simple_object(const SchemaObjectRules& rules, const Json::Object& members) {
+  std::size_t required_seen = 0;
+  std::uint32_t hint = 0;
+  for (const JsonMember& member : members) {
+    const std::uint32_t at = rules.table.find(member.name, hint);
+    const SchemaNode* schema = rules.additional;
+    if (at != NameTable::absent) {
+      const SchemaMember& row = rules.members[at];
+      hint = at + 1;
+      required_seen += row.required ? 1 : 0;
+      if (row.schema != nullptr) schema = row.schema;
+    }
+    if (schema != nullptr && !accepts(*schema, member.value)) return false;
   }
   return required_seen >= rules.required_count;
 }

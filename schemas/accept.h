@@ -50,7 +50,8 @@ class SchemaAcceptor {
     if ((node.kinds >> static_cast<unsigned>(value.type()) & 1) == 0 && !(node.integral && is_integral(value))) {
       return false;
     }
-    return node.plain || accepts_rules(node, value, seen);
+    if (node.plain) return true;
+    return node.leaf ? accepts_leaf(node, value) : accepts_rules(node, value, seen);
   }
   bool exhausted() const { return exhausted_; }
 
@@ -87,10 +88,13 @@ class SchemaAcceptor {
   };
 
   bool accepts_rules(const SchemaNode& node, const Json& value, SchemaSeen* seen);
+  bool accepts_tracked(const SchemaNode& node, const Json& value, SchemaSeen* seen);
+  bool accepts_leaf(const SchemaNode& node, const Json& value);
   bool accepts_all(const SchemaNode& node, const Json& value, SchemaSeen* seen);
   bool string(const SchemaStringRules& rules, const std::string& text);
   bool number(const SchemaNumberRules& rules, const Json& value);
   bool object(const SchemaObjectRules& rules, const Json::Object& members, SchemaSeen* seen);
+  bool simple_object(const SchemaObjectRules& rules, const Json::Object& members);
   bool member(const SchemaObjectRules& rules, const SchemaMember* row, const JsonMember& member, bool& matched);
   bool array(const SchemaArrayRules& rules, const Json::Array& elements, SchemaSeen* seen);
   bool contains(const SchemaArrayRules& rules, const Json::Array& elements, SchemaSeen* seen);

@@ -167,6 +167,7 @@ void SchemaCompiler::merge_members(SchemaNode& node) {
 void SchemaCompiler::finish(SchemaNode& node) {
   merge_members(node);
   node.tracks = node.unevaluated_properties != nullptr || node.unevaluated_items != nullptr;
+  node.leaf = !node.tracks && !node.object && !node.array && !node.applicators;
   node.plain =
       !node.tracks && !node.string && !node.number && !node.object && !node.array && !node.choices && !node.applicators;
 }

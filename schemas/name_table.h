@@ -8,6 +8,24 @@
 
 namespace settle {
 
+/// Equality of two texts of `size` bytes each, without a call for the short ones that most names are.
+inline bool same_bytes(const char* a, const char* b, std::size_t size) {
+  const auto load = [](const char* from, auto value) {
+    std::memcpy(&value, from, sizeof value);
+    return value;
+  };
+  if (size > 16) return std::memcmp(a, b, size) == 0;
+  if (size >= 8) {
+    return load(a, std::uint64_t{}) == load(b, std::uint64_t{}) &&
+           load(a + size - 8, std::uint64_t{}) == load(b + size - 8, std::uint64_t{});
+  }
+  if (size >= 4) {
+    return load(a, std::uint32_t{}) == load(b, std::uint32_t{}) &&
+           load(a + size - 4, std::uint32_t{}) == load(b + size - 4, std::uint32_t{});
+  }
+  return size == 0 || (a[0] == b[0] && a[size / 2] == b[size / 2] && a[size - 1] == b[size - 1]);
+}
+
 /// Finds a name among names that never change: the position that it was added with. Made for few and short names in the
 /// order in which they are likely to be asked for. Immutable after build(). Thread: any.
 class NameTable {
@@ -31,6 +49,13 @@ class NameTable {
   /// `hint` is the position that is tried first: one behind the one found last, for names asked for in order.
   std::uint32_t find(std::string_view name, std::uint32_t hint = 0) const {
     if (hint < names_.size() && same(names_[hint], name)) return hint;
+    return look_up(name);
+  }
+
+  const std::vector<std::string>& names() const { return names_; }
+
+ private:
+  std::uint32_t look_up(std::string_view name) const {
     if (names_.empty()) return absent;
     for (std::size_t slot = hash(name) & mask_; slots_[slot] != absent; slot = (slot + 1) & mask_) {
       if (same(names_[slots_[slot]], name)) return slots_[slot];
@@ -38,11 +63,8 @@ class NameTable {
     return absent;
   }
 
-  const std::vector<std::string>& names() const { return names_; }
-
- private:
   static bool same(const std::string& a, std::string_view b) {
-    return a.size() == b.size() && std::memcmp(a.data(), b.data(), b.size()) == 0;
+    return a.size() == b.size() && same_bytes(a.data(), b.data(), b.size());
   }
 
   /// Of the length and of the first, middle and last eight bytes: names that people give differ there. Names that do
@@ -54,8 +76,13 @@ class NameTable {
       std::memcpy(&first, name.data(), 8);
       std::memcpy(&middle, name.data() + (size - 8) / 2, 8);
       std::memcpy(&last, name.data() + size - 8, 8);
-    } else {
-      for (const char c : name) first = first << 8 | static_cast<unsigned char>(c);
+    } else if (size >= 4) {
+      std::memcpy(&first, name.data(), 4);
+      std::memcpy(&last, name.data() + size - 4, 4);
+    } else if (size > 0) {
+      first = static_cast<unsigned char>(name.front());
+      middle = static_cast<unsigned char>(name[size / 2]);
+      last = static_cast<unsigned char>(name.back());
     }
     std::uint64_t out = (first ^ (middle << 17 | middle >> 47) ^ (last << 31 | last >> 33)) + size;
     out *= 0x9E3779B97F4A7C15;

@@ -129,6 +129,7 @@ struct SchemaNode {
   std::uint8_t kinds = json_kinds::all;  ///< types that are accepted at once
   bool integral = false;                 ///< of the other numbers those that are integers are accepted too
   bool plain = true;                     ///< there is nothing but the types
+  bool leaf = false;                     ///< there is nothing but types and rules of strings, numbers and choices
   bool tracks = false;                   ///< has unevaluatedProperties or unevaluatedItems
   Boolean boolean = Boolean::none;
   std::unique_ptr<SchemaStringRules> string = {};

@@ -20,7 +20,8 @@ Error refuse(std::string_view pattern, std::string_view reason) {
 
 }  // namespace
 
-SchemaPattern::SchemaPattern(std::unique_ptr<const re2::RE2> regex) : regex_(std::move(regex)) {}
+SchemaPattern::SchemaPattern(std::unique_ptr<const re2::RE2> regex, std::optional<QuickPattern> quick)
+    : regex_(std::move(regex)), quick_(std::move(quick)) {}
 SchemaPattern::~SchemaPattern() = default;
 
 Result<std::unique_ptr<const SchemaPattern>> SchemaPattern::compile(std::string_view pattern) {
@@ -36,10 +37,11 @@ Result<std::unique_ptr<const SchemaPattern>> SchemaPattern::compile(std::string_
   options.set_never_capture(true);
   auto regex = std::make_unique<const re2::RE2>(translated.re2, options);
   if (!regex->ok()) return refuse(pattern, regex->error());
-  return std::unique_ptr<const SchemaPattern>(new SchemaPattern(std::move(regex)));
+  return std::unique_ptr<const SchemaPattern>(new SchemaPattern(std::move(regex), QuickPattern::compile(pattern)));
 }
 
 bool SchemaPattern::matches(std::string_view text) const {
+  if (quick_) return quick_->matches(text);
   return re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), *regex_);
 }
 

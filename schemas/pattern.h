@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "schemas/quick_pattern.h"
 
 namespace re2 {
 class RE2;
@@ -33,8 +34,9 @@ class SchemaPattern {
   bool matches(std::string_view text) const;
 
  private:
-  explicit SchemaPattern(std::unique_ptr<const re2::RE2> regex);
+  SchemaPattern(std::unique_ptr<const re2::RE2> regex, std::optional<QuickPattern> quick);
   std::unique_ptr<const re2::RE2> regex_;
+  std::optional<QuickPattern> quick_;  ///< the same, where it is simple
 };
 
 }  // namespace settle

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <functional>
 
@@ -42,12 +43,47 @@ std::uint64_t number_hash(const Json& value) {
 
 /// 10^exponent mod `modulus`.
 std::uint64_t power_of_ten(std::int64_t exponent, std::uint64_t modulus) {
+  if (exponent == 0 || modulus == 1) return 1 % modulus;
   Wide result = 1 % modulus, square = 10 % modulus;
   for (; exponent > 0; exponent >>= 1) {
     if ((exponent & 1) != 0) result = result * square % modulus;
     square = square * square % modulus;
   }
   return static_cast<std::uint64_t>(result);
+}
+
+/// The same for a double, which stands for its shortest digits: those are at most 17, and fit 64 bits.
+bool is_multiple_of(double value, std::uint64_t modulus, std::int64_t exponent) {
+  char text[40];
+  const auto [end, error] = std::to_chars(text, text + sizeof text, value, std::chars_format::scientific);
+  std::uint64_t digits = 0;
+  const char* at = text;
+  std::int64_t places = 0;
+  for (bool fraction = false; at != end && *at != 'e'; ++at) {
+    if (*at == '.') fraction = true;
+    if (*at < '0' || *at > '9') continue;
+    digits = digits * 10 + static_cast<unsigned>(*at - '0');
+    places += fraction ? 1 : 0;
+  }
+  if (digits == 0) return true;
+  int power = 0;
+  if (at != end) std::from_chars(at[1] == '+' ? at + 2 : at + 1, end, power);
+  for (; digits % 10 == 0; digits /= 10) --places;
+  const std::int64_t over = power - places - exponent;
+  if (over < 0) return false;
+  return Wide{digits % modulus} * power_of_ten(over, modulus) % modulus == 0;
+}
+
+/// compare_numbers, quick where a double meets an integer that is one too: the digits that doubles stand for are in the
+/// order of the doubles.
+int order_of(const Json& value, const Json& bound) {
+  constexpr std::int64_t exact = std::int64_t{1} << 53;
+  if (value.type() == Json::Type::real && bound.is_integer() && bound.as_integer() >= -exact &&
+      bound.as_integer() <= exact) {
+    const double x = value.as_double(), y = static_cast<double>(bound.as_integer());
+    return x < y ? -1 : (x > y ? 1 : 0);
+  }
+  return compare_numbers(value, bound);
 }
 
 void write_beginning(const Json& value, std::size_t bytes_max, std::string& out) {
@@ -122,22 +158,23 @@ bool SchemaAcceptor::is_integral(const Json& value) {
 }
 
 bool SchemaAcceptor::fits_bounds(const SchemaNumberRules& rules, const Json& value) {
-  if (rules.minimum != nullptr && compare_numbers(value, *rules.minimum) < 0) return false;
-  if (rules.maximum != nullptr && compare_numbers(value, *rules.maximum) > 0) return false;
-  if (rules.exclusive_minimum != nullptr && compare_numbers(value, *rules.exclusive_minimum) <= 0) return false;
-  return rules.exclusive_maximum == nullptr || compare_numbers(value, *rules.exclusive_maximum) < 0;
+  if (rules.minimum != nullptr && order_of(value, *rules.minimum) < 0) return false;
+  if (rules.maximum != nullptr && order_of(value, *rules.maximum) > 0) return false;
+  if (rules.exclusive_minimum != nullptr && order_of(value, *rules.exclusive_minimum) <= 0) return false;
+  return rules.exclusive_maximum == nullptr || order_of(value, *rules.exclusive_maximum) < 0;
 }
 
 /// Exact: value = A × 10^a and factor = M × 10^m with integers A and M; A has no trailing zeros, so for a < m the
 /// value can't hold the factor's powers of ten; else M must divide A × 10^(a-m).
 bool SchemaAcceptor::is_multiple(const SchemaNumberRules& rules, const Json& value) {
   const std::uint64_t modulus = rules.multiple_digits;
-  if (value.is_integer() && rules.multiple_exponent == 0) {
+  if (value.is_integer() && rules.multiple_exponent <= 0) {
     const std::int64_t integer = value.as_integer();
     const std::uint64_t size =
         integer < 0 ? ~static_cast<std::uint64_t>(integer) + 1 : static_cast<std::uint64_t>(integer);
-    return size % modulus == 0;
+    return Wide{size % modulus} * power_of_ten(-rules.multiple_exponent, modulus) % modulus == 0;
   }
+  if (value.type() == Json::Type::real) return is_multiple_of(value.as_double(), modulus, rules.multiple_exponent);
   const DecimalValue exact = decimal_value(value);
   if (exact.is_zero()) return true;
   const std::int64_t exponent = exact.point - static_cast<std::int64_t>(exact.digits.size()) - rules.multiple_exponent;
