@@ -115,6 +115,26 @@ inline Json::Json(std::string_view value) : held_(std::string(value)) {}
 inline Json::Json(const char* value) : held_(std::string(value)) {}
 inline Json::Json(Array value) : held_(std::move(value)) {}
 inline Json::Json(Object value) : held_(std::move(value)) {}
+inline bool Json::as_bool() const {
+  SETTLE_ASSERT(is_bool());
+  return *std::get_if<bool>(&held_);
+}
+inline std::int64_t Json::as_integer() const {
+  SETTLE_ASSERT(is_integer());
+  return *std::get_if<std::int64_t>(&held_);
+}
+inline const std::string& Json::as_string() const {
+  SETTLE_ASSERT(is_string());
+  return *std::get_if<std::string>(&held_);
+}
+inline const Json::Array& Json::as_array() const {
+  SETTLE_ASSERT(is_array());
+  return *std::get_if<Array>(&held_);
+}
+inline const Json::Object& Json::as_object() const {
+  SETTLE_ASSERT(is_object());
+  return *std::get_if<Object>(&held_);
+}
 
 /// Orders two numbers by their exact values: negative, 0 or positive. Both must be numbers.
 int compare_numbers(const Json& a, const Json& b);

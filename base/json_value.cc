@@ -102,16 +102,6 @@ std::string_view Json::type_name() const {
   SETTLE_ASSERT(false);
 }
 
-bool Json::as_bool() const {
-  SETTLE_ASSERT(is_bool());
-  return std::get<bool>(held_);
-}
-
-std::int64_t Json::as_integer() const {
-  SETTLE_ASSERT(is_integer());
-  return std::get<std::int64_t>(held_);
-}
-
 double Json::as_double() const {
   SETTLE_ASSERT(is_number());
   if (type() == Type::integer) return static_cast<double>(std::get<std::int64_t>(held_));
@@ -131,24 +121,9 @@ const Json::Decimal& Json::as_decimal() const {
   return std::get<Decimal>(held_);
 }
 
-const std::string& Json::as_string() const {
-  SETTLE_ASSERT(is_string());
-  return std::get<std::string>(held_);
-}
-
-const Json::Array& Json::as_array() const {
-  SETTLE_ASSERT(is_array());
-  return std::get<Array>(held_);
-}
-
 Json::Array& Json::as_array() {
   SETTLE_ASSERT(is_array());
   return std::get<Array>(held_);
-}
-
-const Json::Object& Json::as_object() const {
-  SETTLE_ASSERT(is_object());
-  return std::get<Object>(held_);
 }
 
 Json::Object& Json::as_object() {

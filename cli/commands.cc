@@ -15,6 +15,7 @@
 #include "cli/completion.h"
 #include "cli/options.h"
 #include "cli/render_problem.h"
+#include "cli/schema_lines.h"
 #include "cli/tool_commands.h"
 #include "sandbox/sandbox.h"
 
@@ -119,6 +120,7 @@ int run_command(const CLI::App& app, const Options& options, const ServeCommand&
     const Result<void> done = run_sandbox({.listen = options.sandbox.listen, .file = options.sandbox.file});
     return done ? 0 : complain(options, done.error());
   }
+  if (options.command == "schema validate") return validate_lines(options.schema, std::cin, std::cout, std::cerr);
   if (options.command == "completion") {
     std::cout << completion_script(app, options.completion.shell);
     return 0;

@@ -390,6 +390,29 @@ void declare_rest(CLI::App& app, Options& options) {
   add_text(inspect, "--data", options.inspect.data, "DIR", "folder of the store")->required()->envname("SETTLE_DATA");
   inspect->add_option("id", options.inspect.workflow, "id of the workflow (default: list them)")->type_name("ID");
 
+  CLI::App* schema = command(app, options, "schema",
+                             {"JSON Schema, without a server",
+                              "  The validator that checks the inputs and answers of tools, for documents of your own.",
+                              "settle schema validate <lines.jsonl", "0, 2 and 3 as for its command"});
+  schema->require_subcommand(1);
+  CLI::App* validate =
+      command(*schema, options, "validate",
+              {"validate instances, one JSON document a line",
+               "  Reads lines {\"schema\": …, \"instance\": …} from standard input and answers each with one line:\n"
+               "  {\"valid\": true}, {\"valid\": false, \"errors\": […]}, or {\"refused\": […]} for a schema that "
+               "can't be used and "
+               "for a line that is no such document.\n"
+               "  Keywords that the standard does not know are annotations here; in tools they are refused.",
+               "settle schema validate --assert-formats <lines.jsonl",
+               "0 every line was judged; 2 a line was no such document; 3 a schema was refused"});
+  validate->add_option("--draft", options.schema.draft, "of schemas without $schema")
+      ->check(CLI::IsMember({"2020-12", "draft-07"}))
+      ->capture_default_str();
+  add_text(validate, "--schemas", options.schema.folder, "DIR",
+           "documents that references may lead to: *.json, by their $id, and by their path under --base");
+  add_text(validate, "--base", options.schema.base, "URI", "the URI that the folder of --schemas stands for");
+  validate->add_flag("--assert-formats", options.schema.assert_formats, "a format that is not kept is a failure");
+
   CLI::App* completion =
       command(app, options, "completion",
               {"print a completion script for a shell",

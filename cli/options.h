@@ -93,6 +93,14 @@ struct SandboxOptions {
   bool clear = false;
 };
 
+/// schema validate.
+struct SchemaCommandOptions {
+  std::string draft = "2020-12";  ///< of schemas without $schema: "2020-12" or "draft-07"
+  std::string folder = {};        ///< with documents that references may lead to; empty: none
+  std::string base = {};          ///< URI that the folder stands for
+  bool assert_formats = false;
+};
+
 struct CompletionOptions {
   std::string shell = {};
 };
@@ -108,6 +116,7 @@ struct Options {
   EventsOptions events;
   ToolsOptions tools;
   SandboxOptions sandbox;
+  SchemaCommandOptions schema;
   CompletionOptions completion;
   ServeOptions serve;
   InspectOptions inspect;

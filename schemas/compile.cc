@@ -1,375 +1,340 @@
-#include <re2/re2.h>
-
 #include <algorithm>
-#include <array>
+#include <iterator>
 
 #include "base/pointer.h"
 #include "base/text.h"
-#include "schemas/node.h"
-#include "schemas/pattern.h"
+#include "schemas/compiler.h"
 
 namespace settle {
 namespace {
 
 constexpr std::size_t depth_max = 64;
-constexpr std::size_t nodes_max = 10'000;
+constexpr std::size_t spent_max = 10'000;
 constexpr std::size_t problems_max = 100;
-
-/// An enum longer than this is searched in sorted order.
-constexpr std::size_t few_choices = 16;
 
 std::string quoted(std::string_view text) {
   return "\"" + shorten(text, 80) + "\"";
 }
 
-std::uint8_t type_bit(std::string_view name) {
-  using enum SchemaType::Bit;
-  if (name == "null") return null;
-  if (name == "boolean") return boolean;
-  if (name == "integer") return integer;
-  if (name == "number") return number;
-  if (name == "string") return string;
-  if (name == "array") return array;
-  return name == "object" ? object : 0;
+/// Words that say nothing of an instance themselves.
+bool is_silent(SchemaWord word) {
+  switch (word) {
+    case SchemaWord::dialect:
+    case SchemaWord::id:
+    case SchemaWord::anchor:
+    case SchemaWord::dynamic_anchor:
+    case SchemaWord::vocabularies:
+    case SchemaWord::comment:
+    case SchemaWord::defs:
+    case SchemaWord::text_note:
+    case SchemaWord::boolean_note:
+    case SchemaWord::list_note:
+    case SchemaWord::any_note:
+      return true;
+    default:
+      return false;
+  }
 }
 
-/// Compiles one document; problems gather, so that all of them come back at once.
-class Compiler {
- public:
-  std::unique_ptr<SchemaNode> subschema(const Json& source, std::string pointer, std::size_t depth);
-  std::vector<Problem> take_problems() { return std::move(problems_); }
+/// Every node that is asked about the same instance as `node`.
+std::vector<const SchemaNode*> asked_of_the_same(const SchemaNode& node) {
+  if (node.applicators == nullptr) return {};
+  const SchemaApplicators& in = *node.applicators;
+  std::vector<const SchemaNode*> out = {in.ref, in.negation, in.condition, in.then_branch, in.else_branch};
+  for (const auto* list : {&in.all_of, &in.any_of, &in.one_of}) out.insert(out.end(), list->begin(), list->end());
+  for (const SchemaDependency& dependency : in.dependencies) out.push_back(dependency.schema);
+  std::erase(out, nullptr);
+  return out;
+}
 
- private:
-  struct Keyword {
-    std::string_view name;
-    void (Compiler::*compile)(std::string_view name, const Json& value, SchemaNode& node);
-  };
-  static const std::array<Keyword, 31> keywords;
+}  // namespace
 
-  void type(std::string_view name, const Json& value, SchemaNode& node);
-  void choices(std::string_view name, const Json& value, SchemaNode& node);
-  void constant(std::string_view name, const Json& value, SchemaNode& node);
-  void required(std::string_view name, const Json& value, SchemaNode& node);
-  void properties(std::string_view name, const Json& value, SchemaNode& node);
-  void inner_schema(std::string_view name, const Json& value, SchemaNode& node);
-  void count(std::string_view name, const Json& value, SchemaNode& node);
-  void unique_items(std::string_view name, const Json& value, SchemaNode& node);
-  void bound(std::string_view name, const Json& value, SchemaNode& node);
-  void multiple_of(std::string_view name, const Json& value, SchemaNode& node);
-  void pattern(std::string_view name, const Json& value, SchemaNode& node);
-  void format(std::string_view name, const Json& value, SchemaNode& node);
-  void dialect(std::string_view name, const Json& value, SchemaNode& node);
-  void text_annotation(std::string_view name, const Json& value, SchemaNode& node);
-  void boolean_annotation(std::string_view name, const Json& value, SchemaNode& node);
-  void examples(std::string_view name, const Json& value, SchemaNode& node);
-  void any_annotation(std::string_view, const Json&, SchemaNode&) {}
+std::string SchemaCompiler::Keyword::pointer() const {
+  return node.pointer + "/" + escape_token(name);
+}
 
-  void merge_members(SchemaNode& node);
-  void unknown_keyword(std::string_view name, const SchemaNode& node);
-  bool spend(std::size_t count, const std::string& pointer);
-  void malformed(const SchemaNode& node, std::string_view name, std::string expected, const Json& got);
-  void problem(std::string pointer, std::string code, std::string expected, std::string got, std::string message);
+SchemaCompiler::SchemaCompiler(SchemaProgram& program) : program_(program), registry_(*program.registry) {}
 
-  std::size_t depth_ = 0;
-  std::size_t nodes_ = 0;
-  bool exhausted_ = false;
-  std::vector<Problem> problems_;
-};
+std::vector<Problem> SchemaCompiler::run() {
+  const SchemaResource& resource = registry_.add_document(program_.document);
+  SchemaNode& top = node_of(program_.document, resource, "");
+  program_.top = &top;
+  compile(top);
+  compile_waiting();
+  if (program_.dynamic) compile_dynamic_anchors();
+  if (problems_.empty()) refuse_endless();
+  return std::move(problems_);
+}
 
-const std::array<Compiler::Keyword, 31> Compiler::keywords = {{
-    {"type", &Compiler::type},
-    {"enum", &Compiler::choices},
-    {"const", &Compiler::constant},
-    {"required", &Compiler::required},
-    {"properties", &Compiler::properties},
-    {"additionalProperties", &Compiler::inner_schema},
-    {"items", &Compiler::inner_schema},
-    {"minItems", &Compiler::count},
-    {"maxItems", &Compiler::count},
-    {"uniqueItems", &Compiler::unique_items},
-    {"minLength", &Compiler::count},
-    {"maxLength", &Compiler::count},
-    {"minimum", &Compiler::bound},
-    {"maximum", &Compiler::bound},
-    {"exclusiveMinimum", &Compiler::bound},
-    {"exclusiveMaximum", &Compiler::bound},
-    {"multipleOf", &Compiler::multiple_of},
-    {"minProperties", &Compiler::count},
-    {"maxProperties", &Compiler::count},
-    {"pattern", &Compiler::pattern},
-    {"format", &Compiler::format},
-    {"$schema", &Compiler::dialect},
-    {"$id", &Compiler::text_annotation},
-    {"$comment", &Compiler::text_annotation},
-    {"title", &Compiler::text_annotation},
-    {"description", &Compiler::text_annotation},
-    {"default", &Compiler::any_annotation},
-    {"examples", &Compiler::examples},
-    {"deprecated", &Compiler::boolean_annotation},
-    {"readOnly", &Compiler::boolean_annotation},
-    {"writeOnly", &Compiler::boolean_annotation},
-}};
-
-std::unique_ptr<SchemaNode> Compiler::subschema(const Json& source, std::string pointer, std::size_t depth) {
-  auto node = std::make_unique<SchemaNode>();
+SchemaNode& SchemaCompiler::node_of(const Json& source, const SchemaResource& resource, std::string pointer) {
+  SchemaNode*& node = nodes_[&source];
+  if (node != nullptr) return *node;
+  node = &program_.nodes.emplace_back();
   node->source = &source;
+  node->resource = &resource;
   node->pointer = std::move(pointer);
-  if (!spend(1, node->pointer)) return node;
-  if (depth > depth_max) {
-    problem(node->pointer, "schema_too_deep", "subschemas nested at most 64 deep", "one more",
-            "the schema is nested too deeply; flatten it");
-    return node;
+  return *node;
+}
+
+const SchemaNode* SchemaCompiler::subschema(const Json& source, const SchemaNode& parent, std::string pointer) {
+  SchemaNode& node = node_of(source, registry_.resource_of(source, *parent.resource), std::move(pointer));
+  ++depth_;
+  compile(node);
+  --depth_;
+  return &node;
+}
+
+void SchemaCompiler::compile(SchemaNode& node) {
+  if (node.compiled) return;
+  node.compiled = true;
+  if (!spend(1, node, "")) return;
+  if (depth_ > depth_max) {
+    return problem(*node.resource, node.pointer, "schema_too_deep", "subschemas nested at most 64 deep", "one more",
+                   "the schema is nested too deeply; flatten it, or refer to its parts by $ref");
   }
-  if (source.is_bool()) {
-    node->boolean = source.as_bool() ? SchemaNode::Boolean::accepts_all : SchemaNode::Boolean::accepts_none;
-    return node;
+  if (node.source->is_bool()) {
+    const bool accepts = node.source->as_bool();
+    node.boolean = accepts ? SchemaNode::Boolean::accepts_all : SchemaNode::Boolean::accepts_none;
+    node.kinds = accepts ? json_kinds::all : json_kinds::none;
+    return;
   }
-  if (!source.is_object()) {
-    problem(node->pointer, "schema_malformed", "an object, true or false", std::string(source.type_name()),
-            "a schema must be an object, true or false");
-    return node;
+  if (!node.source->is_object()) {
+    return problem(*node.resource, node.pointer, "schema_malformed", "an object, true or false",
+                   std::string(node.source->type_name()), "a schema must be an object, true or false");
   }
-  depth_ = depth;
-  for (const auto& [name, value] : source.as_object()) {
-    const auto* const keyword = std::ranges::find(keywords, name, &Keyword::name);
-    if (keyword == keywords.end()) {
-      unknown_keyword(name, *node);
-    } else {
-      (this->*keyword->compile)(name, value, *node);
-    }
-    depth_ = depth;
-  }
-  merge_members(*node);
-  return node;
+  compile_object(node);
 }
 
-void Compiler::type(std::string_view name, const Json& value, SchemaNode& node) {
-  const std::string expected = "one of null, boolean, integer, number, string, array, object, or a list of them";
-  std::uint8_t types = 0;
-  const auto add = [&](const Json& one) {
-    const std::uint8_t bit = one.is_string() ? type_bit(one.as_string()) : 0;
-    if (bit == 0 || (types & bit) != 0) malformed(node, name, expected, one);
-    types |= bit;
-  };
-  if (value.is_array() && value.size() > 0 && value.size() <= 7) {
-    for (const Json& one : value.as_array()) add(one);
-  } else {
-    add(value);
-  }
-  node.types = types;
-}
-
-void Compiler::choices(std::string_view name, const Json& value, SchemaNode& node) {
-  if (!value.is_array() || value.size() == 0) return malformed(node, name, "a list of at least one value", value);
-  if (!spend(value.size(), node.pointer + "/enum")) return;
-  node.choices = &value.as_array();
-  if (value.size() <= few_choices) return;
-  for (const Json& choice : value.as_array()) node.canonical_choices.push_back(canonical(choice));
-  std::ranges::sort(node.canonical_choices);
-}
-
-void Compiler::constant(std::string_view, const Json& value, SchemaNode& node) {
-  node.constant = &value;
-}
-
-void Compiler::required(std::string_view name, const Json& value, SchemaNode& node) {
-  if (!value.is_array()) return malformed(node, name, "a list of names", value);
-  if (!spend(value.size(), node.pointer + "/required")) return;
-  for (const Json& one : value.as_array()) {
-    if (!one.is_string()) return malformed(node, name, "a list of names", value);
-    node.members.push_back({one.as_string(), nullptr, true});
-  }
-}
-
-void Compiler::properties(std::string_view name, const Json& value, SchemaNode& node) {
-  if (!value.is_object()) return malformed(node, name, "an object of schemas", value);
-  const std::size_t depth = depth_;
-  for (const auto& [property, source] : value.as_object()) {
-    std::string pointer = node.pointer + "/properties/" + escape_token(property);
-    node.members.push_back({property, subschema(source, std::move(pointer), depth + 1), false});
-  }
-}
-
-void Compiler::inner_schema(std::string_view name, const Json& value, SchemaNode& node) {
-  auto& place = name == "items" ? node.items : node.additional;
-  if (value.is_array()) {
-    return malformed(node, name, "one schema for all elements (schemas by position are not supported)", value);
-  }
-  place = subschema(value, node.pointer + "/" + std::string(name), depth_ + 1);
-}
-
-void Compiler::count(std::string_view name, const Json& value, SchemaNode& node) {
-  if (!value.is_integer() || value.as_integer() < 0) return malformed(node, name, "an integer of at least 0", value);
-  const auto limit = static_cast<std::uint64_t>(value.as_integer());
-  if (name == "minItems") node.items_min = limit;
-  if (name == "maxItems") node.items_max = limit;
-  if (name == "minLength") node.length_min = limit;
-  if (name == "maxLength") node.length_max = limit;
-  if (name == "minProperties") node.properties_min = limit;
-  if (name == "maxProperties") node.properties_max = limit;
-}
-
-void Compiler::unique_items(std::string_view name, const Json& value, SchemaNode& node) {
-  if (!value.is_bool()) return malformed(node, name, "true or false", value);
-  node.unique_items = value.as_bool();
-}
-
-void Compiler::bound(std::string_view name, const Json& value, SchemaNode& node) {
-  if (!value.is_number()) return malformed(node, name, "a number", value);
-  if (name == "minimum") node.minimum = &value;
-  if (name == "maximum") node.maximum = &value;
-  if (name == "exclusiveMinimum") node.exclusive_minimum = &value;
-  if (name == "exclusiveMaximum") node.exclusive_maximum = &value;
-}
-
-void Compiler::multiple_of(std::string_view name, const Json& value, SchemaNode& node) {
-  const DecimalValue factor = value.is_number() ? decimal_value(value) : DecimalValue{};
-  // 18 digits fit 64 bits, so that the remainder can be computed exactly for any instance.
-  if (factor.is_zero() || factor.negative || factor.digits.size() > 18) {
-    return malformed(node, name, "a number above 0, of at most 18 digits", value);
-  }
-  node.multiple_of = &value;
-  for (const char c : factor.digits)
-    node.multiple_digits = node.multiple_digits * 10 + static_cast<std::uint64_t>(c - '0');
-  node.multiple_exponent = factor.point - static_cast<std::int64_t>(factor.digits.size());
-}
-
-void Compiler::pattern(std::string_view name, const Json& value, SchemaNode& node) {
-  if (!value.is_string()) return malformed(node, name, "a regular expression in a string", value);
-  Result<std::unique_ptr<const re2::RE2>> compiled = compile_pattern(value.as_string());
-  if (!compiled) {
-    return problem(node.pointer + "/pattern", "schema_pattern",
-                   "a regular expression in the syntax of RE2 (no look-around, no back-references)",
-                   quoted(value.as_string()), compiled.error().message);
-  }
-  node.pattern = std::move(*compiled);
-  node.pattern_text = value.as_string();
-}
-
-void Compiler::format(std::string_view name, const Json& value, SchemaNode& node) {
-  if (!value.is_string()) return malformed(node, name, "the name of a format", value);
-  node.format = find_format(value.as_string());
-  if (node.format != nullptr) return;
-  problem(node.pointer + "/format", "schema_format", "one of " + known_formats(), quoted(value.as_string()),
-          "the format " + quoted(value.as_string()) + " is not known; use one of " + known_formats() +
-              ", or a pattern, or leave it out");
-}
-
-void Compiler::dialect(std::string_view name, const Json& value, SchemaNode& node) {
-  std::string_view uri = value.is_string() ? std::string_view(value.as_string()) : std::string_view();
-  if (uri.ends_with('#')) uri.remove_suffix(1);
-  if (uri == "https://json-schema.org/draft/2020-12/schema" || uri == "http://json-schema.org/draft-07/schema") return;
-  malformed(node, name, "\"https://json-schema.org/draft/2020-12/schema\" (or draft-07), or no $schema", value);
-}
-
-void Compiler::text_annotation(std::string_view name, const Json& value, SchemaNode& node) {
-  if (!value.is_string()) malformed(node, name, "a string", value);
-}
-
-void Compiler::boolean_annotation(std::string_view name, const Json& value, SchemaNode& node) {
-  if (!value.is_bool()) malformed(node, name, "true or false", value);
-}
-
-void Compiler::examples(std::string_view name, const Json& value, SchemaNode& node) {
-  if (!value.is_array()) malformed(node, name, "a list", value);
-}
-
-/// `properties` and `required` each added their rows; sorts them and leaves one row a name.
-void Compiler::merge_members(SchemaNode& node) {
-  std::ranges::sort(node.members, {}, &SchemaNode::Member::name);
-  std::vector<SchemaNode::Member> merged;
-  merged.reserve(node.members.size());
-  for (SchemaNode::Member& row : node.members) {
-    if (merged.empty() || merged.back().name != row.name) {
-      merged.push_back(std::move(row));
+void SchemaCompiler::compile_object(SchemaNode& node) {
+  const SchemaDialect& dialect = node.resource->dialect;
+  const bool refuse = program_.options.unknown_keywords == UnknownKeywords::refuse && !node.resource->outside;
+  const bool only_reference = dialect.draft == SchemaDraft::draft_07 && node.source->find("$ref") != nullptr;
+  bool refers = false, says = false;
+  for (const auto& [name, value] : node.source->as_object()) {
+    const SchemaKeyword* known = find_keyword(name, dialect);
+    if (only_reference && name != "$ref" && name != "definitions") {
+      if (refuse) beside_reference(node, name, known);
       continue;
     }
-    if (merged.back().required && row.required) malformed(node, "required", "each name once", Json(row.name));
-    merged.back().required = merged.back().required || row.required;
-    if (row.schema != nullptr) merged.back().schema = std::move(row.schema);
+    if (known == nullptr) {
+      if (refuse) unknown_keyword(node, name);
+      continue;
+    }
+    const bool refers_here = known->word == SchemaWord::ref || known->word == SchemaWord::all_of;
+    refers = refers || refers_here;
+    says = says || (!refers_here && !is_silent(known->word));
+    apply(Keyword{known->name, known->word, value, node});
   }
-  node.members = std::move(merged);
-  node.required_count = static_cast<std::size_t>(std::ranges::count(node.members, true, &SchemaNode::Member::required));
+  node.refers_only = refers && !says;
+  finish(node);
 }
 
-void Compiler::unknown_keyword(std::string_view name, const SchemaNode& node) {
-  std::vector<std::string> known;
-  std::string list;
-  for (const Keyword& keyword : keywords) {
-    known.emplace_back(keyword.name);
-    list.append(list.empty() ? "" : ", ").append(keyword.name);
+/// `properties` and `required` each added their rows: one row a name is left, in the order of `properties`.
+void SchemaCompiler::merge_members(SchemaNode& node) {
+  const auto found = member_rows_.find(&node);
+  if (found == member_rows_.end()) return;
+  std::vector<MemberRow> rows = std::move(found->second);
+  member_rows_.erase(found);
+  // What `properties` names comes first: instances are likely to have that in the same order.
+  std::vector<MemberRow> required;
+  for (MemberRow& row : rows) {
+    if (row.member.schema == nullptr) required.push_back(std::move(row));
   }
-  std::string message = "the keyword " + quoted(name) + " is not supported";
-  if (name == "$ref" || name == "$defs" || name == "definitions") {
-    message += "; write the subschema out at its place";
+  std::erase_if(rows, [](const MemberRow& row) { return row.member.schema == nullptr; });
+  std::ranges::move(required, std::back_inserter(rows));
+  std::unordered_map<std::string_view, std::size_t> index;
+  SchemaObjectRules& rules = object_rules(node);
+  std::vector<std::string> names;
+  index.reserve(rows.size());
+  for (const MemberRow& row : rows) {
+    const auto [at, added] = index.try_emplace(row.name, names.size());
+    if (added) {
+      names.push_back(row.name);
+      rules.members.push_back(row.member);
+      continue;
+    }
+    SchemaMember& member = rules.members[at->second];
+    if (member.required && row.member.required) {
+      problem(*node.resource, node.pointer + "/required", "schema_malformed", "each name once", quoted(row.name),
+              "the keyword \"required\" takes each name once");
+    }
+    member.required = member.required || row.member.required;
+  }
+  rules.required_count = static_cast<std::size_t>(std::ranges::count(rules.members, true, &SchemaMember::required));
+  rules.table.build(std::move(names));
+}
+
+void SchemaCompiler::finish(SchemaNode& node) {
+  merge_members(node);
+  node.tracks = node.unevaluated_properties != nullptr || node.unevaluated_items != nullptr;
+  node.leaf = !node.tracks && !node.object && !node.array && !node.applicators;
+  node.plain =
+      !node.tracks && !node.string && !node.number && !node.object && !node.array && !node.choices && !node.applicators;
+}
+
+/// References may lead to places that were not met on the way down.
+void SchemaCompiler::compile_waiting() {
+  while (!waiting_.empty() && !exhausted_) {
+    SchemaNode* node = waiting_.back();
+    waiting_.pop_back();
+    depth_ = 0;
+    compile(*node);
+  }
+}
+
+const SchemaNode* SchemaCompiler::follow(const Keyword& keyword, std::string& anchor) {
+  Result<SchemaSpot> spot = registry_.resolve(*keyword.node.resource, keyword.value.as_string());
+  if (!spot) {
+    problem(*keyword.node.resource, keyword.pointer(), "schema_reference",
+            "a place in this document, in a preloaded one or in a bundled meta-schema",
+            quoted(keyword.value.as_string()), "the reference leads nowhere: " + spot.error().message);
+    return nullptr;
+  }
+  anchor = std::move(spot->anchor);
+  SchemaNode& node = node_of(*spot->place, *spot->resource, std::move(spot->pointer));
+  if (!node.compiled) waiting_.push_back(&node);
+  return &node;
+}
+
+/// Which node a $dynamicRef means is known only while an instance is evaluated, so each resource that has nodes has
+/// them for its dynamic anchors too; compiling one may bring further resources in.
+void SchemaCompiler::compile_dynamic_anchors() {
+  for (std::size_t done = 0; done < program_.nodes.size() && !exhausted_; ++done) {
+    const SchemaResource* resource = program_.nodes[done].resource;
+    auto [row, added] = program_.dynamic_anchors.try_emplace(resource);
+    if (!added) continue;
+    for (const auto& [name, anchor] : resource->anchors) {
+      if (!anchor.dynamic) continue;
+      SchemaNode& node = node_of(*anchor.place, registry_.resource_of(*anchor.place, *resource), anchor.pointer);
+      row->second.emplace(name, &node);
+      if (!node.compiled) waiting_.push_back(&node);
+    }
+    compile_waiting();
+  }
+}
+
+/// A schema that asks itself about the same instance would never end.
+void SchemaCompiler::refuse_endless() {
+  enum class Mark : std::uint8_t { open, done };
+  struct Visit {
+    const SchemaNode* node;
+    std::vector<const SchemaNode*> next;
+  };
+  std::unordered_map<const SchemaNode*, Mark> marks;
+  for (const SchemaNode& start : program_.nodes) {
+    if (start.applicators == nullptr || marks.contains(&start)) continue;
+    std::vector<Visit> visits = {{&start, asked_of_the_same(start)}};
+    marks[&start] = Mark::open;
+    while (!visits.empty()) {
+      if (visits.back().next.empty()) {
+        marks[visits.back().node] = Mark::done;
+        visits.pop_back();
+        continue;
+      }
+      const SchemaNode* next = visits.back().next.back();
+      visits.back().next.pop_back();
+      const auto [mark, added] = marks.try_emplace(next, Mark::open);
+      if (added) {
+        visits.push_back({next, asked_of_the_same(*next)});
+      } else if (mark->second == Mark::open) {
+        return problem(*next->resource, next->pointer, "schema_endless", "references that lead on in the instance",
+                       "a schema that refers to itself at the same place",
+                       "this schema asks itself about the same instance, without end; put the reference below "
+                       "properties or items");
+      }
+    }
+  }
+}
+
+void SchemaCompiler::unknown_keyword(const SchemaNode& node, std::string_view name) {
+  const SchemaDialect& dialect = node.resource->dialect;
+  const std::vector<std::string> known = keyword_names(dialect);
+  std::string list;
+  for (const std::string& keyword : known) list.append(list.empty() ? "" : ", ").append(keyword);
+  const bool old = dialect.draft == SchemaDraft::draft_07;
+  const SchemaDialect other = {old ? SchemaDraft::draft_2020_12 : SchemaDraft::draft_07, vocabulary::standard};
+  std::string message = "the keyword " + quoted(name) + " is not known";
+  if (find_keyword(name, other) != nullptr) {
+    message += old ? " in draft-07; it came later, so $schema should name 2020-12"
+                   : " in 2020-12; it belongs to draft-07, which $schema may name";
   } else if (const std::optional<std::string> close = nearest(name, known)) {
     message += "; did you mean " + quoted(*close) + "?";
   } else {
-    message += "; what Settle can't check, it refuses: say it with the supported ones, or leave it out";
+    message += "; what Settle can't check, it refuses: say it with the known ones, or leave it out";
   }
-  problem(node.pointer + "/" + escape_token(name), "schema_unknown_keyword", "one of the keywords " + list,
-          quoted(name), std::move(message));
+  problem(*node.resource, node.pointer + "/" + escape_token(name), "schema_unknown_keyword",
+          "one of the keywords " + list, quoted(name), std::move(message));
+}
+
+/// In draft-07 nothing beside $ref counts. Notes don't matter, but a rule that is never asked is a mistake.
+void SchemaCompiler::beside_reference(const SchemaNode& node, std::string_view name, const SchemaKeyword* known) {
+  if (known == nullptr) return unknown_keyword(node, name);
+  if (is_silent(known->word)) return;
+  problem(*node.resource, node.pointer + "/" + escape_token(name), "schema_ignored", "$ref alone", quoted(name),
+          "draft-07 ignores what stands beside $ref; put both into allOf, or let $schema name 2020-12");
 }
 
 /// Counts what the schema makes the validator hold; false once it is too much, which is reported once.
-bool Compiler::spend(std::size_t count, const std::string& pointer) {
-  nodes_ += count;
-  if (nodes_ <= nodes_max) return true;
+bool SchemaCompiler::spend(std::size_t count, const SchemaNode& node, std::string_view name) {
+  spent_ += count;
+  if (spent_ <= spent_max) return true;
   if (!exhausted_) {
-    problems_.push_back({pointer, "schema_too_deep", "at most 10000 subschemas, enum values and required names", "more",
-                         "the schema is too large; split the tool or loosen the schema"});
+    problem(*node.resource, node.pointer + (name.empty() ? "" : "/" + std::string(name)), "schema_too_deep",
+            "at most 10000 subschemas, enum values and required names", "more",
+            "the schema is too large; split the tool or loosen the schema");
   }
   exhausted_ = true;
   return false;
 }
 
-void Compiler::malformed(const SchemaNode& node, std::string_view name, std::string expected, const Json& got) {
-  std::string message = "the keyword \"" + std::string(name) + "\" takes " + expected;
-  problem(node.pointer + "/" + escape_token(name), "schema_malformed", std::move(expected), shortened_json(got, 80),
+void SchemaCompiler::malformed(const Keyword& keyword, std::string expected, const Json& got) {
+  std::string message = "the keyword \"" + std::string(keyword.name) + "\" takes " + expected;
+  problem(*keyword.node.resource, keyword.pointer(), "schema_malformed", std::move(expected), shortened_json(got, 80),
           std::move(message));
 }
 
-void Compiler::problem(std::string pointer, std::string code, std::string expected, std::string got,
-                       std::string message) {
+void SchemaCompiler::problem(const SchemaResource& resource, std::string pointer, std::string code,
+                             std::string expected, std::string got, std::string message) {
   if (problems_.size() >= problems_max) return;
+  if (resource.outside) {
+    message += " (at \"" + pointer + "\" of the schema \"" + shorten(resource.uri, 200) + "\")";
+    pointer.clear();
+  }
   problems_.push_back({std::move(pointer), std::move(code), std::move(expected), std::move(got), std::move(message)});
 }
 
-}  // namespace
-
-SchemaNode::SchemaNode() = default;
-SchemaNode::SchemaNode(SchemaNode&&) noexcept = default;
-SchemaNode::~SchemaNode() = default;
-
-const SchemaNode::Member* SchemaNode::find_member(std::string_view name) const {
-  const auto row =
-      std::ranges::lower_bound(members, name, {}, [](const Member& m) { return std::string_view(m.name); });
-  return row != members.end() && row->name == name ? &*row : nullptr;
+Result<Schema> Schema::compile(const Json& document, const SchemaOptions& options) {
+  auto program = std::make_unique<SchemaProgram>();
+  program->document = document;
+  program->options = options;
+  std::vector<Problem> identifiers;
+  const auto complain = [&](const SchemaResource& resource, std::string pointer, std::string code, std::string expected,
+                            const Json& got, std::string message) {
+    if (identifiers.size() >= problems_max) return;
+    if (resource.outside) {
+      message += " (at \"" + pointer + "\" of the schema \"" + shorten(resource.uri, 200) + "\")";
+      pointer.clear();
+    }
+    identifiers.push_back(
+        {std::move(pointer), std::move(code), std::move(expected), shortened_json(got, 80), std::move(message)});
+  };
+  program->registry = std::make_unique<SchemaRegistry>(program->options, complain);
+  std::vector<Problem> problems = SchemaCompiler(*program).run();
+  problems.insert(problems.begin(), std::make_move_iterator(identifiers.begin()),
+                  std::make_move_iterator(identifiers.end()));
+  if (problems.empty()) return Schema(std::move(program));
+  std::string message = "the schema was refused: " + problems.front().message;
+  if (problems.size() > 1) message += " (and " + std::to_string(problems.size() - 1) + " more)";
+  return fail(ErrorCode::invalid_tool, std::move(message), std::move(problems));
 }
 
-Result<Schema> Schema::compile(const Json& document) {
-  // The nodes point into the copy, below its root: those places stay where they are when the root moves.
-  Json copy = document;
-  Compiler compiler;
-  std::unique_ptr<SchemaNode> top = compiler.subschema(copy, "", 0);
-  std::vector<Problem> problems = compiler.take_problems();
-  if (!problems.empty()) {
-    std::string message = "the schema was refused: " + problems.front().message;
-    if (problems.size() > 1) message += " (and " + std::to_string(problems.size() - 1) + " more)";
-    return fail(ErrorCode::invalid_tool, std::move(message), std::move(problems));
-  }
-  top->source = nullptr;
-  return Schema(std::make_unique<const Node>(std::move(*top)), std::move(copy));
-}
-
-Schema::Schema(std::unique_ptr<const Node> root, Json document)
-    : root_(std::move(root)), document_(std::make_unique<const Json>(std::move(document))) {}
+Schema::Schema(std::unique_ptr<const SchemaProgram> program) : program_(std::move(program)) {}
 Schema::~Schema() = default;
 Schema::Schema(Schema&&) noexcept = default;
 Schema& Schema::operator=(Schema&&) noexcept = default;
 
 const Json& Schema::document() const {
-  return *document_;
+  return program_->document;
 }
 
 }  // namespace settle

@@ -1,21 +1,16 @@
+#include "schemas/format.h"
+
 #include <algorithm>
 #include <chrono>
 
 #include "base/pointer.h"
-#include "schemas/node.h"
+#include "schemas/format_text.h"
+#include "schemas/pattern.h"
 
 namespace settle {
 namespace {
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-bool is_alpha(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-bool is_hex(char c) {
-  return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
+using namespace formats;
 
 template <class Predicate>
 bool all(std::string_view text, Predicate predicate) {
@@ -109,86 +104,43 @@ bool is_duration(std::string_view text) {
   return text.empty();
 }
 
-bool is_ipv4(std::string_view text) {
-  for (int part = 0; part < 4; ++part) {
-    if (part > 0 && !take(text, '.')) return false;
-    const std::size_t count = std::min(text.find_first_not_of("0123456789"), text.size());
-    if (count == 0 || count > 3 || (count > 1 && text.front() == '0') || take_digits(text, count) > 255) return false;
-  }
-  return text.empty();
-}
-
-/// RFC 4291 §2.2: eight groups, one run of which may be "::", and the last two of which may be an IPv4 address.
-bool is_ipv6(std::string_view text) {
-  int groups = 0;
-  bool gap = false;
-  if (text.starts_with("::")) {
-    gap = true;
-    text.remove_prefix(2);
-    if (text.empty()) return true;
-  }
-  for (;;) {
-    const std::string_view group = text.substr(0, text.find(':'));
-    if (group.find('.') != std::string_view::npos) {
-      if (group.size() != text.size() || !is_ipv4(group)) return false;
-      groups += 2;
-      break;
-    }
-    if (group.empty() || group.size() > 4 || !all(group, is_hex)) return false;
-    ++groups;
-    text.remove_prefix(group.size());
-    if (text.empty()) break;
-    text.remove_prefix(1);
-    if (take(text, ':')) {
-      if (gap) return false;
-      gap = true;
-      if (text.empty()) break;
-    }
-  }
-  return gap ? groups < 8 : groups == 8;
-}
-
-/// RFC 1123 §2.1: labels of letters, digits and inner hyphens. Internationalised names come as their A-labels.
-bool is_hostname(std::string_view text) {
-  if (text.empty() || text.size() > 253) return false;
-  for (;;) {
-    const std::size_t length = std::min(text.find('.'), text.size());
-    const std::string_view label = text.substr(0, length);
-    if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-') return false;
-    if (!all(label, [](char c) { return is_alpha(c) || is_digit(c) || c == '-'; })) return false;
-    if (length == text.size()) return true;
-    text.remove_prefix(length + 1);
-  }
-}
-
 bool is_atom_character(char c) {
   return is_alpha(c) || is_digit(c) || std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos;
 }
 
 /// The part before the @ (RFC 5321 §4.1.2): a dot-atom or a quoted string.
-bool is_email_name(std::string_view text) {
+bool is_email_name(std::string_view text, bool wide) {
   if (text.empty() || text.size() > 64) return false;
   if (text.front() == '"') {
     if (text.size() < 3 || text.back() != '"') return false;
     text = text.substr(1, text.size() - 2);
     for (std::size_t i = 0; i < text.size(); ++i) {
       if (text[i] == '"' || (text[i] == '\\' && ++i == text.size())) return false;
-      if (text[i] < 0x20 || text[i] > 0x7E) return false;
+      if (!(wide && is_wide(text[i])) && (text[i] < 0x20 || text[i] > 0x7E)) return false;
     }
     return true;
   }
   if (text.front() == '.' || text.back() == '.' || text.find("..") != std::string_view::npos) return false;
-  return all(text, [](char c) { return is_atom_character(c) || c == '.'; });
+  return all(text, [wide](char c) { return is_atom_character(c) || c == '.' || (wide && is_wide(c)); });
 }
 
-bool is_email(std::string_view text) {
+bool is_any_email(std::string_view text, bool (*is_domain)(std::string_view), bool wide) {
   const std::size_t at = text.rfind('@');
-  if (at == std::string_view::npos || text.size() > 254 || !is_email_name(text.substr(0, at))) return false;
+  if (at == std::string_view::npos || text.size() > 254 || !is_email_name(text.substr(0, at), wide)) return false;
   const std::string_view domain = text.substr(at + 1);
-  if (!domain.starts_with('[')) return is_hostname(domain);
+  if (!domain.starts_with('[')) return is_domain(domain);
   if (!domain.ends_with(']')) return false;
   const std::string_view literal = domain.substr(1, domain.size() - 2);
   return literal.starts_with("IPv6:") ? is_ipv6(literal.substr(5)) : is_ipv4(literal);
+}
+
+bool is_email(std::string_view text) {
+  return is_any_email(text, is_hostname, false);
+}
+
+/// RFC 6531: characters beyond ASCII on either side.
+bool is_idn_email(std::string_view text) {
+  return is_any_email(text, is_idn_hostname, true);
 }
 
 bool is_uuid(std::string_view text) {
@@ -204,86 +156,19 @@ bool is_json_pointer(std::string_view text) {
   return Pointer::parse(text).has_value();
 }
 
-bool is_unreserved(char c) {
-  return is_alpha(c) || is_digit(c) || c == '-' || c == '.' || c == '_' || c == '~';
-}
-bool is_sub_delimiter(char c) {
-  return std::string_view("!$&'()*+,;=").find(c) != std::string_view::npos;
-}
-
-/// Unreserved characters, sub-delimiters, whole percent-encodings, and any of `more` (RFC 3986 §2).
-bool is_uri_text(std::string_view text, std::string_view more) {
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%') {
-      if (text.size() - i < 3 || !is_hex(text[i + 1]) || !is_hex(text[i + 2])) return false;
-      i += 2;
-    } else if (!is_unreserved(text[i]) && !is_sub_delimiter(text[i]) && more.find(text[i]) == std::string_view::npos) {
-      return false;
-    }
-  }
-  return true;
+/// draft-bhutton-relative-json-pointer-00, without index manipulation.
+bool is_relative_json_pointer(std::string_view text) {
+  const bool zero = take(text, '0');
+  if (!zero && !take_number(text)) return false;  // what follows a zero can't be a digit: that is no pointer
+  return text == "#" || is_json_pointer(text);
 }
 
-/// RFC 3986 §3.2.2 IP-literal, without its brackets.
-bool is_ip_literal(std::string_view text) {
-  if (is_ipv6(text)) return true;
-  if (!take(text, 'v') && !take(text, 'V')) return false;
-  const std::size_t dot = text.find('.');
-  if (dot == std::string_view::npos || dot == 0 || dot + 1 == text.size()) return false;
-  return all(text.substr(0, dot), is_hex) &&
-         all(text.substr(dot + 1), [](char c) { return is_unreserved(c) || is_sub_delimiter(c) || c == ':'; });
+/// What ECMA-262 takes for a regular expression, also where it can't be used as a `pattern` here.
+bool is_regex(std::string_view text) {
+  return translate_pattern(text).mistake.empty();
 }
 
-/// RFC 3986 §3.2: [userinfo "@"] host [":" port].
-bool is_authority(std::string_view text) {
-  if (const std::size_t at = text.find('@'); at != std::string_view::npos) {
-    if (!is_uri_text(text.substr(0, at), ":")) return false;
-    text.remove_prefix(at + 1);
-  }
-  std::string_view port;
-  if (text.starts_with('[')) {
-    const std::size_t close = text.find(']');
-    if (close == std::string_view::npos || !is_ip_literal(text.substr(1, close - 1))) return false;
-    port = text.substr(close + 1);
-  } else {
-    const std::size_t colon = std::min(text.find(':'), text.size());
-    if (!is_uri_text(text.substr(0, colon), "")) return false;
-    port = text.substr(colon);
-  }
-  return port.empty() || (port.front() == ':' && all(port.substr(1), is_digit));
-}
-
-/// What follows the scheme: ["//" authority] path ["?" query] ["#" fragment]; `relative` when there was no scheme.
-bool is_hierarchy(std::string_view text, bool relative) {
-  const std::size_t hash = std::min(text.find('#'), text.size());
-  if (hash < text.size() && !is_uri_text(text.substr(hash + 1), ":@/?")) return false;
-  text = text.substr(0, hash);
-  const std::size_t question = std::min(text.find('?'), text.size());
-  if (question < text.size() && !is_uri_text(text.substr(question + 1), ":@/?")) return false;
-  text = text.substr(0, question);
-
-  if (text.starts_with("//")) {
-    const std::size_t path = std::min(text.find('/', 2), text.size());
-    if (!is_authority(text.substr(2, path - 2))) return false;
-    text = text.substr(path);
-  } else if (relative && text.substr(0, text.find('/')).find(':') != std::string_view::npos) {
-    return false;  // it would be read as a scheme
-  }
-  return is_uri_text(text, ":@/");
-}
-
-bool is_uri(std::string_view text) {
-  const std::size_t colon = text.find(':');
-  if (colon == std::string_view::npos || colon == 0 || !is_alpha(text.front())) return false;
-  const auto in_scheme = [](char c) { return is_alpha(c) || is_digit(c) || c == '+' || c == '-' || c == '.'; };
-  return all(text.substr(0, colon), in_scheme) && is_hierarchy(text.substr(colon + 1), false);
-}
-
-bool is_uri_reference(std::string_view text) {
-  return is_uri(text) || is_hierarchy(text, true);
-}
-
-constexpr SchemaFormat formats[] = {
+constexpr SchemaFormat known[] = {
     {"date-time", is_date_time, "a date and time with offset (RFC 3339), such as \"2026-11-22T20:14:18Z\""},
     {"date", is_date, "a date (RFC 3339), such as \"2026-11-22\""},
     {"time", is_time, "a time of day with offset (RFC 3339), such as \"20:14:18Z\""},
@@ -295,19 +180,26 @@ constexpr SchemaFormat formats[] = {
     {"ipv4", is_ipv4, "an IPv4 address, such as \"192.0.2.1\""},
     {"ipv6", is_ipv6, "an IPv6 address, such as \"2001:db8::1\""},
     {"hostname", is_hostname, "a host name, such as \"mail.example.org\""},
+    {"iri", is_iri, "an absolute IRI (RFC 3987), such as \"https://example.org/é\""},
+    {"iri-reference", is_iri_reference, "an IRI or relative reference (RFC 3987), such as \"/é\""},
+    {"uri-template", is_uri_template, "a URI template (RFC 6570), such as \"/a/{id}\""},
+    {"idn-email", is_idn_email, "an internationalized e-mail address (RFC 6531)"},
+    {"idn-hostname", is_idn_hostname, "an internationalized host name (RFC 5890), such as \"bücher.example\""},
+    {"regex", is_regex, "a regular expression (ECMA-262)"},
+    {"relative-json-pointer", is_relative_json_pointer, "a relative JSON Pointer, such as \"1/a\""},
     {"json-pointer", is_json_pointer, "a JSON Pointer (RFC 6901), such as \"/a/0\""},
 };
 
 }  // namespace
 
 const SchemaFormat* find_format(std::string_view name) {
-  const auto* const row = std::ranges::find(formats, name, &SchemaFormat::name);
-  return row == std::end(formats) ? nullptr : row;
+  const auto* const row = std::ranges::find(known, name, &SchemaFormat::name);
+  return row == std::end(known) ? nullptr : row;
 }
 
 std::string known_formats() {
   std::string out;
-  for (const SchemaFormat& format : formats) out.append(out.empty() ? "" : ", ").append(format.name);
+  for (const SchemaFormat& format : known) out.append(out.empty() ? "" : ", ").append(format.name);
   return out;
 }
 

@@ -1,92 +1,170 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
-#include "base/decimal.h"
+#include "base/json.h"
+#include "schemas/format.h"
+#include "schemas/name_table.h"
+#include "schemas/pattern.h"
+#include "schemas/registry.h"
 #include "schemas/schema.h"
-
-namespace re2 {
-class RE2;
-}
 
 namespace settle {
 
-/// One value of the keyword `format`. Rows of a table in schema_format.cc.
-struct SchemaFormat {
-  std::string_view name;
-  bool (*matches)(std::string_view text);
-  std::string_view expected;  ///< for people and agents
+struct SchemaNode;
+
+/// Sets of Json::Type, as bits.
+namespace json_kinds {
+inline constexpr std::uint8_t of(Json::Type type) {
+  return static_cast<std::uint8_t>(1U << static_cast<unsigned>(type));
+}
+inline constexpr std::uint8_t all = 255, none = 0;
+inline constexpr std::uint8_t fractions = of(Json::Type::real) | of(Json::Type::decimal);
+inline constexpr std::uint8_t numbers = fractions | of(Json::Type::integer);
+}  // namespace json_kinds
+
+/// What `properties` and `required` say of one name.
+struct SchemaMember {
+  const SchemaNode* schema = nullptr;  ///< null: only required
+  bool required = false;
 };
 
-/// The row of `name`, or null. Thread: any.
-const SchemaFormat* find_format(std::string_view name);
-/// Every known name, separated by commas.
-std::string known_formats();
-
-/// The types of the keyword `type`, as bits of a set.
-struct SchemaType {
-  enum Bit : std::uint8_t { null = 1, boolean = 2, integer = 4, number = 8, string = 16, array = 32, object = 64 };
-  static constexpr std::uint8_t any = 127;
+struct SchemaPatternMember {
+  std::string text;  ///< as the schema has it
+  std::unique_ptr<const SchemaPattern> pattern;
+  const SchemaNode* schema = nullptr;
 };
 
-/// One subschema, compiled. Pointers to Json lead into the document of the Schema, below its root.
-struct SchemaNode {
-  enum class Boolean : std::uint8_t { none, accepts_all, accepts_none };
+/// What must hold when a name is there: dependentSchemas, dependentRequired, dependencies.
+struct SchemaDependency {
+  std::string_view keyword;
+  std::string name;
+  const SchemaNode* schema = nullptr;  ///< null: `names` are required
+  std::vector<std::string> names = {};
+};
 
-  /// A name that `properties` or `required` mentions.
-  struct Member {
-    std::string name;
-    std::unique_ptr<const SchemaNode> schema;  ///< null: only required
-    bool required = false;
-  };
+/// The target of a $dynamicRef.
+struct SchemaDynamic {
+  std::string anchor;
+  const SchemaNode* target = nullptr;  ///< where the name is not defined in the dynamic scope
+};
 
-  SchemaNode();
-  SchemaNode(SchemaNode&&) noexcept;
-  ~SchemaNode();
+/// The keywords that apply other schemas to the same instance.
+struct SchemaApplicators {
+  const SchemaNode* ref = nullptr;
+  std::optional<SchemaDynamic> dynamic_ref = {};
+  std::vector<const SchemaNode*> all_of, any_of, one_of = {};
+  const SchemaNode* negation = nullptr;
+  const SchemaNode* condition = nullptr;
+  const SchemaNode* then_branch = nullptr;
+  const SchemaNode* else_branch = nullptr;
+  std::vector<SchemaDependency> dependencies = {};
+};
 
-  const Json* source = nullptr;  ///< null for the root
-  std::string pointer;           ///< JSON Pointer of this subschema in the schema
-  Boolean boolean = Boolean::none;
-  std::uint8_t types = SchemaType::any;
-
-  const Json* constant = nullptr;
-  const Json::Array* choices = nullptr;        ///< enum
-  std::vector<std::string> canonical_choices;  ///< sorted; only for a long enum
-
-  std::vector<Member> members;  ///< sorted by name
+struct SchemaObjectRules {
+  NameTable table = {};                    ///< of the names that `properties` and `required` mention
+  std::vector<SchemaMember> members = {};  ///< beside the names of the table
   std::size_t required_count = 0;
-  std::unique_ptr<const SchemaNode> additional;  ///< null: absent, so anything goes
-  std::unique_ptr<const SchemaNode> items;
+  std::vector<SchemaPatternMember> patterns = {};
+  const SchemaNode* additional = nullptr;
+  const SchemaNode* names = nullptr;
+  std::uint64_t count_min = 0, count_max = std::numeric_limits<std::uint64_t>::max();
+};
 
-  std::optional<std::uint64_t> items_min, items_max, length_min, length_max, properties_min, properties_max;
-  bool unique_items = false;
+struct SchemaArrayRules {
+  std::vector<const SchemaNode*> prefix = {};
+  const SchemaNode* rest = nullptr;      ///< of the elements behind the prefix
+  std::string_view prefix_keyword = {};  ///< "prefixItems", or "items" in draft-07
+  std::string_view rest_keyword = {};    ///< "items" or "additionalItems"
+  const SchemaNode* contains = nullptr;
+  std::uint64_t contains_min = 1, contains_max = std::numeric_limits<std::uint64_t>::max();
+  bool contains_marks = false;  ///< what it contains counts as evaluated (2020-12)
+  std::uint64_t count_min = 0, count_max = std::numeric_limits<std::uint64_t>::max();
+  bool unique = false;
+};
 
+struct SchemaStringRules {
+  std::uint64_t length_min = 0, length_max = std::numeric_limits<std::uint64_t>::max();
+  std::unique_ptr<const SchemaPattern> pattern = {};
+  std::string pattern_text = {};
+  const SchemaFormat* format = nullptr;
+};
+
+struct SchemaNumberRules {
   const Json* minimum = nullptr;
   const Json* maximum = nullptr;
   const Json* exclusive_minimum = nullptr;
   const Json* exclusive_maximum = nullptr;
+  /// For integers: what the four bounds leave; exact as long as `integer_range`.
+  std::int64_t integer_min = std::numeric_limits<std::int64_t>::min();
+  std::int64_t integer_max = std::numeric_limits<std::int64_t>::max();
+  bool integer_range = true;  ///< every bound is an integer, so the two above say it all for integers
   const Json* multiple_of = nullptr;
   std::uint64_t multiple_digits = 0;  ///< multiple_of is multiple_digits × 10^multiple_exponent
   std::int64_t multiple_exponent = 0;
+};
 
-  std::unique_ptr<const re2::RE2> pattern;  ///< unanchored
-  std::string pattern_text;                 ///< as the schema has it
-  const SchemaFormat* format = nullptr;
+struct SchemaChoices {
+  const Json* constant = nullptr;
+  const Json::Array* choices = nullptr;  ///< enum
+  bool texts_only = false;               ///< every choice is a string: `texts` has them all
+  NameTable texts = {};
+  std::unordered_multimap<std::uint64_t, const Json*> by_hash = {};  ///< of a long enum that is not all strings
+  std::uint64_t weight = 1;                                          ///< steps that one comparison costs
+};
 
-  /// The row of `name`, or null.
-  const Member* find_member(std::string_view name) const;
+/// One subschema, compiled. Pointers to Json lead into documents that live as long as the program. What is asked of
+/// every instance stands in the node; the rest is where it is needed.
+struct SchemaNode {
+  enum class Boolean : std::uint8_t { none, accepts_all, accepts_none };
+
+  std::uint8_t kinds = json_kinds::all;  ///< types that are accepted at once
+  bool integral = false;                 ///< of the other numbers those that are integers are accepted too
+  bool plain = true;                     ///< there is nothing but the types
+  bool leaf = false;                     ///< there is nothing but types and rules of strings, numbers and choices
+  bool tracks = false;                   ///< has unevaluatedProperties or unevaluatedItems
+  Boolean boolean = Boolean::none;
+  std::unique_ptr<SchemaStringRules> string = {};
+  std::unique_ptr<SchemaNumberRules> number = {};
+  std::unique_ptr<SchemaObjectRules> object = {};
+  std::unique_ptr<SchemaArrayRules> array = {};
+  std::unique_ptr<SchemaChoices> choices = {};
+  std::unique_ptr<SchemaApplicators> applicators = {};
+  const SchemaNode* unevaluated_properties = nullptr;
+  const SchemaNode* unevaluated_items = nullptr;
+
+  const Json* source = nullptr;
+  const SchemaResource* resource = nullptr;
+  std::string pointer = {};  ///< of this subschema in its document
+  bool compiled = false;
+  bool refers_only = false;  ///< says nothing but $ref, allOf and what they need
+};
+
+/// Everything that a Schema holds. The documents come first: nodes and resources point into them.
+struct SchemaProgram {
+  SchemaOptions options;
+  Json document;
+  std::unique_ptr<SchemaRegistry> registry;
+  std::deque<SchemaNode> nodes;
+  const SchemaNode* top = nullptr;
+  bool dynamic = false;  ///< there is a $dynamicRef, so that evaluation keeps the dynamic scope
+  /// For each resource the nodes of its dynamic anchors, by name.
+  std::unordered_map<const SchemaResource*, std::unordered_map<std::string, const SchemaNode*>> dynamic_anchors;
 };
 
 /// The beginning of `value` as JSON, at most about `bytes_max` long, with "…" where it was cut. Cheap for large values.
 std::string shortened_json(const Json& value, std::size_t bytes_max);
 
-struct Schema::Node {
-  SchemaNode top;
-};
+/// A hash of the value: equal values have equal hashes, whatever the order of members and the spelling of numbers.
+/// Adds the nodes that it looked at to `steps`.
+std::uint64_t json_hash(const Json& value, std::uint64_t& steps);
 
 }  // namespace settle

@@ -1,11 +1,8 @@
-#include <re2/re2.h>
-
 #include <algorithm>
-#include <cmath>
 
 #include "base/pointer.h"
 #include "base/text.h"
-#include "schemas/node.h"
+#include "schemas/accept.h"
 
 namespace settle {
 namespace {
@@ -16,75 +13,22 @@ constexpr std::size_t got_bytes_max = 80;
 /// How many names or values a message lists before it says how many there are.
 constexpr std::size_t listed_max = 20;
 
-/// Up to this many elements, uniqueItems compares pair by pair; above it by sorted canonical form.
-constexpr std::size_t few_elements = 16;
-
-void write_beginning(const Json& value, std::size_t bytes_max, std::string& out) {
-  if (out.size() > bytes_max) return;
-  if (value.is_string()) return write_json_string(shorten(value.as_string(), bytes_max), out);
-  if (value.type() == Json::Type::decimal) {
-    out += shorten(value.as_decimal().text, bytes_max);
-  } else if (value.is_array()) {
-    out += '[';
-    for (std::size_t i = 0; i < value.size() && out.size() <= bytes_max; ++i) {
-      if (i > 0) out += ',';
-      write_beginning(value.as_array()[i], bytes_max, out);
-    }
-    out += ']';
-  } else if (value.is_object()) {
-    out += '{';
-    for (std::size_t i = 0; i < value.size() && out.size() <= bytes_max; ++i) {
-      if (i > 0) out += ',';
-      write_json_string(shorten(value.as_object()[i].name, bytes_max), out);
-      out += ':';
-      write_beginning(value.as_object()[i].value, bytes_max, out);
-    }
-    out += '}';
-  } else {
-    write_canonical(value, out);
-  }
-}
-
-std::string type_list(std::uint8_t types) {
-  constexpr std::pair<SchemaType::Bit, std::string_view> names[] = {
-      {SchemaType::null, "null"},       {SchemaType::boolean, "true or false"}, {SchemaType::integer, "an integer"},
-      {SchemaType::number, "a number"}, {SchemaType::string, "a string"},       {SchemaType::array, "an array"},
-      {SchemaType::object, "an object"}};
+std::string type_list(const SchemaNode& node) {
+  using enum Json::Type;
+  constexpr std::pair<Json::Type, std::string_view> names[] = {
+      {null, "null"},       {boolean, "true or false"}, {integer, "an integer"}, {real, "a number"},
+      {string, "a string"}, {array, "an array"},        {object, "an object"}};
   std::string out;
-  for (const auto& [bit, name] : names) {
-    if ((types & bit) != 0) out.append(out.empty() ? "" : " or ").append(name);
+  for (const auto& [type, name] : names) {
+    if ((node.kinds & json_kinds::of(type)) == 0) continue;
+    if (type == integer && (node.kinds & json_kinds::fractions) != 0) continue;
+    out.append(out.empty() ? "" : " or ").append(name);
   }
   return out;
 }
 
-bool is_integral(const Json& number) {
-  if (number.is_integer()) return true;
-  if (number.type() == Json::Type::real) return std::trunc(number.as_double()) == number.as_double();
-  return decimal_value(number).is_integral();
-}
-
-bool has_type(const Json& value, std::uint8_t types) {
-  switch (value.type()) {
-    case Json::Type::null:
-      return (types & SchemaType::null) != 0;
-    case Json::Type::boolean:
-      return (types & SchemaType::boolean) != 0;
-    case Json::Type::integer:
-      return (types & (SchemaType::integer | SchemaType::number)) != 0;
-    case Json::Type::real:
-    case Json::Type::decimal:
-      return (types & SchemaType::number) != 0 || ((types & SchemaType::integer) != 0 && is_integral(value));
-    case Json::Type::string:
-      return (types & SchemaType::string) != 0;
-    case Json::Type::array:
-      return (types & SchemaType::array) != 0;
-    case Json::Type::object:
-      return (types & SchemaType::object) != 0;
-  }
-  return false;
-}
-
 std::string choice_list(const Json::Array& choices) {
+  if (choices.empty()) return "nothing (the enum is empty)";
   std::string out = choices.size() == 1 ? "" : "one of ";
   for (std::size_t i = 0; i < choices.size() && i < listed_max; ++i) {
     out.append(i == 0 ? "" : ", ").append(shortened_json(choices[i], got_bytes_max));
@@ -93,249 +37,360 @@ std::string choice_list(const Json::Array& choices) {
   return out;
 }
 
-bool is_choice(const SchemaNode& node, const Json& value) {
-  if (node.canonical_choices.empty()) return std::ranges::find(*node.choices, value) != node.choices->end();
-  return std::ranges::binary_search(node.canonical_choices, canonical(value));
+std::string counted(std::uint64_t count, std::string_view thing) {
+  return std::to_string(count) + " " + std::string(thing) + (count == 1 ? "" : "s");
 }
 
-/// 10^exponent mod `modulus`.
-std::uint64_t power_of_ten(std::int64_t exponent, std::uint64_t modulus) {
-  __extension__ typedef unsigned __int128 Wide;
-  Wide result = 1 % modulus, square = 10 % modulus;
-  for (; exponent > 0; exponent >>= 1) {
-    if ((exponent & 1) != 0) result = result * square % modulus;
-    square = square * square % modulus;
-  }
-  return static_cast<std::uint64_t>(result);
-}
-
-/// Exact: value = A × 10^a and factor = M × 10^m with integers A and M; A has no trailing zeros, so for a < m the
-/// value can't hold the factor's powers of ten; else M must divide A × 10^(a-m).
-bool is_multiple(const Json& value, const SchemaNode& node) {
-  __extension__ typedef unsigned __int128 Wide;
-  const DecimalValue exact = decimal_value(value);
-  if (exact.is_zero()) return true;
-  const std::int64_t exponent = exact.point - static_cast<std::int64_t>(exact.digits.size()) - node.multiple_exponent;
-  if (exponent < 0) return false;
-  const std::uint64_t modulus = node.multiple_digits;
-  Wide rest = 0;
-  for (const char c : exact.digits) rest = (rest * 10 + static_cast<unsigned>(c - '0')) % modulus;
-  return rest * power_of_ten(exponent, modulus) % modulus == 0;
-}
-
-std::size_t character_count(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
-}
-
-/// The index of an element that equals an earlier one, or nothing.
-std::optional<std::size_t> repeated_element(const Json::Array& elements) {
-  if (elements.size() <= few_elements) {
-    for (std::size_t i = 1; i < elements.size(); ++i) {
-      for (std::size_t j = 0; j < i; ++j) {
-        if (elements[i] == elements[j]) return i;
-      }
-    }
-    return std::nullopt;
-  }
-  std::vector<std::pair<std::string, std::size_t>> sorted;
-  sorted.reserve(elements.size());
-  for (std::size_t i = 0; i < elements.size(); ++i) sorted.emplace_back(canonical(elements[i]), i);
-  std::ranges::sort(sorted);
-  std::optional<std::size_t> first;
-  for (std::size_t i = 1; i < sorted.size(); ++i) {
-    if (sorted[i].first == sorted[i - 1].first) first = std::min(first.value_or(sorted[i].second), sorted[i].second);
-  }
-  return first;
-}
-
-/// Where the walk is in the instance: a chain on the stack, written out only for a failure.
+/// One token of a pointer: a chain on the stack, written out only for a failure.
 struct Step {
   const Step* up = nullptr;
-  const std::string* name = nullptr;  ///< null: `index` counts
+  std::string_view name = {};
   std::size_t index = 0;
+  bool counts = false;  ///< the token is `index`
 };
 
-std::string pointer_text(const Step* step) {
+Step below(const Step& up, std::string_view name) {
+  return {&up, name, 0, false};
+}
+Step below(const Step& up, std::size_t index) {
+  return {&up, {}, index, true};
+}
+
+std::string pointer_text(const Step& last) {
   std::vector<const Step*> steps;
-  for (; step != nullptr && step->up != nullptr; step = step->up) steps.push_back(step);
+  for (const Step* step = &last; step->up != nullptr; step = step->up) steps.push_back(step);
   std::string out;
   for (auto it = steps.rbegin(); it != steps.rend(); ++it) {
     out += '/';
-    out += (*it)->name != nullptr ? escape_token(*(*it)->name) : std::to_string((*it)->index);
+    out += (*it)->counts ? std::to_string((*it)->index) : escape_token((*it)->name);
   }
   return out;
 }
 
-class Validator {
+/// Says why an instance does not fit; the acceptor has decided already that it does not.
+class Reporter {
  public:
-  /// Stops after `most` failures.
-  explicit Validator(std::size_t most) : most_(most) {}
+  explicit Reporter(const SchemaProgram& program) : acceptor_(program) {}
 
-  void check(const SchemaNode& node, const Json& value, const Step& at) {
-    if (full()) return;
+  void check(const SchemaNode& node, const Json& value, const Step& at, const Step& path) {
+    if (full() || !acceptor_.spend(1)) return;
+    // What fits needs no report; this also keeps evaluation from going deeper than the acceptor does.
+    if (acceptor_.accepts(node, value) || acceptor_.exhausted()) return;
     if (node.boolean == SchemaNode::Boolean::accepts_none) {
-      failures_.push_back(
-          {pointer_text(&at), node.pointer, "false", "nothing at this place", shortened_json(value, got_bytes_max)});
+      failures_.push_back({pointer_text(at), pointer_text(path), "false", "nothing at this place",
+                           shortened_json(value, got_bytes_max)});
       return;
     }
-    if (!has_type(value, node.types)) note(node, "type", value, at, type_list(node.types));
-    check_values(node, value, at);
-    if (value.is_number()) check_number(node, value, at);
-    if (value.is_string()) check_string(node, value, at);
-    if (value.is_array()) check_array(node, value, at);
-    if (value.is_object()) check_object(node, value, at);
+    const SchemaAcceptor::Inside inside(acceptor_, node);
+    if ((node.kinds & json_kinds::of(value.type())) == 0 && !(node.integral && SchemaAcceptor::is_integral(value))) {
+      note("type", value, at, path, type_list(node));
+    }
+    if (node.choices != nullptr) check_choices(*node.choices, value, at, path);
+    if (node.number != nullptr && value.is_number()) check_number(*node.number, value, at, path);
+    if (node.string != nullptr && value.is_string()) check_string(*node.string, value, at, path);
+    if (node.array != nullptr && value.is_array()) check_array(*node.array, value, at, path);
+    if (node.object != nullptr && value.is_object()) check_object(*node.object, value, at, path);
+    const std::size_t before = failures_.size();
+    if (node.applicators != nullptr) check_applicators(*node.applicators, value, at, path);
+    // Where another schema of the same place has failed, what it would have looked at is no news.
+    if (node.tracks && failures_.size() == before) check_unevaluated(node, value, at, path);
   }
 
   std::vector<SchemaFailure> take() { return std::move(failures_); }
-  bool failed() const { return !failures_.empty(); }
 
  private:
-  void check_values(const SchemaNode& node, const Json& value, const Step& at) {
-    if (node.choices != nullptr && !is_choice(node, value)) note(node, "enum", value, at, choice_list(*node.choices));
-    if (node.constant != nullptr && !(value == *node.constant)) {
-      note(node, "const", value, at, "exactly " + shortened_json(*node.constant, got_bytes_max));
+  void check_choices(const SchemaChoices& rules, const Json& value, const Step& at, const Step& path) {
+    if (rules.choices != nullptr && std::ranges::find(*rules.choices, value) == rules.choices->end()) {
+      note("enum", value, at, path, choice_list(*rules.choices));
+    }
+    if (rules.constant != nullptr && !(value == *rules.constant)) {
+      note("const", value, at, path, "exactly " + shortened_json(*rules.constant, got_bytes_max));
     }
   }
 
-  void check_number(const SchemaNode& node, const Json& value, const Step& at) {
-    const auto bound = [&](const Json* limit, std::string_view keyword, std::string_view words, auto good) {
-      if (limit != nullptr && !good(compare_numbers(value, *limit))) {
-        note(node, keyword, value, at, std::string(words) + shortened_json(*limit, got_bytes_max));
-      }
+  void check_number(const SchemaNumberRules& rules, const Json& value, const Step& at, const Step& path) {
+    const auto bound = [&](const Json* limit, std::string_view keyword, std::string_view words, bool fits) {
+      if (fits) return;
+      note(keyword, value, at, path, "a number " + std::string(words) + " " + shortened_json(*limit, got_bytes_max));
     };
-    bound(node.minimum, "minimum", "a number of at least ", [](int order) { return order >= 0; });
-    bound(node.maximum, "maximum", "a number of at most ", [](int order) { return order <= 0; });
-    bound(node.exclusive_minimum, "exclusiveMinimum", "a number greater than ", [](int order) { return order > 0; });
-    bound(node.exclusive_maximum, "exclusiveMaximum", "a number less than ", [](int order) { return order < 0; });
-    if (node.multiple_of != nullptr && !is_multiple(value, node)) {
-      note(node, "multipleOf", value, at, "a multiple of " + shortened_json(*node.multiple_of, got_bytes_max));
+    const auto order = [&](const Json* limit) { return limit == nullptr ? 0 : compare_numbers(value, *limit); };
+    bound(rules.minimum, "minimum", "of at least", order(rules.minimum) >= 0);
+    bound(rules.maximum, "maximum", "of at most", order(rules.maximum) <= 0);
+    bound(rules.exclusive_minimum, "exclusiveMinimum", "greater than",
+          rules.exclusive_minimum == nullptr || order(rules.exclusive_minimum) > 0);
+    bound(rules.exclusive_maximum, "exclusiveMaximum", "less than",
+          rules.exclusive_maximum == nullptr || order(rules.exclusive_maximum) < 0);
+    if (rules.multiple_of != nullptr && !SchemaAcceptor::is_multiple(rules, value)) {
+      note("multipleOf", value, at, path, "a multiple of " + shortened_json(*rules.multiple_of, got_bytes_max));
     }
   }
 
-  void check_string(const SchemaNode& node, const Json& value, const Step& at) {
+  void check_string(const SchemaStringRules& rules, const Json& value, const Step& at, const Step& path) {
     const std::string& text = value.as_string();
-    if (node.length_min || node.length_max) {
-      const std::size_t length = character_count(text);
-      if (node.length_min && length < *node.length_min) {
-        note(node, "minLength", value, at, "a string of at least " + counted(*node.length_min, "character"));
-      }
-      if (node.length_max && length > *node.length_max) {
-        note(node, "maxLength", value, at, "a string of at most " + counted(*node.length_max, "character"));
-      }
+    const std::size_t length = SchemaAcceptor::character_count(text);
+    if (length < rules.length_min) {
+      note("minLength", value, at, path, "a string of at least " + counted(rules.length_min, "character"));
     }
-    if (node.pattern != nullptr && !re2::RE2::PartialMatch(text, *node.pattern)) {
-      note(node, "pattern", value, at, "a string that matches " + shorten(node.pattern_text, 400));
+    if (length > rules.length_max) {
+      note("maxLength", value, at, path, "a string of at most " + counted(rules.length_max, "character"));
     }
-    if (node.format != nullptr && !node.format->matches(text)) {
-      note(node, "format", value, at, std::string(node.format->expected));
+    if (rules.pattern != nullptr && !acceptor_.fits_pattern(*rules.pattern, text)) {
+      note("pattern", value, at, path, "a string that matches " + shorten(rules.pattern_text, 200));
+    }
+    if (rules.format != nullptr && !rules.format->matches(text)) {
+      note("format", value, at, path, std::string(rules.format->expected));
     }
   }
 
-  void check_array(const SchemaNode& node, const Json& value, const Step& at) {
+  void check_array(const SchemaArrayRules& rules, const Json& value, const Step& at, const Step& path) {
     const Json::Array& elements = value.as_array();
-    if (node.items_min && elements.size() < *node.items_min) {
-      note(node, "minItems", value, at, "at least " + counted(*node.items_min, "element"));
+    if (elements.size() < rules.count_min) {
+      note("minItems", value, at, path, "at least " + counted(rules.count_min, "element"));
     }
-    if (node.items_max && elements.size() > *node.items_max) {
-      note(node, "maxItems", value, at, "at most " + counted(*node.items_max, "element"));
+    if (elements.size() > rules.count_max) {
+      note("maxItems", value, at, path, "at most " + counted(rules.count_max, "element"));
     }
-    if (node.unique_items) {
-      if (const std::optional<std::size_t> repeated = repeated_element(elements)) {
-        note(node, "uniqueItems", elements[*repeated], Step{&at, nullptr, *repeated},
+    if (rules.unique) {
+      const std::size_t repeated = acceptor_.repeated_element(elements);
+      if (repeated < elements.size()) {
+        note("uniqueItems", elements[repeated], below(at, repeated), path,
              "an element that differs from all before it");
       }
     }
-    if (node.items == nullptr) return;
+    const Step prefix = below(path, rules.prefix_keyword), rest = below(path, rules.rest_keyword);
     for (std::size_t i = 0; i < elements.size() && !full(); ++i) {
-      check(*node.items, elements[i], Step{&at, nullptr, i});
+      if (i < rules.prefix.size()) {
+        check(*rules.prefix[i], elements[i], below(at, i), below(prefix, i));
+      } else if (rules.rest != nullptr) {
+        check(*rules.rest, elements[i], below(at, i), rest);
+      }
+    }
+    if (rules.contains != nullptr) check_contains(rules, value, at, path);
+  }
+
+  void check_contains(const SchemaArrayRules& rules, const Json& value, const Step& at, const Step& path) {
+    std::uint64_t found = 0;
+    for (const Json& element : value.as_array()) found += acceptor_.accepts(*rules.contains, element) ? 1 : 0;
+    if (found < rules.contains_min) {
+      note(rules.contains_min == 1 ? "contains" : "minContains", value, at, path,
+           "at least " + counted(rules.contains_min, "element") + " of the kind that \"contains\" describes, not " +
+               std::to_string(found));
+    }
+    if (found > rules.contains_max) {
+      note("maxContains", value, at, path,
+           "at most " + counted(rules.contains_max, "element") + " of the kind that \"contains\" describes, not " +
+               std::to_string(found));
     }
   }
 
-  void check_object(const SchemaNode& node, const Json& value, const Step& at) {
+  void check_object(const SchemaObjectRules& rules, const Json& value, const Step& at, const Step& path) {
     const Json::Object& members = value.as_object();
-    if (node.properties_min && members.size() < *node.properties_min) {
-      note(node, "minProperties", value, at, "at least " + counted(*node.properties_min, "member"));
+    if (members.size() < rules.count_min) {
+      note("minProperties", value, at, path, "at least " + counted(rules.count_min, "member"));
     }
-    if (node.properties_max && members.size() > *node.properties_max) {
-      note(node, "maxProperties", value, at, "at most " + counted(*node.properties_max, "member"));
+    if (members.size() > rules.count_max) {
+      note("maxProperties", value, at, path, "at most " + counted(rules.count_max, "member"));
     }
     std::size_t required_seen = 0;
     for (const JsonMember& member : members) {
       if (full()) return;
-      const SchemaNode::Member* row = node.find_member(member.name);
-      if (row != nullptr && row->required) ++required_seen;
-      const Step inner{&at, &member.name, 0};
-      if (row != nullptr && row->schema != nullptr) {
-        check(*row->schema, member.value, inner);
-      } else if (node.additional != nullptr) {
-        check_additional(node, member, inner);
+      const std::uint32_t row = rules.table.find(member.name);
+      if (row != NameTable::absent && rules.members[row].required) ++required_seen;
+      check_member(rules, row == NameTable::absent ? nullptr : rules.members[row].schema, member,
+                   below(at, member.name), path);
+    }
+    if (required_seen < rules.required_count) note_missing(rules, value, at, path);
+  }
+
+  void check_member(const SchemaObjectRules& rules, const SchemaNode* known, const JsonMember& member, const Step& at,
+                    const Step& path) {
+    bool matched = known != nullptr;
+    if (known != nullptr) {
+      const Step properties = below(path, "properties");
+      check(*known, member.value, at, below(properties, member.name));
+    }
+    const Step patterns = below(path, "patternProperties");
+    for (const SchemaPatternMember& pattern : rules.patterns) {
+      if (!acceptor_.fits_pattern(*pattern.pattern, member.name)) continue;
+      matched = true;
+      check(*pattern.schema, member.value, at, below(patterns, pattern.text));
+    }
+    if (!matched && rules.additional != nullptr) {
+      if (rules.additional->boolean == SchemaNode::Boolean::accepts_none) {
+        note("additionalProperties", member.value, at, path, unknown_member(rules, member.name));
+      } else {
+        check(*rules.additional, member.value, at, below(path, "additionalProperties"));
       }
     }
-    if (required_seen < node.required_count) note_missing(node, value, at);
+    if (rules.names != nullptr) check(*rules.names, Json(member.name), at, below(path, "propertyNames"));
   }
 
-  void check_additional(const SchemaNode& node, const JsonMember& member, const Step& at) {
-    if (node.additional->boolean != SchemaNode::Boolean::accepts_none) {
-      return check(*node.additional, member.value, at);
-    }
-    std::string known;
-    std::size_t count = 0;
-    for (const SchemaNode::Member& row : node.members) {
-      if (row.schema == nullptr || ++count > listed_max) continue;
-      known.append(known.empty() ? "" : ", ").append(shorten(row.name, got_bytes_max));
-    }
-    if (count > listed_max) known += ", … (" + std::to_string(count) + " in all)";
-    if (count == 0) known = "none";
-    note(node, "additionalProperties", member.value, at,
-         "no member \"" + shorten(member.name, got_bytes_max) + "\"; known: " + known);
-  }
-
-  void note_missing(const SchemaNode& node, const Json& value, const Step& at) {
+  static std::string unknown_member(const SchemaObjectRules& rules, std::string_view name) {
     std::vector<std::string_view> names;
-    names.reserve(value.size());
-    for (const JsonMember& member : value.as_object()) names.emplace_back(member.name);
+    for (std::size_t i = 0; i < rules.members.size(); ++i) {
+      if (rules.members[i].schema != nullptr) names.push_back(rules.table.names()[i]);
+    }
     std::ranges::sort(names);
-    for (const SchemaNode::Member& row : node.members) {
-      if (!row.required || std::ranges::binary_search(names, std::string_view(row.name))) continue;
-      note(node, "required", value, at, "the member \"" + shorten(row.name, got_bytes_max) + "\"");
+    std::string known;
+    for (std::size_t i = 0; i < names.size() && i < listed_max; ++i) {
+      known.append(known.empty() ? "" : ", ").append(shorten(names[i], got_bytes_max));
+    }
+    if (names.size() > listed_max) known += ", … (" + std::to_string(names.size()) + " in all)";
+    if (names.empty()) known = "none";
+    return "no member \"" + shorten(name, got_bytes_max) + "\"; known: " + known;
+  }
+
+  void note_missing(const SchemaObjectRules& rules, const Json& value, const Step& at, const Step& path) {
+    std::vector<std::string_view> there;
+    there.reserve(value.size());
+    for (const JsonMember& member : value.as_object()) there.emplace_back(member.name);
+    std::ranges::sort(there);
+    for (std::size_t i = 0; i < rules.members.size() && !full(); ++i) {
+      const std::string& name = rules.table.names()[i];
+      if (!rules.members[i].required || std::ranges::binary_search(there, std::string_view(name))) continue;
+      note("required", value, at, path, "the member \"" + shorten(name, got_bytes_max) + "\"");
     }
   }
 
-  void note(const SchemaNode& node, std::string_view keyword, const Json& value, const Step& at, std::string expected) {
-    if (full()) return;
-    failures_.push_back({pointer_text(&at), node.pointer + "/" + std::string(keyword), std::string(keyword),
+  void check_applicators(const SchemaApplicators& rules, const Json& value, const Step& at, const Step& path) {
+    if (rules.ref != nullptr) check(*rules.ref, value, at, below(path, "$ref"));
+    if (rules.dynamic_ref) {
+      check(*acceptor_.dynamic_target(*rules.dynamic_ref), value, at, below(path, "$dynamicRef"));
+    }
+    const Step all = below(path, "allOf");
+    for (std::size_t i = 0; i < rules.all_of.size(); ++i) check(*rules.all_of[i], value, at, below(all, i));
+    if (!rules.any_of.empty()) check_branches("anyOf", rules.any_of, value, at, path);
+    if (!rules.one_of.empty()) check_branches("oneOf", rules.one_of, value, at, path);
+    if (rules.negation != nullptr && acceptor_.accepts(*rules.negation, value)) {
+      note("not", value, at, path, "anything but what \"not\" describes");
+    }
+    if (rules.condition != nullptr) {
+      const bool holds = acceptor_.accepts(*rules.condition, value);
+      const SchemaNode* next = holds ? rules.then_branch : rules.else_branch;
+      if (next != nullptr) check(*next, value, at, below(path, holds ? "then" : "else"));
+    }
+    for (const SchemaDependency& rule : rules.dependencies) check_dependency(rule, value, at, path);
+  }
+
+  void check_dependency(const SchemaDependency& rule, const Json& value, const Step& at, const Step& path) {
+    if (value.find(rule.name) == nullptr) return;
+    const Step keyword = below(path, rule.keyword);
+    if (rule.schema != nullptr) return check(*rule.schema, value, at, below(keyword, rule.name));
+    for (const std::string& name : rule.names) {
+      if (full() || value.find(name) != nullptr) continue;
+      failures_.push_back({pointer_text(at), pointer_text(below(keyword, rule.name)), std::string(rule.keyword),
+                           "the member \"" + shorten(name, got_bytes_max) + "\", since \"" +
+                               shorten(rule.name, got_bytes_max) + "\" is there",
+                           shortened_json(value, got_bytes_max)});
+    }
+  }
+
+  /// anyOf and oneOf: which branches accept; and where none does, why the closest does not.
+  void check_branches(std::string_view keyword, const std::vector<const SchemaNode*>& branches, const Json& value,
+                      const Step& at, const Step& path) {
+    const Step here = below(path, keyword);
+    std::vector<std::size_t> accepting;
+    std::vector<SchemaFailure> closest;
+    std::size_t closest_index = 0;
+    const std::string place = pointer_text(at);
+    for (std::size_t i = 0; i < branches.size() && !acceptor_.exhausted(); ++i) {
+      if (acceptor_.accepts(*branches[i], value)) {
+        accepting.push_back(i);
+        continue;
+      }
+      std::vector<SchemaFailure> failures = failures_of(*branches[i], value, at, below(here, i));
+      if (failures.empty() || (!closest.empty() && distance(failures, place) >= distance(closest, place))) continue;
+      closest = std::move(failures);
+      closest_index = i;
+    }
+    if (acceptor_.exhausted()) return;
+    if (accepting.size() > 1 && keyword == "oneOf") {
+      std::string list;
+      for (const std::size_t i : accepting) list.append(list.empty() ? "" : ", ").append(std::to_string(i));
+      return note(keyword, value, at, path, "exactly one alternative that fits, not " + shorten(list, got_bytes_max));
+    }
+    if (!accepting.empty()) return;
+    std::string expected = "one of " + counted(branches.size(), "alternative");
+    if (branches.size() > 1 && !closest.empty()) {
+      expected += "; the closest is " + std::to_string(closest_index) + ", and what it lacks follows";
+    }
+    note(keyword, value, at, path, std::move(expected));
+    for (SchemaFailure& failure : closest) {
+      if (!full()) failures_.push_back(std::move(failure));
+    }
+  }
+
+  std::vector<SchemaFailure> failures_of(const SchemaNode& node, const Json& value, const Step& at, const Step& path) {
+    std::vector<SchemaFailure> before = std::exchange(failures_, {});
+    check(node, value, at, path);
+    return std::exchange(failures_, std::move(before));
+  }
+
+  /// Small for a branch that was probably meant: the type is right, a constant that tells the branches apart fits, and
+  /// little else is wrong.
+  static std::size_t distance(const std::vector<SchemaFailure>& failures, const std::string& place) {
+    std::size_t out = failures.size();
+    for (const SchemaFailure& failure : failures) {
+      const bool here = failure.instance == place;
+      if (here && (failure.keyword == "type" || failure.keyword == "false")) out += 10'000;
+      const bool just_below = !here && failure.instance.find('/', place.size() + 1) == std::string::npos;
+      if ((here || just_below) && (failure.keyword == "const" || failure.keyword == "enum")) out += 1000;
+    }
+    return out;
+  }
+
+  void check_unevaluated(const SchemaNode& node, const Json& value, const Step& at, const Step& path) {
+    const SchemaNode* rest = value.is_object() ? node.unevaluated_properties : nullptr;
+    if (value.is_array()) rest = node.unevaluated_items;
+    if (rest == nullptr) return;
+    const std::string_view keyword = value.is_object() ? "unevaluatedProperties" : "unevaluatedItems";
+    SchemaSeen seen(value.size());
+    if (!acceptor_.accepts_but_unevaluated(node, value, seen)) return;
+    for (std::size_t i = 0; i < value.size() && !full(); ++i) {
+      if (seen.has(i)) continue;
+      const bool named = value.is_object();
+      const Step inner = named ? below(at, value.as_object()[i].name) : below(at, i);
+      const Json& one = named ? value.as_object()[i].value : value.as_array()[i];
+      if (rest->boolean == SchemaNode::Boolean::accepts_none) {
+        note(keyword, one, inner, path, "nothing that no other part of the schema describes");
+      } else {
+        check(*rest, one, inner, below(path, keyword));
+      }
+    }
+  }
+
+  void note(std::string_view keyword, const Json& value, const Step& at, const Step& path, std::string expected) {
+    if (full() || acceptor_.exhausted()) return;
+    failures_.push_back({pointer_text(at), pointer_text(below(path, keyword)), std::string(keyword),
                          std::move(expected), shortened_json(value, got_bytes_max)});
   }
 
-  static std::string counted(std::uint64_t count, std::string_view thing) {
-    return std::to_string(count) + " " + std::string(thing) + (count == 1 ? "" : "s");
-  }
+  bool full() const { return failures_.size() >= failures_max; }
 
-  bool full() const { return failures_.size() >= most_; }
-
-  std::size_t most_;
+  SchemaAcceptor acceptor_;
   std::vector<SchemaFailure> failures_;
 };
 
+SchemaFailure beyond_limits(const SchemaProgram& program) {
+  return {"", "", "limit",
+          "an instance that can be judged within " + std::to_string(program.options.steps_max) + " steps and " +
+              std::to_string(schema_depth_max) + " nested evaluations",
+          "more"};
+}
+
 }  // namespace
 
-std::string shortened_json(const Json& value, std::size_t bytes_max) {
-  std::string out;
-  write_beginning(value, bytes_max, out);
-  return shorten(out, bytes_max);
-}
-
 std::vector<SchemaFailure> Schema::validate(const Json& instance) const {
-  Validator validator(failures_max);
-  validator.check(root_->top, instance, Step{});
-  return validator.take();
-}
-
-bool Schema::accepts(const Json& instance) const {
-  Validator validator(1);
-  validator.check(root_->top, instance, Step{});
-  return !validator.failed();
+  // Decided apart from the report, which looks at more than a decision needs: so that both say the same.
+  SchemaAcceptor acceptor(*program_);
+  const bool accepted = acceptor.accepts(*program_->top, instance);
+  if (acceptor.exhausted()) return {beyond_limits(*program_)};
+  if (accepted) return {};
+  Reporter reporter(*program_);
+  reporter.check(*program_->top, instance, Step{}, Step{});
+  std::vector<SchemaFailure> failures = reporter.take();
+  if (failures.empty()) failures.push_back(beyond_limits(*program_));
+  return failures;
 }
 
 }  // namespace settle

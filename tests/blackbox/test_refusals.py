@@ -274,7 +274,7 @@ class Tools(Refusals):
     def test_a_broken_tool_is_refused_with_every_problem(self):
         tool = {"name": "broken.tool", "descripton": "x", "risk": "dangerous",
                 "input_schema": {"type": "object", "properties": {"a": {"type": "strin"}}},
-                "output_schema": {"$dynamicRef": "#"}, "record_id": "id",
+                "output_schema": {"$recursiveRef": "#"}, "record_id": "id",
                 "execute": {"connector": "telepathy", "method": "POST", "url": {"$text": "${nobody}/x"},
                             "headers": {"Host": "x", "a b": "c"}},
                 "verify": {"read": {"connector": "http", "method": "POST", "url": "http://a.example/x"},
@@ -282,7 +282,7 @@ class Tools(Refusals):
                            "within": "10 seconds"}}
         document = self.assert_problem(self.put(tool), 422, "invalid_tool")
         places = {error["pointer"] for error in document["errors"]}
-        for place in ("/descripton", "/risk", "/input_schema/properties/a/type", "/output_schema/$dynamicRef",
+        for place in ("/descripton", "/risk", "/input_schema/properties/a/type", "/output_schema/$recursiveRef",
                       "/record_id",
                       "/execute/connector", "/execute/headers/Host", "/execute/headers/a b", "/idempotency", "/verify/read", "/verify/within"):
             self.assertIn(place, places)

@@ -118,7 +118,7 @@ TEST(Tool, schemas_are_checked_and_the_input_is_closed) {
       {base(), "/input_schema/additionalProperties", R"({"type": "string"})", "/input_schema input_schema_open"},
       {base(), "/input_schema/type", R"(["object", "null"])", "/input_schema/type input_schema_type"},
       {base(), "/input_schema/type", "", "/input_schema/type input_schema_type"},
-      {base(), "/output_schema/if", "true", "/output_schema/if schema_unknown_keyword"},
+      {base(), "/output_schema/iff", "true", "/output_schema/iff schema_unknown_keyword"},
       {base(), "/output_schema/type", R"("text")", "/output_schema/type schema_malformed"},
       {base(), "/record_id", R"("id")", "/record_id not_a_pointer"},
       {base(), "/output_schema", R"({"type": "object", "additionalProperties": false})",

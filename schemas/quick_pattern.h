@@ -1,0 +1,34 @@
+#pragma once
+
+#include <bitset>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace settle {
+
+/// A pattern so simple that one pass over the text decides it: "^", characters and positive classes of ASCII, each with
+/// a quantifier, and "$", such as ^cus_[a-z0-9]{8,32}$. Most patterns of tools are like that, and RE2's start costs
+/// more than the search. Immutable. Thread: any.
+class QuickPattern {
+ public:
+  /// Null for every other pattern, also for one in which taking as much as possible might take too much.
+  static std::optional<QuickPattern> compile(std::string_view pattern);
+  bool matches(std::string_view text) const;
+
+ private:
+  struct Part {
+    std::bitset<128> characters;
+    std::uint32_t least = 1, most = 1;
+  };
+  static bool read_part(std::string_view& pattern, Part& part);
+  static bool read_class(std::string_view& pattern, std::bitset<128>& out);
+  static bool read_character(std::string_view& pattern, bool in_class, std::bitset<128>& out, int& single);
+  static bool read_quantifier(std::string_view& pattern, Part& part);
+  bool decides_greedily() const;
+
+  std::vector<Part> parts_;
+};
+
+}  // namespace settle
