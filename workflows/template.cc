@@ -350,8 +350,9 @@ Result<Json> Template::resolve(const Scope& scope) const {
 }
 
 Json Template::resolve_known(const Scope& scope, std::vector<Hole>& holes) const {
-  SETTLE_ASSERT(root_ != nullptr);
-  return root_->resolve_known(scope, "", holes);
+  if (root_ != nullptr) return root_->resolve_known(scope, "", holes);
+  holes.push_back({"", {}, false, 0});  // never compiled, since what it stands in was malformed
+  return {};
 }
 
 bool Template::is_text() const {

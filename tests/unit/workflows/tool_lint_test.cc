@@ -83,7 +83,7 @@ TEST(ToolLint, each_weakness_is_a_warning_at_its_place) {
 TEST(ToolLint, what_would_be_refused_is_an_error) {
   const LintRow rows[] = {
       {"/input_schema/additionalProperties", "", "/input_schema input_schema_open"},
-      {"/input_schema/oneOf", "[]", "/input_schema/oneOf schema_unknown_keyword"},
+      {"/input_schema/oneOff", "[]", "/input_schema/oneOff schema_unknown_keyword"},
       {"/execute/headers", "", "/execute key_not_sent"},
       {"/deprecation", R"("Use another.")", "/deprecation deprecation_alone"},
   };
