@@ -2,6 +2,7 @@
 
 #include "api/event_feed.h"
 #include "api/openapi.h"
+#include "api/schema_documents.h"
 #include "base/text.h"
 
 namespace settle {
@@ -61,6 +62,9 @@ std::vector<Route> HttpApi::routes() {
   const auto to = [this](void (HttpApi::*method)(Ask)) {
     return [this, method](Ask ask) { (this->*method)(std::move(ask)); };
   };
+  const auto schema = [](std::string_view (*document)()) {
+    return [document](const Ask& ask) { ask.raw(200, std::string(document()), "application/schema+json"); };
+  };
   return {
       {"POST", "/v1/workflows", {}, true, to(&HttpApi::submit)},
       {"GET",
@@ -78,6 +82,8 @@ std::vector<Route> HttpApi::routes() {
       {"PUT", "/v1/tools/{name}", {}, true, to(&HttpApi::put_tool)},
       {"GET", "/v1/tools", {}, false, to(&HttpApi::tools)},
       {"GET", "/v1/tools/{name}", {}, false, to(&HttpApi::tool)},
+      {"GET", "/v1/schemas/plan", {}, false, schema(plan_schema_document)},
+      {"GET", "/v1/schemas/tool", {}, false, schema(tool_schema_document)},
       {"GET", "/openapi.json", {}, false, [](const Ask& ask) { ask.raw(200, std::string(openapi_document())); }},
       {"GET", "/healthz", {}, false, [](const Ask& ask) { ask.json(200, Json::object({{"status", "ok"}})); }},
       {"GET", "/readyz", {}, false, to(&HttpApi::ready)},
