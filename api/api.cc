@@ -3,6 +3,7 @@
 #include "api/event_feed.h"
 #include "api/openapi.h"
 #include "api/request_parts.h"
+#include "api/schema_documents.h"
 #include "base/problem.h"
 #include "base/text.h"
 
@@ -37,6 +38,9 @@ std::vector<Route> HttpApi::routes() {
   const auto to = [this](void (HttpApi::*method)(Ask)) {
     return [this, method](Ask ask) { (this->*method)(std::move(ask)); };
   };
+  const auto schema = [](std::string_view (*document)()) {
+    return [document](const Ask& ask) { ask.raw(200, std::string(document()), "application/schema+json"); };
+  };
   return {
       {"POST", "/v1/workflows", {}, true, to(&HttpApi::submit)},
       {"GET",
@@ -60,6 +64,8 @@ std::vector<Route> HttpApi::routes() {
       {"GET", "/v1/tools/{name}/versions/{v}", {}, false, to(&HttpApi::tool_version)},
       {"POST", "/v1/tools/{name}/versions/{v}:disable", {}, false, to(&HttpApi::disable_tool)},
       {"POST", "/v1/tools/{name}/versions/{v}:enable", {}, false, to(&HttpApi::enable_tool)},
+      {"GET", "/v1/schemas/plan", {}, false, schema(plan_schema_document)},
+      {"GET", "/v1/schemas/tool", {}, false, schema(tool_schema_document)},
       {"GET", "/openapi.json", {}, false, [](const Ask& ask) { ask.raw(200, std::string(openapi_document())); }},
       {"GET", "/healthz", {}, false, [](const Ask& ask) { ask.json(200, Json::object({{"status", "ok"}})); }},
       {"GET", "/readyz", {}, false, to(&HttpApi::ready)},

@@ -22,10 +22,6 @@ std::int64_t exponent_of(std::string_view text) {
   return negative ? -value : value;
 }
 
-void append_zeros(std::int64_t count, std::string& out) {
-  out.append(static_cast<std::size_t>(count), '0');
-}
-
 }  // namespace
 
 DecimalValue decimal_value(std::string_view token) {
@@ -82,28 +78,8 @@ int compare(const DecimalValue& a, const DecimalValue& b) {
 void write_decimal(const DecimalValue& value, std::string& out) {
   if (value.is_zero()) {
     out += '0';
-    return;
-  }
-  if (value.negative) out += '-';
-  const std::string& digits = value.digits;
-  const auto count = static_cast<std::int64_t>(digits.size());
-  const std::int64_t point = value.point;
-  if (count <= point && point <= 21) {
-    out += digits;
-    append_zeros(point - count, out);
-  } else if (0 < point && point <= 21) {
-    out.append(digits, 0, static_cast<std::size_t>(point));
-    out += '.';
-    out.append(digits, static_cast<std::size_t>(point));
-  } else if (-6 < point && point <= 0) {
-    out += "0.";
-    append_zeros(-point, out);
-    out += digits;
   } else {
-    out += digits.front();
-    if (count > 1) out.append(1, '.').append(digits, 1);
-    out += point > 0 ? "e+" : "e-";
-    out += std::to_string(point > 0 ? point - 1 : 1 - point);
+    lay_out_decimal(value.negative, value.digits, value.point, out);
   }
 }
 

@@ -44,4 +44,32 @@ int compare(const DecimalValue& a, const DecimalValue& b);
 /// with all of its digits, however many.
 void write_decimal(const DecimalValue& value, std::string& out);
 
+/// The same for ±0.DIGITS × 10^point with `digits` as in DecimalValue, but not empty. `Out` appends as std::string
+/// does.
+template <class Out>
+void lay_out_decimal(bool negative, std::string_view digits, std::int64_t point, Out& out) {
+  if (negative) out.push_back('-');
+  const auto count = static_cast<std::int64_t>(digits.size());
+  if (count <= point && point <= 21) {
+    out.append(digits);
+    out.append(static_cast<std::size_t>(point - count), '0');
+  } else if (0 < point && point <= 21) {
+    out.append(digits.substr(0, static_cast<std::size_t>(point)));
+    out.push_back('.');
+    out.append(digits.substr(static_cast<std::size_t>(point)));
+  } else if (-6 < point && point <= 0) {
+    out.append(std::string_view("0."));
+    out.append(static_cast<std::size_t>(-point), '0');
+    out.append(digits);
+  } else {
+    out.push_back(digits.front());
+    if (count > 1) {
+      out.push_back('.');
+      out.append(digits.substr(1));
+    }
+    out.append(std::string_view(point > 0 ? "e+" : "e-"));
+    out.append(std::to_string(point > 0 ? point - 1 : 1 - point));
+  }
+}
+
 }  // namespace settle

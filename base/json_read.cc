@@ -1,18 +1,15 @@
 #include <algorithm>
-#include <charconv>
-#include <cmath>
-#include <limits>
+#include <memory>
+#include <optional>
 
-#include "base/decimal.h"
 #include "base/json.h"
+#include "base/json_number.h"
 #include "base/json_scan.h"
 #include "base/pointer.h"
 #include "base/text.h"
 
 namespace settle {
 namespace {
-
-constexpr std::int64_t exact_integer_max = 9007199254740991;  // 2^53 - 1: above it doubles skip integers
 
 /// Reader, writers, comparison and destruction of a value all recurse; no caller may ask for more than the stack bears.
 constexpr std::size_t depth_limit = 1000;
@@ -35,22 +32,36 @@ std::string describe(const char* at, const char* end) {
   return std::string("the byte 0x") + digits[byte >> 4] + digits[byte & 15];
 }
 
-void append_utf8(std::uint32_t code, std::string& out) {
-  const auto put = [&](std::uint32_t byte) { out += static_cast<char>(byte); };
-  if (code < 0x80) {
-    put(code);
-  } else if (code < 0x800) {
-    put(0xC0 | (code >> 6));
-    put(0x80 | (code & 0x3F));
-  } else if (code < 0x10000) {
-    put(0xE0 | (code >> 12));
-    put(0x80 | ((code >> 6) & 0x3F));
-    put(0x80 | (code & 0x3F));
-  } else {
-    put(0xF0 | (code >> 18));
-    put(0x80 | ((code >> 12) & 0x3F));
-    put(0x80 | ((code >> 6) & 0x3F));
-    put(0x80 | (code & 0x3F));
+/// Makes `out`, which is null and so owns nothing, the value that `from` gives: built in its place, without a move.
+template <class From>
+void put(Json& out, From&& from) {
+  std::construct_at(&out, std::forward<From>(from));
+}
+
+/// Where the name of member `index` begins in the text of an object that has been read already. `at` is behind "{".
+const char* name_place(const char* at, std::size_t index) {
+  bool name_follows = true;
+  for (std::size_t depth = 1;; ++at) {
+    switch (*at) {
+      case '"':
+        if (name_follows && index-- == 0) return at;
+        name_follows = false;
+        for (++at; *at != '"'; ++at) at += *at == '\\' ? 1 : 0;
+        break;
+      case '{':
+      case '[':
+        ++depth;
+        break;
+      case '}':
+      case ']':
+        --depth;
+        break;
+      case ',':
+        name_follows = depth == 1;
+        break;
+      default:
+        break;
+    }
   }
 }
 
@@ -126,18 +137,14 @@ class Reader {
         return read_object(out, depth + 1);
       case '[':
         return read_array(out, depth + 1);
-      case '"': {
-        std::string text;
-        if (!read_string(text)) return false;
-        out = Json(std::move(text));
-        return true;
-      }
+      case '"':
+        return read_string_value(out);
       case 't':
-        return read_word("true", Json(true), out);
+        return read_word("true", true, out);
       case 'f':
-        return read_word("false", Json(false), out);
+        return read_word("false", false, out);
       case 'n':
-        return read_word("null", Json(), out);
+        return read_word("null", nullptr, out);
       case '-':
       case '0':
       case '1':
@@ -167,7 +174,8 @@ class Reader {
 
   bool read_array(Json& out, std::size_t depth) {
     if (!enter(depth)) return false;
-    Json::Array elements;
+    put(out, Json::Array());
+    Json::Array& elements = out.as_array();
     if (at_ == end_ || *at_ != ']') {
       elements.reserve(4);
       do {
@@ -180,14 +188,14 @@ class Reader {
       } while (take(','));
     }
     if (!take(']')) return refuse_byte("\",\" or \"]\" after an element");
-    out = Json(std::move(elements));
     return true;
   }
 
   bool read_object(Json& out, std::size_t depth) {
     if (!enter(depth)) return false;
-    const std::size_t first_start = name_starts_.size();
-    Json::Object members;
+    const char* const first = at_;
+    put(out, Json::Object());
+    Json::Object& members = out.as_object();
     if (at_ == end_ || *at_ != '}') {
       members.reserve(4);
       do {
@@ -198,31 +206,53 @@ class Reader {
     }
     if (!take('}')) return refuse_byte("\",\" or \"}\" after a member");
     if (const std::optional<std::size_t> duplicate = duplicate_of(members)) {
-      at_ = begin_ + name_starts_[first_start + *duplicate];
+      at_ = name_place(first, *duplicate);
       path_.push_back(members[*duplicate].name);
       return refuse("duplicate_name", "names that differ",
                     "the name \"" + shorten(members[*duplicate].name, 80) + "\" again");
     }
-    name_starts_.resize(first_start);
-    out = Json(std::move(members));
     return true;
   }
 
   bool read_member(JsonMember& member, std::size_t depth) {
     if (at_ == end_ || *at_ != '"') return refuse_byte("the name of a member in quotation marks");
-    name_starts_.push_back(static_cast<std::size_t>(at_ - begin_));
-    if (!read_string(member.name)) return false;
+    if (const std::optional<std::string_view> plain = take_plain_string()) {
+      member.name.assign(*plain);
+    } else if (!read_string(member.name)) {
+      return false;
+    }
     skip_space();
     const bool good = take(':') ? (skip_space(), read_value(member.value, depth)) : refuse_byte("\":\" after the name");
     if (!good) path_.push_back(member.name);
     return good;
   }
 
+  /// Most strings hold nothing but plain ASCII: they are taken whole, without their quotation marks. Null, with nothing
+  /// taken, when the string is another.
+  std::optional<std::string_view> take_plain_string() {
+    const char* const first = at_ + 1;
+    const char* const last = skip_run<ScanStop::reading>(first, end_);
+    if (last == end_ || *last != '"') return std::nullopt;
+    at_ = last + 1;
+    return std::string_view(first, static_cast<std::size_t>(last - first));
+  }
+
+  bool read_string_value(Json& out) {
+    if (const std::optional<std::string_view> plain = take_plain_string()) {
+      put(out, *plain);
+      return true;
+    }
+    std::string text;
+    if (!read_string(text)) return false;
+    put(out, std::move(text));
+    return true;
+  }
+
   bool read_string(std::string& out) {
     ++at_;
     const char* run = at_;
     for (;;) {
-      at_ = skip_plain(at_, end_);
+      at_ = skip_run<ScanStop::reading>(at_, end_);
       if (at_ == end_) return refuse_byte("a quotation mark that ends the string");
       if (*at_ == '"') {
         out.append(run, static_cast<std::size_t>(at_ - run));
@@ -312,16 +342,33 @@ class Reader {
     return true;
   }
 
-  bool read_word(std::string_view word, Json value, Json& out) {
+  template <class Value>
+  bool read_word(std::string_view word, Value value, Json& out) {
     for (const char c : word) {
       if (at_ == end_ || *at_ != c) return refuse_byte("the literal " + std::string(word));
       ++at_;
     }
-    out = std::move(value);
+    put(out, value);
+    return true;
+  }
+
+  /// Integers of up to 15 digits, which are all within ±(2^53-1). Whatever else begins here is left to read_number.
+  bool read_short_integer(Json& out) {
+    constexpr std::ptrdiff_t digits_max = 15;
+    const bool negative = *at_ == '-';
+    const char* const first = at_ + (negative ? 1 : 0);
+    const char* at = first;
+    std::int64_t value = 0;
+    while (at != end_ && is_digit(*at) && at - first < digits_max) value = value * 10 + (*at++ - '0');
+    if (at == first || (*first == '0' && at - first > 1)) return false;
+    if (at != end_ && (is_digit(*at) || *at == '.' || *at == 'e' || *at == 'E')) return false;
+    at_ = at;
+    put(out, negative ? -value : value);
     return true;
   }
 
   bool read_number(Json& out) {
+    if (read_short_integer(out)) return true;
     const char* const first = at_;
     bool whole = true;
     take('-');
@@ -341,67 +388,29 @@ class Reader {
       if (!skip_digits()) return refuse_byte("a digit in the exponent");
     }
     const std::string_view token(first, static_cast<std::size_t>(at_ - first));
-    if (whole) {
-      std::int64_t value = 0;
-      const bool fits = std::from_chars(first, at_, value).ec == std::errc();
-      if (fits && (limits_.numbers == JsonNumbers::exact || std::abs(value) <= exact_integer_max)) {
-        out = Json(value);
-        return true;
-      }
-      if (limits_.numbers == JsonNumbers::strict) {
-        return refuse_at(first, "number_not_exact", "an integer within ±9007199254740991, or the number as a string",
-                         shorten(token, 80));
-      }
-    }
-    return limits_.numbers == JsonNumbers::strict ? real_number(token, out) : exact_number(token, out);
+    const NumberRefusal refusal = read_number_token(token, whole, limits_.numbers, out);
+    return refusal == NumberRefusal::none || refuse_number(refusal, token);
   }
 
-  bool real_number(std::string_view token, Json& out) {
-    const std::optional<double> value = nearest_double(token);
-    if (!value)
-      return refuse_at(token.data(), "number_too_large", "a number of at most 1.7976931348623157e308",
-                       shorten(token, 80));
-    out = Json(*value);
-    return true;
-  }
-
-  bool exact_number(std::string_view token, Json& out) {
-    const DecimalValue exact = decimal_value(token);
-    if (exact.is_integral() && exact.point <= 19) {
-      std::string digits = exact.negative ? "-" : "";
-      digits.append(exact.is_zero() ? "0" : exact.digits);
-      digits.append(static_cast<std::size_t>(exact.point) - exact.digits.size(), '0');
-      std::int64_t value = 0;
-      if (std::from_chars(digits.data(), digits.data() + digits.size(), value).ec == std::errc()) {
-        out = Json(value);
-        return true;
-      }
+  bool refuse_number(NumberRefusal refusal, std::string_view token) {
+    const std::string got = shorten(token, 80);
+    switch (refusal) {
+      case NumberRefusal::not_exact:
+        return refuse_at(token.data(), "number_not_exact",
+                         "an integer within ±9007199254740991, or the number as a string", got);
+      case NumberRefusal::beyond_double:
+        return refuse_at(token.data(), "number_too_large", "a number of at most 1.7976931348623157e308", got);
+      case NumberRefusal::exponent_too_large:
+        return refuse_at(token.data(), "number_too_large", "an exponent within ±999999999", got);
+      case NumberRefusal::none:
+        break;
     }
-    // Shortest doubles have 17 digits at most.
-    if (exact.digits.size() <= 17) {
-      const std::optional<double> value = nearest_double(token);
-      if (value && decimal_value(*value) == exact) {
-        out = Json(*value);
-        return true;
-      }
-    }
-    if (std::abs(exact.point) > decimal_point_max) {
-      return refuse_at(token.data(), "number_too_large", "an exponent within ±999999999", shorten(token, 80));
-    }
-    out = Json(Json::Decimal{std::string(token)});
-    return true;
-  }
-
-  /// Null on overflow; what is too small for a double is 0.
-  static std::optional<double> nearest_double(std::string_view token) {
-    double value = 0;
-    const std::errc error = std::from_chars(token.data(), token.data() + token.size(), value).ec;
-    if (error == std::errc() && std::isfinite(value)) return value;
-    if (decimal_value(token).point > 0) return std::nullopt;
-    return 0.0;
+    SETTLE_ASSERT(false);
   }
 
   void skip_space() {
+    // Nearly always there is none: one comparison then.
+    if (at_ != end_ && static_cast<unsigned char>(*at_) > ' ') return;
     while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\t' || *at_ == '\r')) ++at_;
   }
 
@@ -467,8 +476,6 @@ class Reader {
   const char* end_;
   const JsonLimits& limits_;
   std::size_t nodes_ = 0;
-  /// A stack: where the names begin of every object that is being read.
-  std::vector<std::size_t> name_starts_;
   /// The tokens of the place of the problem, innermost first.
   std::vector<std::string> path_;
   Error error_;

@@ -52,7 +52,11 @@ std::optional<std::string> Fields::text(std::string_view name) {
 
 std::string Fields::needed_text(std::string_view name) {
   if (need(name, "a string") == nullptr) return "";
-  return text(name).value_or("");
+  const std::optional<std::string> given = text(name);
+  if (given && given->empty())
+    problem(name, "empty_text", "a string, not empty",
+            "\"" + std::string(name) + "\" takes a string that says something");
+  return given.value_or("");
 }
 
 std::optional<bool> Fields::boolean(std::string_view name) {

@@ -27,6 +27,7 @@ class Compiler {
 
   Result<std::shared_ptr<const Tool>> run() {
     Fields fields(document_, "", problems_);
+    fields.take("$schema");  // a hint for editors
     names(fields);
     schemas(fields);
     if (const Json* call = fields.need("execute", "a call: {\"connector\": …, …}"))

@@ -8,6 +8,39 @@
 namespace settle {
 namespace {
 
+/// The code units of a name in UTF-16, big-endian, so that their order as text is the order that RFC 8785 asks for.
+std::string utf16(const std::string& name) {
+  std::string out;
+  const auto put = [&](std::uint32_t unit) {
+    out.append(1, static_cast<char>(unit >> 8)).append(1, static_cast<char>(unit));
+  };
+  for (std::size_t at = 0; at < name.size();) {
+    const auto byte = [&](std::size_t i) {
+      return static_cast<std::uint32_t>(static_cast<unsigned char>(name[at + i]));
+    };
+    const std::size_t length = byte(0) < 0x80 ? 1 : byte(0) < 0xE0 ? 2 : byte(0) < 0xF0 ? 3 : 4;
+    std::uint32_t code = length == 1 ? byte(0) : byte(0) & (0x7FU >> length);
+    for (std::size_t i = 1; i < length; ++i) code = code << 6 | (byte(i) & 0x3F);
+    if (code >= 0x10000) put(0xD800 + ((code - 0x10000) >> 10));
+    put(code >= 0x10000 ? 0xDC00 + (code & 0x3FF) : code);
+    at += length;
+  }
+  return out;
+}
+
+/// The names of a canonical document, at every depth, stand in the order of their UTF-16 code units.
+void check_order(const Json& value) {
+  if (value.is_array()) {
+    for (const Json& element : value.as_array()) check_order(element);
+  }
+  if (!value.is_object()) return;
+  const Json::Object& members = value.as_object();
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    SETTLE_ASSERT(i == 0 || utf16(members[i - 1].name) < utf16(members[i].name));
+    check_order(members[i].value);
+  }
+}
+
 /// Whatever the reader accepts must survive every writer, and its canonical bytes must be a fixed point.
 void check_round_trip(const Json& value) {
   JsonLimits limits;
@@ -17,8 +50,12 @@ void check_round_trip(const Json& value) {
   const Result<Json> back = read_json(bytes, limits);
   SETTLE_ASSERT(back && *back == value);
   SETTLE_ASSERT(canonical(*back) == bytes);
+  check_order(*back);
   const Result<Json> indented = read_json(write_json(value, 1), limits);
   SETTLE_ASSERT(indented && *indented == value);
+  SETTLE_ASSERT(canonical(*indented) == bytes);
+  const Result<Json> plain = read_json(write_json(value), limits);
+  SETTLE_ASSERT(plain && write_json(*plain) == write_json(value));
 }
 
 }  // namespace

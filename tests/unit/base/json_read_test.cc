@@ -153,6 +153,15 @@ TEST(JsonRead, what_is_not_strict_json_is_refused_with_code_and_place) {
   for (const Refusal& row : rows) expect_refused(row);
 }
 
+TEST(JsonRead, a_repeated_name_is_placed_whatever_stands_between_the_two) {
+  const Result<Json> value =
+      read_json("[{\"a\\\"{,\":[{\"a\\\"{,\":1,\"y\":\",}]\\\\\"},2],\n\"b\\\\\":{},\"\\u0061\\\"{,\":2}]");
+  ASSERT_FALSE(value);
+  EXPECT_EQ(value.error().problems.at(0).code, "duplicate_name");
+  EXPECT_EQ(value.error().problems.at(0).pointer, "/0/a\"{,");
+  EXPECT_TRUE(value.error().message.starts_with("line 2, column 10:")) << value.error().message;
+}
+
 TEST(JsonRead, the_message_has_line_and_column_in_characters) {
   const Result<Json> out = read_json("{\n  \"é€\": tru\n}");
   ASSERT_FALSE(out);

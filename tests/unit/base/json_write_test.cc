@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <random>
@@ -116,6 +117,71 @@ TEST(JsonWrite, a_decimal_keeps_its_token_for_people_and_is_normalised_for_hashi
   EXPECT_EQ(write_json(tidy), "-12.500E400");
   EXPECT_EQ(canonical(tidy), "-1.25e+401");
   EXPECT_EQ(canonical(value), "-1.25e+401");
+}
+
+TEST(JsonWrite, a_byte_that_needs_an_escape_is_found_at_every_place_of_strings_of_every_length) {
+  for (std::size_t length = 0; length <= 70; ++length) {
+    const std::string plain(length, 'x');
+    EXPECT_EQ(canonical(Json(plain)), "\"" + plain + "\"");
+    for (std::size_t at = 0; at < length; ++at) {
+      for (const auto& [byte, written] :
+           {std::pair('"', "\\\""), {'\\', "\\\\"}, {'\x1f', "\\u001f"}, {'\x7f', "\x7f"}}) {
+        std::string text = plain, want = "\"" + plain + "\"";
+        text[at] = byte;
+        want.replace(at + 1, 1, written);
+        ASSERT_EQ(canonical(Json(text)), want);
+        const Result<Json> back = read_json(want);
+        ASSERT_TRUE(back && back->as_string() == text) << want;
+      }
+    }
+  }
+}
+
+TEST(JsonWrite, documents_larger_than_the_buffer_of_the_writer_come_out_whole) {
+  for (const std::size_t length : {4090U, 4094U, 4095U, 4096U, 4097U, 9000U}) {
+    const std::string text(length, 'x');
+    std::string out = "kept";
+    write_canonical(Json(Json::Array{text, 1.5, text, -17}), out);
+    EXPECT_EQ(out, "kept[\"" + text + "\",1.5,\"" + text + "\",-17]");
+  }
+  EXPECT_EQ(write_json(Json(Json::Array(5000, Json(7)))).size(), 10'001U);
+}
+
+TEST(JsonCanonical, the_first_bytes_of_names_order_them_as_whole_names_do) {
+  const char* const ordered[] = {"",
+                                 "a",
+                                 "a\x01",
+                                 "ab",
+                                 "abcdefg",
+                                 "abcdefgh",
+                                 "abcdefgh\x01",
+                                 "abcdefgha",
+                                 "abcdefghb",
+                                 "abcdefh",
+                                 "b",
+                                 "\xC3\xA9",
+                                 "\xED\x9F\xBF",
+                                 "\xF0\x90\x80\x80",
+                                 "\xF4\x8F\xBF\xBF",
+                                 "\xEE\x80\x80",
+                                 "\xEF\xBF\xBD",
+                                 "\xEF\xBF\xBD\xF0\x90\x80\x80",
+                                 "\xEF\xBF\xBD\xEE\x80\x80"};
+  std::string want;
+  for (const char* name : ordered) {
+    want += want.empty() ? "{" : ",";
+    write_json_string(name, want);
+    want += ":1";
+  }
+  want += "}";
+  std::vector<std::string> names(std::begin(ordered), std::end(ordered));
+  std::mt19937_64 dice(3);
+  for (int round = 0; round < 50; ++round) {
+    std::shuffle(names.begin(), names.end(), dice);
+    Json all = Json::object();
+    for (const std::string& name : names) all.set(name, 1);
+    ASSERT_EQ(canonical(all), want);
+  }
 }
 
 /// Random documents from a seed; every kind of value, with names and strings that need escapes.

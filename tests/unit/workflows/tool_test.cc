@@ -91,6 +91,7 @@ TEST(Tool, names_and_members_are_checked) {
   expect_refused({
       {base(), "/name", "", "/name missing_member"},
       {base(), "/name", "7", "/name wrong_type"},
+      {base(), "/name", R"("")", "/name empty_text"},
       {base(), "/name", R"("a b")", "/name not_a_name"},
       {base(), "/name", R"("flow.sleep")", "/name reserved_name"},
       {base(), "/description", "1", "/description wrong_type"},
