@@ -61,10 +61,10 @@ const std::vector<ErrorCodeInfo>& all_error_codes();
 /// One thing wrong at one place of a document. `pointer` is a JSON Pointer (RFC 6901) into it.
 struct Problem {
   std::string pointer;
-  std::string code;      ///< stable, snake_case, finer than ErrorCode
-  std::string expected;  ///< what would be accepted
-  std::string got;       ///< what was there, shortened
-  std::string message;   ///< for people; names the thing and the remedy
+  std::string code;             ///< stable, snake_case, finer than ErrorCode
+  std::string expected;         ///< what would be accepted
+  std::string got;              ///< what was there, shortened
+  std::string message;          ///< for people; names the thing and the remedy
   std::string suggestion = {};  ///< what to put there instead: a name or a pointer; empty when nothing is near
 };
 

@@ -119,7 +119,7 @@ class Files(harness.EngineTest):
                       [(w["pointer"], w["code"]) for w in files[0]["warnings"]])
         self.assertEqual(self.lint("--strict", self.file(post))[0], 3)
         wrong = changed(KEY, record_id="/nr", output_schema={"type": "object", "additionalProperties": False,
-                                                             "properties": {"id": {"type": "string", "oneOf": []}}})
+                                                             "properties": {"id": {"type": "string", "oneOff": []}}})
         code, files = self.lint(self.file(wrong), str(EXAMPLE))
         self.assertEqual((code, [file["valid"] for file in files]), (3, [False, True]))
         self.assertIn("schema_unknown_keyword", [error["code"] for error in files[0]["errors"]])
