@@ -10,6 +10,7 @@ from restarting import Restarting
 
 KILLS = 20
 CLIENTS = 4
+EACH = 20  # workflows of one client between two kills, at most: what is checked grows with them
 SEED = 20
 
 
@@ -26,6 +27,7 @@ class Clients:
     def __init__(self, engine):
         self.engine, self.lock, self.stopping = engine, threading.Lock(), threading.Event()
         self.acknowledged, self.wrong, self.repeats = {}, [], 0
+        self.allowed, self.more = EACH, threading.Condition()
         self.threads = [threading.Thread(target=self._run, args=(number,)) for number in range(CLIENTS)]
         for thread in self.threads:
             thread.start()
@@ -33,11 +35,21 @@ class Clients:
     def _run(self, number):
         count = 0
         try:
-            while not self.stopping.is_set():
+            while self._may_go_on(count):
                 self._one(f"client-{number}-{count}")
                 count += 1
         except Exception as error:
             self.wrong.append(f"client {number}: {error}")
+
+    def _may_go_on(self, count):
+        with self.more:
+            self.more.wait_for(lambda: count < self.allowed or self.stopping.is_set())
+        return not self.stopping.is_set()
+
+    def next_round(self):
+        with self.more:
+            self.allowed += EACH
+            self.more.notify_all()
 
     def _one(self, key):
         body = {"plan": plan(key), "labels": {"key": key}}
@@ -59,7 +71,9 @@ class Clients:
             return dict(self.acknowledged)
 
     def stop(self):
-        self.stopping.set()
+        with self.more:
+            self.stopping.set()
+            self.more.notify_all()
         for thread in self.threads:
             thread.join()
 
@@ -84,7 +98,8 @@ class KillTest(CrashTest):
         seen, finished = {}, set()
         try:
             for _ in range(KILLS):
-                moment.wait(rng.uniform(0.05, 0.4))
+                clients.next_round()
+                moment.wait(rng.uniform(0.02, 0.2))
                 before = clients.so_far()
                 engine.kill_and_restart()
                 for id in set(before.values()) - finished:
