@@ -30,7 +30,7 @@ void Fields::problem(std::string_view name, std::string code, std::string expect
 }
 
 const Json* Fields::take(std::string_view name) {
-  known_.emplace_back(name);
+  if (std::find(known_.begin(), known_.end(), name) == known_.end()) known_.emplace_back(name);
   return object_ == nullptr ? nullptr : object_->find(name);
 }
 

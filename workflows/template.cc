@@ -200,8 +200,8 @@ struct Template::Node {
 
 namespace {
 
-Problem malformed(const std::string& place, std::string message, std::string expected) {
-  return {place, "template_malformed", std::move(expected), "", std::move(message)};
+Problem malformed(const std::string& place, std::string message, std::string expected, std::string_view got) {
+  return {place, "template_malformed", std::move(expected), shorten(got, 80), std::move(message)};
 }
 
 /// Splits "a ${/x} b ${name}" into pieces; configured values become constants.
@@ -216,7 +216,7 @@ std::vector<Piece> parse_text(std::string_view text, const std::string& place, c
     if (open == std::string_view::npos) break;
     const std::size_t close = text.find('}', open);
     if (close == std::string_view::npos) {
-      problems.push_back(malformed(place, "\"${\" is not closed", "\"${name}\" or \"${/pointer}\""));
+      problems.push_back(malformed(place, "\"${\" is not closed", "\"${name}\" or \"${/pointer}\"", text));
       return pieces;
     }
     const std::string_view name = text.substr(open + 2, close - open - 2);
@@ -226,7 +226,7 @@ std::vector<Piece> parse_text(std::string_view text, const std::string& place, c
       if (values == nullptr) {
         problems.push_back(malformed(
             place, "\"${" + std::string(name) + "}\" is no JSON Pointer; configured values can be used in tools only",
-            "\"${/pointer}\""));
+            "\"${/pointer}\"", name));
       } else if (found == values->end()) {
         problems.push_back({place, "template_unknown_value", "a name of [values] in the configuration",
                             std::string(name),
@@ -239,7 +239,7 @@ std::vector<Piece> parse_text(std::string_view text, const std::string& place, c
     const std::optional<Pointer> source = Pointer::parse(name);
     if (!source) {
       problems.push_back(
-          malformed(place, "\"" + std::string(name) + "\" is no JSON Pointer", "a JSON Pointer (RFC 6901)"));
+          malformed(place, "\"" + std::string(name) + "\" is no JSON Pointer", "a JSON Pointer (RFC 6901)", name));
       continue;
     }
     if (!constant.empty()) pieces.push_back({std::exchange(constant, {}), false, {}});
@@ -272,7 +272,8 @@ std::shared_ptr<const Template::Node> Template::compile_node(const Json& documen
         node->kind = Node::Kind::malformed;
         problems.push_back(malformed(place, "\"" + member.name + "\" can't stand here",
                                      "an object with the one member $from, $text or $literal; {\"$literal\": …} for "
-                                     "data with names that begin with $"));
+                                     "data with names that begin with $",
+                                     member.name));
         return node;
       }
     }
@@ -283,7 +284,8 @@ std::shared_ptr<const Template::Node> Template::compile_node(const Json& documen
     if (special) {
       if (!members[0].value.is_string()) {
         node->kind = Node::Kind::malformed;
-        problems.push_back(malformed(place, "\"" + members[0].name + "\" takes a string", "a string"));
+        problems.push_back(
+            malformed(place, "\"" + members[0].name + "\" takes a string", "a string", members[0].value.type_name()));
         return node;
       }
       const std::string& text = members[0].value.as_string();
@@ -292,7 +294,7 @@ std::shared_ptr<const Template::Node> Template::compile_node(const Json& documen
         if (!source || source->tokens.empty()) {
           node->kind = Node::Kind::malformed;
           problems.push_back(malformed(place, "\"" + text + "\" is no JSON Pointer to a value",
-                                       "a JSON Pointer (RFC 6901) such as /input/email"));
+                                       "a JSON Pointer (RFC 6901) such as /input/email", text));
           return node;
         }
         node->kind = Node::Kind::from;
