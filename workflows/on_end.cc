@@ -79,8 +79,10 @@ void Stepper::begin_compensation() {
     const ActionState& own = workflow_.actions[i];
     const ActionState& counted = workflow_.effective(i);
     if (own.role != CallRole::main || own.elements > 0 || tool(i).reads_only()) continue;
-    if (own.effect == Effect::unknown || counted.effect == Effect::unknown)
+    if (own.effect == Effect::unknown || counted.effect == Effect::unknown) {
       note("action.not_compensated", i, Json::object({{"reason", "effect_unknown"}}));
+      continue;
+    }
     if (!happened(own) && !happened(counted)) continue;
     if (!workflow_.action_of(i).compensate) {
       note("action.not_compensated", i, Json::object({{"reason", "nothing_declared"}}));

@@ -48,6 +48,7 @@ FUTURE_TOOLS = {
     "several looks": changed(KEY, verify={"reads": {"one": LOOK, "two": LOOK}, "expect": [{"at": "/one/id", "exists": True}]}),
     "another connector": changed(KEY, execute={"connector": "smtp", "to": {"$from": "/input/name"}}),
     "destructive": changed(KEY, risk="destructive"),
+    "deprecated": changed(KEY, deprecated=True, deprecation="use things.put"),
     "hint": {"$schema": "http://127.0.0.1:8700/v1/schemas/tool", **KEY},
 }
 
