@@ -3,27 +3,19 @@
 #include "api/api.h"
 #include "api/request_parts.h"
 #include "api/tool_formats.h"
+#include "base/json_parts.h"
 #include "base/text.h"
 
 namespace settle {
 namespace {
 
-std::string_view risk_of(const Tool& tool) {
-  constexpr std::string_view risks[] = {"read", "write", "destructive"};
-  return risks[static_cast<std::size_t>(tool.risk)];
-}
-
 Json tool_summary(const Tool& tool) {
   return Json::object({{"name", tool.name},
                        {"version", tool.version_text()},
-                       {"risk", risk_of(tool)},
+                       {"risk", name_of(tool.risk)},
                        {"description", tool.description},
                        {"deprecated", tool.deprecated},
                        {"deprecation", tool.deprecation.empty() ? Json() : Json(tool.deprecation)}});
-}
-
-Json time_or_null(const std::optional<Time>& time) {
-  return time ? Json(format_time(*time)) : Json();
 }
 
 Json version_document(const ToolRegistry::Version& version) {

@@ -84,8 +84,7 @@ std::optional<Error> wrong_query(const HttpRequest& request, const Route& route)
       std::string expected = known.empty() ? "no query parameter" : "one of";
       for (const std::string& one : known) expected += " " + one;
       problems.push_back({"", "unknown_parameter", expected, shorten(name, 80),
-                          "there is no query parameter \"" + shorten(name, 60) + "\" here" +
-                              (near ? "; did you mean \"" + *near + "\"?" : "")});
+                          "there is no query parameter \"" + shorten(name, 60) + "\" here" + did_you_mean(near)});
     }
     for (std::size_t j = 0; j < i; ++j) {
       if (request.query[j].first == name)

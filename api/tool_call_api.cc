@@ -21,8 +21,7 @@ void refuse_calls(const Ask& ask, const ToolCallRequest& request, Error error) {
 }
 
 Error model_was_wrong(std::vector<Problem> problems) {
-  std::string message = std::to_string(problems.size()) + (problems.size() == 1 ? " problem" : " problems") +
-                        "; the first: " + problems[0].pointer + ": " + problems[0].message;
+  std::string message = summary_of(problems);
   return fail(ErrorCode::invalid_plan, std::move(message), std::move(problems));
 }
 

@@ -13,11 +13,6 @@ namespace {
 constexpr std::size_t call_id_bytes_max = 256;
 constexpr std::size_t action_id_readable_max = 100;
 
-std::string short_digest(std::string_view text, std::size_t digits) {
-  const Hash hash = sha256(text);
-  return to_base32hex(std::string_view(reinterpret_cast<const char*>(hash.data()), hash.size())).substr(0, digits);
-}
-
 /// True when a planner's template could be in it; then it is wrapped, so that it stays what the model wrote.
 bool has_template(const Json& value) {
   if (value.is_array()) return std::any_of(value.as_array().begin(), value.as_array().end(), has_template);
@@ -235,8 +230,7 @@ void speak_of_wire_names(Problem& problem, const ModelToolCall& call, const std:
   problem.expected = "the name of a tool that is offered";
   problem.got = shorten(call.name, 80);
   problem.suggestion = near.value_or("");
-  problem.message = "there is no tool \"" + shorten(call.name, 60) + "\"" +
-                    (near ? "; did you mean \"" + *near + "\"?" : std::string());
+  problem.message = "there is no tool \"" + shorten(call.name, 60) + "\"" + did_you_mean(near);
 }
 
 }  // namespace
@@ -249,7 +243,7 @@ Result<ToolCallRequest> read_tool_calls(const Json& body, const std::vector<std:
 std::string workflow_id_of(const std::vector<ModelToolCall>& calls) {
   std::string joined;
   for (const ModelToolCall& call : calls) joined += call.id + '\0';
-  return "tc_" + short_digest(joined, 32);
+  return "tc_" + to_base32hex(sha256(joined), 32);
 }
 
 std::string action_id_of(std::string_view call) {
@@ -259,7 +253,7 @@ std::string action_id_of(std::string_view call) {
     if (!is_name(std::string_view(&c, 1)) && c != '.') c = '_';
   }
   if (out.starts_with(".")) out[0] = '_';
-  return out + "~" + short_digest(call, 20);
+  return out + "~" + to_base32hex(sha256(call), 20);
 }
 
 std::vector<Problem> at_their_calls(std::vector<Problem> problems, const ToolCallRequest& request,

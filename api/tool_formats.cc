@@ -43,9 +43,7 @@ std::optional<std::string> dotted(std::string_view name) {
 }
 
 std::string hashed(std::string_view name) {
-  const Hash hash = sha256(name);
-  const std::string digest =
-      to_base32hex(std::string_view(reinterpret_cast<const char*>(hash.data()), wire_digest_digits * 5 / 8));
+  const std::string digest = to_base32hex(sha256(name), wire_digest_digits);
   std::string out(name.substr(0, wire_name_max - wire_digest_mark.size() - wire_digest_digits));
   std::replace_if(out.begin(), out.end(), [](char c) { return !is_wire_character(c); }, '_');
   return out + std::string(wire_digest_mark) + digest;

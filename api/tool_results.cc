@@ -3,18 +3,15 @@
 #include <algorithm>
 #include <map>
 
+#include "base/json_parts.h"
 #include "base/text.h"
 #include "engine/documents.h"
+#include "workflows/receipt.h"
 
 namespace settle {
 namespace {
 
 constexpr std::size_t output_bytes_max = 32 << 10;  // what a model is shown of an answer; the receipt has its digest
-
-std::string text_in(const Json& document, std::string_view name) {
-  const Json* value = document.find(name);
-  return value != nullptr && value->is_string() ? value->as_string() : "";
-}
 
 Json value_or_null(const Json& document, std::string_view name) {
   const Json* value = document.find(name);
@@ -57,11 +54,11 @@ Standing failed(const std::string& code, const std::string& effect) {
 }
 
 Standing standing_of(const Json& action) {
-  const std::string state = text_in(action, "state"), phase = text_in(action, "phase");
+  const std::string state = text_member(action, "state"), phase = text_member(action, "phase");
   const Json* error = action.find("error");
-  const std::string code = error == nullptr ? "" : text_in(*error, "code");
+  const std::string code = error == nullptr ? "" : text_member(*error, "code");
   if (state == "verified") {
-    if (text_in(action, "confidence") == "state_match")
+    if (text_member(action, "confidence") == "state_match")
       return {"verified", true, "Is so: read back and equal. That this call did it can't be proved.", "", ""};
     return {"verified", true, "Done, and verified.", "", ""};
   }
@@ -73,7 +70,7 @@ Standing standing_of(const Json& action) {
   if (state == "executed")
     return {"running", false, "The tool has answered; whether it is so is still being read back.", "no",
             "Do not call it again. Ask for this result later."};
-  if (state == "failed") return failed(code, text_in(action, "effect"));
+  if (state == "failed") return failed(code, text_member(action, "effect"));
   if (state == "cancelled")
     return {"cancelled", false, "Not done: it was cancelled, or another call failed before it.", "later",
             "It may be called again, as a new tool call, if it is still wanted."};
@@ -112,11 +109,11 @@ Json error_of(const Json& action, const Json& receipt, const Standing& standing)
   if (standing.done) return Json();
   const Json* known = action.find("error");
   const bool named = known != nullptr && known->is_object();
-  Json differences = text_in(action, "phase") == "verification_mismatch" ? differences_of(receipt) : Json::array();
+  Json differences = text_member(action, "phase") == "verification_mismatch" ? differences_of(receipt) : Json::array();
   const Json none;
   const Json& first = differences.size() == 0 ? none : differences.as_array()[0];
-  return Json::object({{"code", named ? Json(text_in(*known, "code")) : Json(standing.status)},
-                       {"message", named ? Json(text_in(*known, "message")) : Json(standing.says)},
+  return Json::object({{"code", named ? Json(text_member(*known, "code")) : Json(standing.status)},
+                       {"message", named ? Json(text_member(*known, "message")) : Json(standing.says)},
                        {"place", value_or_null(first, "place")},
                        {"expected", value_or_null(first, "expected")},
                        {"got", value_or_null(first, "got")},
@@ -141,8 +138,8 @@ Json content_of(const Json& workflow, const Json& action, const Json& output, co
   out.set("output", fits || result == nullptr ? output : value_or_null(*result, "summary"));
   out.set("output_whole", fits);
   out.set("error", error_of(action, receipt, standing));
-  out.set("workflow", text_in(workflow, "id"));
-  out.set("action", text_in(action, "id"));
+  out.set("workflow", text_member(workflow, "id"));
+  out.set("action", text_member(action, "id"));
   for (const std::string_view name : {"state", "phase", "effect", "confidence", "record_id"})
     out.set(name, value_or_null(action, name));
   out.set("receipt_id", value_or_null(action, "receipt"));
@@ -153,11 +150,9 @@ Json content_of(const Json& workflow, const Json& action, const Json& output, co
 std::map<std::string, Json, std::less<>> read_receipts(const std::vector<std::string>& receipts) {
   std::map<std::string, Json, std::less<>> out;
   for (const std::string& bytes : receipts) {
-    Result<Json> receipt = read_json(
-        bytes,
-        {.bytes_max = bytes.size(), .depth_max = 256, .nodes_max = bytes.size() + 1, .numbers = JsonNumbers::exact});
+    Result<Json> receipt = read_receipt(bytes);
     if (!receipt) continue;
-    std::string id = text_in(*receipt, "receipt");
+    std::string id = text_member(*receipt, "receipt");
     out.emplace(std::move(id), *std::move(receipt));
   }
   return out;
@@ -169,7 +164,7 @@ std::map<std::string, std::string, std::less<>> call_ids(const Json& view) {
   const Json calls = value_or_null(value_or_null(view, "calls"), "calls");
   for (std::size_t i = 0; calls.is_array() && i < calls.size(); ++i) {
     const Json& call = calls.as_array()[i];
-    out.emplace(text_in(call, "action"), text_in(call, "id"));
+    out.emplace(text_member(call, "action"), text_member(call, "id"));
   }
   return out;
 }
@@ -218,7 +213,7 @@ Json tool_results_view(const Workflow& workflow) {
 }
 
 std::optional<ToolFormat> format_of_view(const Json& view) {
-  const std::optional<ToolFormat> format = tool_format_of(text_in(value_or_null(view, "calls"), "format"));
+  const std::optional<ToolFormat> format = tool_format_of(text_member(value_or_null(view, "calls"), "format"));
   return format == ToolFormat::mcp ? std::nullopt : format;
 }
 
@@ -230,8 +225,8 @@ Json tool_results(const Json& view, ToolFormat format, const std::vector<std::st
   const Json::Array& outputs = view.find("outputs")->as_array();
   Json::Array out;
   for (std::size_t i = 0; i < actions.size(); ++i) {
-    const std::string id = text_in(actions[i], "id");
-    const auto receipt = by_id.find(text_in(actions[i], "receipt"));
+    const std::string id = text_member(actions[i], "id");
+    const auto receipt = by_id.find(text_member(actions[i], "receipt"));
     const auto call = calls.find(id);
     const Json content =
         content_of(workflow, actions[i], outputs[i], receipt == by_id.end() ? Json() : receipt->second);

@@ -47,6 +47,12 @@ const ErrorCodeInfo& info(ErrorCode code) {
   return row;
 }
 
+std::string summary_of(const std::vector<Problem>& problems) {
+  SETTLE_ASSERT(!problems.empty());
+  return std::to_string(problems.size()) + (problems.size() == 1 ? " problem" : " problems") +
+         "; the first: " + problems[0].pointer + ": " + problems[0].message;
+}
+
 Error fail(ErrorCode code, std::string message) {
   return Error{code, std::move(message), {}};
 }

@@ -74,6 +74,9 @@ struct Error {
   std::vector<Problem> problems;
 };
 
+/// "3 problems; the first: PLACE: MESSAGE". There must be one.
+std::string summary_of(const std::vector<Problem>& problems);
+
 Error fail(ErrorCode code, std::string message);
 Error fail(ErrorCode code, std::string message, std::vector<Problem> problems);
 

@@ -50,6 +50,10 @@ std::string to_base32hex(std::string_view bytes) {
   return out;
 }
 
+std::string to_base32hex(const Hash& hash, std::size_t digits) {
+  return to_base32hex(std::string_view(reinterpret_cast<const char*>(hash.data()), hash.size())).substr(0, digits);
+}
+
 std::string to_base64(std::string_view bytes) {
   std::string out(4 * ((bytes.size() + 2) / 3), '\0');
   EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), reinterpret_cast<const unsigned char*>(bytes.data()),

@@ -18,6 +18,8 @@ std::string to_hex(const Hash& hash);
 
 /// Lower-case base32hex (RFC 4648 §7) without padding.
 std::string to_base32hex(std::string_view bytes);
+/// The first `digits` of it, five bits each; at most 52.
+std::string to_base32hex(const Hash& hash, std::size_t digits);
 
 /// Standard base64 (RFC 4648 §4) with padding.
 std::string to_base64(std::string_view bytes);

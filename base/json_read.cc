@@ -2,6 +2,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/characters.h"
 #include "base/json.h"
 #include "base/json_number.h"
 #include "base/json_scan.h"
@@ -16,10 +17,6 @@ constexpr std::size_t depth_limit = 1000;
 
 /// Up to this many members, names are compared pair by pair; above it they are sorted.
 constexpr std::size_t few_members = 16;
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 
 /// The bytes at `at` for `got` and messages: always printable UTF-8.
 std::string describe(const char* at, const char* end) {

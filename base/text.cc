@@ -57,6 +57,10 @@ std::optional<std::string> nearest(std::string_view name, const std::vector<std:
   return found;
 }
 
+std::string did_you_mean(const std::optional<std::string>& name) {
+  return name && !name->empty() ? "; did you mean \"" + *name + "\"?" : "";
+}
+
 std::string to_lower(std::string_view text) {
   std::string out(text);
   for (char& c : out) {

@@ -17,6 +17,9 @@ std::string shorten(std::string_view text, std::size_t bytes_max);
 /// The candidate nearest to `name` by edit distance, or null when none is near (a third of its length, at most 3).
 std::optional<std::string> nearest(std::string_view name, const std::vector<std::string>& candidates);
 
+/// "; did you mean "NAME"?" for the end of a message, or nothing where there is no name.
+std::string did_you_mean(const std::optional<std::string>& name);
+
 /// ASCII letters in lower case.
 std::string to_lower(std::string_view text);
 

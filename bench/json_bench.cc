@@ -11,33 +11,18 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
-#include <new>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/json.h"
-
-namespace {
-std::uint64_t allocations = 0;  // of this one thread
-}
-
-void* operator new(std::size_t bytes) {
-  ++allocations;
-  if (void* memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
-  throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
+#include "bench/allocations.h"
 
 namespace {
 
 using namespace settle;
+using bench::allocations;
 using Clock = std::chrono::steady_clock;
 
 /// A plan of about 2 KiB: sequential actions with a value of 100 bytes each, as in step_bench.

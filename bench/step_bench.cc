@@ -12,33 +12,17 @@
 #include <fstream>
 #include <functional>
 #include <iterator>
-#include <new>
 #include <string>
 #include <vector>
 
+#include "bench/allocations.h"
 #include "workflows/plan.h"
 #include "workflows/step.h"
 
 namespace {
-std::uint64_t allocations = 0;  // of this one thread
-}
-
-// Every form of new that the standard library does not forward to this one is left alone; nothing here is over-aligned.
-void* operator new(std::size_t bytes) {
-  ++allocations;
-  if (void* memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
-  throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
-
-namespace {
 
 using namespace settle;
+using bench::allocations;
 using Clock = std::chrono::steady_clock;
 
 /// Time and allocations of many repetitions of one thing.

@@ -73,7 +73,7 @@ class Table {
       const std::optional<std::string> near = nearest(name, known_);
       problems_.push_back({place_ + name, "unknown_key", "a key of docs/configuration.md", name,
                            "there is no key \"" + name + "\" here (line " + std::to_string(node.source().begin.line) +
-                               ")" + (near ? "; did you mean \"" + *near + "\"?" : "")});
+                               ")" + did_you_mean(near)});
     }
   }
   void wrong(std::string_view name, const std::string& expected) {

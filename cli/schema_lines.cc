@@ -9,6 +9,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "base/problem.h"
 #include "schemas/schema.h"
 
 namespace settle {
@@ -50,18 +51,9 @@ Result<std::shared_ptr<const SchemaResources>> read_folder(const std::string& fo
   return std::shared_ptr<const SchemaResources>(std::move(out));
 }
 
-Json problem_document(const Problem& problem) {
-  return Json::object({{"pointer", problem.pointer},
-                       {"code", problem.code},
-                       {"expected", problem.expected},
-                       {"got", problem.got},
-                       {"message", problem.message}});
-}
-
 /// What a refused line gets: every problem, or the one that the error itself is.
 Json refusal(const Error& error) {
-  Json problems = Json::array();
-  for (const Problem& problem : error.problems) problems.push_back(problem_document(problem));
+  Json problems = problem_documents(error.problems);
   if (error.problems.empty()) {
     problems.push_back(problem_document({"", std::string(info(error.code).name), "", "", error.message}));
   }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <ostream>
 
+#include "base/problem.h"
 #include "cli/exchange.h"
 #include "cli/render_problem.h"
 #include "cli/render_table.h"
@@ -20,10 +21,6 @@ constexpr Duration kPatience{5'000};
 
 std::string tool_path(const std::string& name) {
   return "/v1/tools/" + percent_encode(name);
-}
-
-Json list_problems(const std::vector<Problem>& problems) {
-  return *problem_of(fail(ErrorCode::invalid_tool, "", problems)).find("errors");
 }
 
 void add_problems(std::vector<Line>& lines, const std::vector<Problem>& problems, const char* weight, Style style) {
@@ -169,8 +166,8 @@ int lint_tools(Client& client, const ToolsOptions& options) {
     files.push_back(Json::object({{"file", file},
                                   {"name", linted.report.name.empty() ? Json() : Json(linted.report.name)},
                                   {"valid", linted.report.errors.empty()},
-                                  {"errors", list_problems(linted.report.errors)},
-                                  {"warnings", list_problems(linted.report.warnings)}}));
+                                  {"errors", problem_documents(linted.report.errors)},
+                                  {"warnings", problem_documents(linted.report.warnings)}}));
     if (client.json) continue;
     std::vector<Line> lines;
     lines.push_back({{file, Style::bold}, {linted.report.name.empty() ? "" : "  " + linted.report.name, Style::dim}});

@@ -2,14 +2,12 @@
 
 #include <map>
 
+#include "base/json_parts.h"
 #include "workflows/receipt.h"
 
 namespace settle {
 namespace {
 
-Json time_or_null(const std::optional<Time>& time) {
-  return time ? Json(format_time(*time)) : Json();
-}
 Json text_or_null(std::string_view text) {
   return text.empty() ? Json() : Json(text);
 }
@@ -78,25 +76,19 @@ void add_more_runs(const Workflow& workflow, Json::Array& actions) {
   }
 }
 
-/// A member of a receipt as text, or "".
-std::string text_in(const Json& receipt, std::string_view name) {
-  const Json* value = receipt.find(name);
-  return value != nullptr && value->is_string() ? value->as_string() : "";
-}
-
 std::string first_error(const Json& receipt) {
   const Json* errors = receipt.find("errors");
   if (errors == nullptr || errors->size() == 0) return "";
   const Json& error = errors->as_array()[0];
-  return text_in(error, "code") + " (" + text_in(error, "message") + ")";
+  return text_member(error, "code") + " (" + text_member(error, "message") + ")";
 }
 
 /// One sentence that says exactly what the receipt proves, and no more.
 std::string sentence_of(const Json& receipt) {
-  const std::string state = text_in(receipt, "state"), confidence = text_in(receipt, "confidence"),
-                    effect = text_in(receipt, "effect");
-  const std::string tool = receipt.find("tool") == nullptr ? "" : text_in(*receipt.find("tool"), "name");
-  const std::string record = text_in(receipt, "record_id");
+  const std::string state = text_member(receipt, "state"), confidence = text_member(receipt, "confidence"),
+                    effect = text_member(receipt, "effect");
+  const std::string tool = receipt.find("tool") == nullptr ? "" : text_member(*receipt.find("tool"), "name");
+  const std::string record = text_member(receipt, "record_id");
   const std::string what = tool + (record.empty() ? "" : ", record " + record);
   const Json* verification = receipt.find("verification");
   const std::size_t checks =
@@ -119,7 +111,7 @@ std::string sentence_of(const Json& receipt) {
     return "Was done: " + what + "; " + seen + ".";
   }
   if (state == "executed") {
-    const std::string reason = verification == nullptr ? "" : text_in(*verification, "reason");
+    const std::string reason = verification == nullptr ? "" : text_member(*verification, "reason");
     if (!reason.empty()) return "The tool says it was done: " + what + ". It can't be verified: " + reason + ".";
     return "The tool says it was done: " + what + "; not verified" +
            (first_error(receipt).empty() ? " yet." : ": " + first_error(receipt) + ".");
@@ -189,17 +181,15 @@ Json event_document(const StoredEvent& event, const Plan& plan) {
 Result<Json> report_document(const Workflow& workflow, const std::vector<std::string>& receipts) {
   std::map<std::string, Json, std::less<>> latest, undone;
   for (const std::string& bytes : receipts) {
-    Result<Json> receipt = read_json(
-        bytes,
-        {.bytes_max = bytes.size(), .depth_max = 256, .nodes_max = bytes.size() + 1, .numbers = JsonNumbers::exact});
+    Result<Json> receipt = read_receipt(bytes);
     if (!receipt)
       return fail(ErrorCode::corruption, "a receipt of workflow \"" + workflow.header.id + "\" can't be read");
-    const std::string role = text_in(*receipt, "role");
+    const std::string role = text_member(*receipt, "role");
     const Json* element = receipt->find("element");
     if (role == "compensate") {
-      undone[text_in(*receipt, "idempotency_key")] = *std::move(receipt);
+      undone[text_member(*receipt, "idempotency_key")] = *std::move(receipt);
     } else if (element == nullptr || element->is_null()) {
-      latest[text_in(*receipt, "action")] = *std::move(receipt);  // a fallback's comes after what it stands in for
+      latest[text_member(*receipt, "action")] = *std::move(receipt);  // a fallback's comes after what it stands in for
     }
   }
   const WorkflowHeader& header = workflow.header;
@@ -217,9 +207,9 @@ Result<Json> report_document(const Workflow& workflow, const std::vector<std::st
       line.set("sentence", "Nothing is known yet: no receipt.");
       line.set("receipt", Json());
     } else {
-      line.set("state", text_in(found->second, "state"));
+      line.set("state", text_member(found->second, "state"));
       line.set("sentence", sentence_of(found->second));
-      line.set("receipt", text_in(found->second, "receipt"));
+      line.set("receipt", text_member(found->second, "receipt"));
     }
     text += "  " + planned.id + ": " + line.find("sentence")->as_string();
     text += found == latest.end() ? "\n" : " [" + line.find("receipt")->as_string() + "]\n";
@@ -227,12 +217,12 @@ Result<Json> report_document(const Workflow& workflow, const std::vector<std::st
   }
   Json::Array compensations;
   for (const auto& [key, receipt] : undone) {
-    const std::string sentence = "To undo " + text_in(receipt, "action") + ": " + sentence_of(receipt);
-    text += "  " + sentence + " [" + text_in(receipt, "receipt") + "]\n";
-    compensations.push_back(Json::object({{"action", text_in(receipt, "action")},
-                                          {"state", text_in(receipt, "state")},
+    const std::string sentence = "To undo " + text_member(receipt, "action") + ": " + sentence_of(receipt);
+    text += "  " + sentence + " [" + text_member(receipt, "receipt") + "]\n";
+    compensations.push_back(Json::object({{"action", text_member(receipt, "action")},
+                                          {"state", text_member(receipt, "state")},
                                           {"sentence", sentence},
-                                          {"receipt", text_in(receipt, "receipt")}}));
+                                          {"receipt", text_member(receipt, "receipt")}}));
   }
   Json out = Json::object();
   out.set("workflow", header.id);

@@ -151,23 +151,9 @@ Result<NewWorkflow> Engine::prepare(const SubmitRequest& request) const {
       }
     }
   }
-  if (labels != nullptr) {
-    Fields members(*labels, "/labels", problems);
-    for (std::size_t i = 0; labels->is_object() && i < labels->size(); ++i) {
-      const JsonMember& label = labels->as_object()[i];
-      if (!is_name(label.name))
-        members.problem(label.name, "not_a_name", "1 to 128 of A-Z a-z 0-9 . _ ~ -",
-                        "a label's name has other characters");
-      if (!label.value.is_string() || label.value.as_string().size() > 256) {
-        members.problem(label.name, "wrong_type", "a string of at most 256 bytes", "a label's value is a short string");
-      } else {
-        out.labels[label.name] = label.value.as_string();
-      }
-    }
-  }
+  if (labels != nullptr) read_labels(*labels, "/labels", out.labels, problems);
   if (problems.empty()) return out;
-  std::string message = std::to_string(problems.size()) + (problems.size() == 1 ? " problem" : " problems") +
-                        "; the first: " + problems[0].pointer + ": " + problems[0].message;
+  std::string message = summary_of(problems);
   return fail(code, std::move(message), std::move(problems));
 }
 

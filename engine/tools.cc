@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/json_parts.h"
 #include "base/text.h"
 #include "storage/keys.h"
 
@@ -25,10 +26,6 @@ std::optional<ToolKey> parse_key(std::string_view key) {
   if (name_end == std::string_view::npos) return std::nullopt;
   return ToolKey{std::string(key.substr(1, end - 1)), std::string(key.substr(end + 1, name_end - end - 1)),
                  std::string(key.substr(name_end + 1))};
-}
-
-Json time_or_null(const std::optional<Time>& time) {
-  return time ? Json(format_time(*time)) : Json();
 }
 
 std::string encode(const VersionStanding& standing) {

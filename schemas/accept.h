@@ -63,7 +63,6 @@ class SchemaAcceptor {
   bool fits_pattern(const SchemaPattern& pattern, std::string_view text);
   static bool fits_bounds(const SchemaNumberRules& rules, const Json& value);
   static bool is_multiple(const SchemaNumberRules& rules, const Json& value);
-  static std::size_t character_count(std::string_view text);
   static bool is_integral(const Json& value);
   /// The index of an element that equals an earlier one; the number of elements when there is none.
   std::size_t repeated_element(const Json::Array& elements);

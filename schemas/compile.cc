@@ -12,6 +12,17 @@ constexpr std::size_t depth_max = 64;
 constexpr std::size_t spent_max = 10'000;
 constexpr std::size_t problems_max = 100;
 
+/// Adds a problem while there are not too many. A place in a preloaded document is no place of this one: the message
+/// names it.
+void note(std::vector<Problem>& problems, const SchemaResource& resource, Problem problem) {
+  if (problems.size() >= problems_max) return;
+  if (resource.outside) {
+    problem.message += " (at \"" + problem.pointer + "\" of the schema \"" + shorten(resource.uri, 200) + "\")";
+    problem.pointer.clear();
+  }
+  problems.push_back(std::move(problem));
+}
+
 std::string quoted(std::string_view text) {
   return "\"" + shorten(text, 80) + "\"";
 }
@@ -258,7 +269,7 @@ void SchemaCompiler::unknown_keyword(const SchemaNode& node, std::string_view na
     message += old ? " in draft-07; it came later, so $schema should name 2020-12"
                    : " in 2020-12; it belongs to draft-07, which $schema may name";
   } else if (const std::optional<std::string> close = nearest(name, known)) {
-    message += "; did you mean " + quoted(*close) + "?";
+    message += did_you_mean(close);
   } else {
     message += "; what Settle can't check, it refuses: say it with the known ones, or leave it out";
   }
@@ -295,12 +306,8 @@ void SchemaCompiler::malformed(const Keyword& keyword, std::string expected, con
 
 void SchemaCompiler::problem(const SchemaResource& resource, std::string pointer, std::string code,
                              std::string expected, std::string got, std::string message) {
-  if (problems_.size() >= problems_max) return;
-  if (resource.outside) {
-    message += " (at \"" + pointer + "\" of the schema \"" + shorten(resource.uri, 200) + "\")";
-    pointer.clear();
-  }
-  problems_.push_back({std::move(pointer), std::move(code), std::move(expected), std::move(got), std::move(message)});
+  note(problems_, resource,
+       {std::move(pointer), std::move(code), std::move(expected), std::move(got), std::move(message)});
 }
 
 Result<Schema> Schema::compile(const Json& document, const SchemaOptions& options) {
@@ -310,13 +317,8 @@ Result<Schema> Schema::compile(const Json& document, const SchemaOptions& option
   std::vector<Problem> identifiers;
   const auto complain = [&](const SchemaResource& resource, std::string pointer, std::string code, std::string expected,
                             const Json& got, std::string message) {
-    if (identifiers.size() >= problems_max) return;
-    if (resource.outside) {
-      message += " (at \"" + pointer + "\" of the schema \"" + shorten(resource.uri, 200) + "\")";
-      pointer.clear();
-    }
-    identifiers.push_back(
-        {std::move(pointer), std::move(code), std::move(expected), shortened_json(got, 80), std::move(message)});
+    note(identifiers, resource,
+         {std::move(pointer), std::move(code), std::move(expected), shortened_json(got, 80), std::move(message)});
   };
   program->registry = std::make_unique<SchemaRegistry>(program->options, complain);
   std::vector<Problem> problems = SchemaCompiler(*program).run();

@@ -10,17 +10,6 @@ namespace {
 /// An enum of at most so many values is compared value by value.
 constexpr std::size_t few_choices = 8;
 
-std::uint8_t kinds_named(std::string_view name) {
-  using enum Json::Type;
-  if (name == "null") return json_kinds::of(null);
-  if (name == "boolean") return json_kinds::of(boolean);
-  if (name == "integer") return json_kinds::of(integer);
-  if (name == "number") return json_kinds::numbers;
-  if (name == "string") return json_kinds::of(string);
-  if (name == "array") return json_kinds::of(array);
-  return name == "object" ? json_kinds::of(object) : json_kinds::none;
-}
-
 /// What comparing something with `value` may cost.
 std::uint64_t weight_of(const Json& value) {
   std::uint64_t weight = 1;
@@ -101,7 +90,7 @@ void SchemaCompiler::type(const Keyword& keyword) {
   std::uint8_t kinds = json_kinds::none;
   bool integral = false;
   const auto add = [&](const Json& one) {
-    const std::uint8_t named = one.is_string() ? kinds_named(one.as_string()) : json_kinds::none;
+    const std::uint8_t named = one.is_string() ? json_kinds::named(one.as_string()) : json_kinds::none;
     if (named == json_kinds::none || std::ranges::find(seen, one.as_string()) != seen.end()) {
       return malformed(keyword, expected, one);
     }

@@ -147,7 +147,7 @@ bool is_uuid(std::string_view text) {
   if (text.size() != 36) return false;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const bool hyphen = i == 8 || i == 13 || i == 18 || i == 23;
-    if (hyphen ? text[i] != '-' : !is_hex(text[i])) return false;
+    if (hyphen ? text[i] != '-' : !is_hex_digit(text[i])) return false;
   }
   return true;
 }

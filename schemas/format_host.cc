@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/characters.h"
 #include "base/text.h"
 #include "schemas/format_text.h"
 
@@ -32,23 +33,6 @@ constexpr char32_t viramas[] = {0x94D,   0x9CD,   0xA4D,   0xACD,   0xB4D,   0xB
 
 bool matches(const std::string& text, const re2::RE2& regex) {
   return re2::RE2::PartialMatch(text, regex);
-}
-
-void append_utf8(char32_t code, std::string& out) {
-  const auto byte = [&](char32_t bits) { out += static_cast<char>(bits); };
-  if (code < 0x80) return byte(code);
-  if (code < 0x800) {
-    byte(0xC0 | code >> 6);
-  } else {
-    if (code < 0x10000) {
-      byte(0xE0 | code >> 12);
-    } else {
-      byte(0xF0 | code >> 18);
-      byte(0x80 | (code >> 12 & 0x3F));
-    }
-    byte(0x80 | (code >> 6 & 0x3F));
-  }
-  byte(0x80 | (code & 0x3F));
 }
 
 std::string utf8(const Label& label) {

@@ -5,17 +5,6 @@
 namespace settle::formats {
 namespace {
 
-template <class Predicate>
-bool all(std::string_view text, Predicate predicate) {
-  return std::all_of(text.begin(), text.end(), predicate);
-}
-
-bool take(std::string_view& text, char c) {
-  if (text.empty() || text.front() != c) return false;
-  text.remove_prefix(1);
-  return true;
-}
-
 /// `text` is one to three digits.
 int small_number(std::string_view text) {
   int value = 0;
@@ -52,7 +41,7 @@ bool is_ipv6(std::string_view text) {
       groups += 2;
       break;
     }
-    if (group.empty() || group.size() > 4 || !all(group, is_hex)) return false;
+    if (group.empty() || group.size() > 4 || !all(group, is_hex_digit)) return false;
     ++groups;
     text.remove_prefix(group.size());
     if (text.empty()) break;

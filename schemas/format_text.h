@@ -1,18 +1,23 @@
 #pragma once
 
+#include <algorithm>
 #include <string_view>
+
+#include "base/characters.h"
 
 /// What the formats have in common.
 namespace settle::formats {
 
-inline bool is_digit(char c) {
-  return c >= '0' && c <= '9';
+template <class Predicate>
+bool all(std::string_view text, Predicate predicate) {
+  return std::all_of(text.begin(), text.end(), predicate);
 }
-inline bool is_alpha(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-inline bool is_hex(char c) {
-  return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+
+/// Takes `c` from the front of `text`; false when something else stands there.
+inline bool take(std::string_view& text, char c) {
+  if (text.empty() || text.front() != c) return false;
+  text.remove_prefix(1);
+  return true;
 }
 
 /// A byte of a character beyond ASCII.

@@ -5,17 +5,6 @@
 namespace settle::formats {
 namespace {
 
-template <class Predicate>
-bool all(std::string_view text, Predicate predicate) {
-  return std::all_of(text.begin(), text.end(), predicate);
-}
-
-bool take(std::string_view& text, char c) {
-  if (text.empty() || text.front() != c) return false;
-  text.remove_prefix(1);
-  return true;
-}
-
 bool is_unreserved(char c) {
   return is_alpha(c) || is_digit(c) || c == '-' || c == '.' || c == '_' || c == '~';
 }
@@ -27,7 +16,7 @@ bool is_sub_delimiter(char c) {
 bool is_text(std::string_view text, std::string_view more, bool wide) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '%') {
-      if (text.size() - i < 3 || !is_hex(text[i + 1]) || !is_hex(text[i + 2])) return false;
+      if (text.size() - i < 3 || !is_hex_digit(text[i + 1]) || !is_hex_digit(text[i + 2])) return false;
       i += 2;
     } else if (!(wide && is_wide(text[i])) && !is_unreserved(text[i]) && !is_sub_delimiter(text[i]) &&
                more.find(text[i]) == std::string_view::npos) {
@@ -43,7 +32,7 @@ bool is_ip_literal(std::string_view text) {
   if (!take(text, 'v') && !take(text, 'V')) return false;
   const std::size_t dot = text.find('.');
   if (dot == std::string_view::npos || dot == 0 || dot + 1 == text.size()) return false;
-  return all(text.substr(0, dot), is_hex) &&
+  return all(text.substr(0, dot), is_hex_digit) &&
          all(text.substr(dot + 1), [](char c) { return is_unreserved(c) || is_sub_delimiter(c) || c == ':'; });
 }
 
@@ -96,7 +85,7 @@ bool is_absolute(std::string_view text, bool wide) {
 std::size_t name_character(std::string_view text, std::size_t at) {
   if (at >= text.size()) return 0;
   if (is_alpha(text[at]) || is_digit(text[at]) || text[at] == '_') return 1;
-  return text[at] == '%' && text.size() - at >= 3 && is_hex(text[at + 1]) && is_hex(text[at + 2]) ? 3 : 0;
+  return text[at] == '%' && text.size() - at >= 3 && is_hex_digit(text[at + 1]) && is_hex_digit(text[at + 2]) ? 3 : 0;
 }
 
 /// varspec of RFC 6570 §2.3 and §2.4.
@@ -149,7 +138,7 @@ bool is_uri_template(std::string_view text) {
       text.remove_prefix(end + 1);
       continue;
     }
-    if (c == '%' && (text.size() < 3 || !is_hex(text[1]) || !is_hex(text[2]))) return false;
+    if (c == '%' && (text.size() < 3 || !is_hex_digit(text[1]) || !is_hex_digit(text[2]))) return false;
     const bool forbidden = std::string_view(" \"<>\\^`|}").find(c) != std::string_view::npos;
     if (forbidden || (c >= 0 && c < 0x20) || c == 0x7F) return false;
     text.remove_prefix(1);

@@ -12,6 +12,7 @@
 
 #include "base/json.h"
 #include "schemas/format.h"
+#include "schemas/kinds.h"
 #include "schemas/name_table.h"
 #include "schemas/pattern.h"
 #include "schemas/registry.h"
@@ -20,16 +21,6 @@
 namespace settle {
 
 struct SchemaNode;
-
-/// Sets of Json::Type, as bits.
-namespace json_kinds {
-inline constexpr std::uint8_t of(Json::Type type) {
-  return static_cast<std::uint8_t>(1U << static_cast<unsigned>(type));
-}
-inline constexpr std::uint8_t all = 255, none = 0;
-inline constexpr std::uint8_t fractions = of(Json::Type::real) | of(Json::Type::decimal);
-inline constexpr std::uint8_t numbers = fractions | of(Json::Type::integer);
-}  // namespace json_kinds
 
 /// What `properties` and `required` say of one name.
 struct SchemaMember {

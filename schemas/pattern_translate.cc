@@ -3,6 +3,7 @@
 #include <iterator>
 #include <vector>
 
+#include "base/characters.h"
 #include "schemas/pattern.h"
 
 namespace settle {
@@ -66,9 +67,6 @@ int hex_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
 }
 bool is_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');

@@ -3,15 +3,13 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/characters.h"
+
 namespace settle {
 namespace {
 
 constexpr std::uint32_t unbounded = std::numeric_limits<std::uint32_t>::max();
 constexpr std::size_t parts_max = 64;
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 
 void add_range(char first, char last, std::bitset<128>& out) {
   for (int c = first; c <= last; ++c) out.set(static_cast<std::size_t>(c));

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "base/characters.h"
 #include "base/pointer.h"
 #include "base/text.h"
 #include "schemas/accept.h"
@@ -127,7 +128,7 @@ class Reporter {
 
   void check_string(const SchemaStringRules& rules, const Json& value, const Step& at, const Step& path) {
     const std::string& text = value.as_string();
-    const std::size_t length = SchemaAcceptor::character_count(text);
+    const std::size_t length = character_count(text);
     if (length < rules.length_min) {
       note("minLength", value, at, path, "a string of at least " + counted(rules.length_min, "character"));
     }

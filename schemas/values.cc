@@ -184,11 +184,6 @@ bool SchemaAcceptor::is_multiple(const SchemaNumberRules& rules, const Json& val
   return rest * power_of_ten(exponent, modulus) % modulus == 0;
 }
 
-std::size_t SchemaAcceptor::character_count(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
-}
-
 std::size_t SchemaAcceptor::repeated_element(const Json::Array& elements) {
   const std::size_t count = elements.size();
   if (count <= few_elements && std::ranges::all_of(elements, is_scalar)) {

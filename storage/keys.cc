@@ -122,20 +122,20 @@ std::string tool_call(std::string_view name_space, std::string_view call) {
   return idempotency(name_space, "\x01" + std::string(call));
 }
 
-std::string tool(std::string_view name_space, std::string_view name, std::string_view version) {
-  std::string key = "T";
+static std::string of_version(std::string key, std::string_view name_space, std::string_view name,
+                              std::string_view version) {
   append_name(key, name_space);
   append_name(key, name);
   key += version;
   return key;
 }
 
+std::string tool(std::string_view name_space, std::string_view name, std::string_view version) {
+  return of_version("T", name_space, name, version);
+}
+
 std::string tool_standing(std::string_view name_space, std::string_view name, std::string_view version) {
-  std::string key = "V";
-  append_name(key, name_space);
-  append_name(key, name);
-  key += version;
-  return key;
+  return of_version("V", name_space, name, version);
 }
 
 std::string tool_latest(std::string_view name_space, std::string_view name) {

@@ -214,21 +214,19 @@ Check Check::compile(const Json& document, const std::string& place, const Value
     return check;
   }
   const std::string operator_place = place + "/" + escape_token(chosen->name);
-  const auto* row = std::find_if(operator_table.begin(), operator_table.end(),
-                                 [&](const OperatorName& r) { return r.name == chosen->name; });
-  if (row == operator_table.end()) {
+  const std::optional<Operator> op = find_operator(chosen->name);
+  if (!op) {
     if (chosen->name == "increased_by" || chosen->name == "decreased_by") {
       problems.push_back({operator_place, "check_needs_before", "an operator that compares one look", chosen->name,
                           "\"" + chosen->name + "\" needs verify.before, which this version does not offer yet"});
     } else {
       const std::optional<std::string> near = nearest(chosen->name, operator_names());
-      problems.push_back(
-          {operator_place, "check_unknown_operator", "one of the operators of docs/tools.md", chosen->name,
-           "there is no operator \"" + chosen->name + "\"" + (near ? "; did you mean \"" + *near + "\"?" : "")});
+      problems.push_back({operator_place, "check_unknown_operator", "one of the operators of docs/tools.md",
+                          chosen->name, "there is no operator \"" + chosen->name + "\"" + did_you_mean(near)});
     }
     return check;
   }
-  check.op_ = row->op;
+  check.op_ = *op;
   const bool combines = check.op_ == Operator::all || check.op_ == Operator::any || check.op_ == Operator::not_;
   if (combines && has_at)
     problems.push_back(

@@ -39,8 +39,7 @@ Condition Condition::compile(const Json& document, const std::string& place, std
   if (!op) {
     const std::optional<std::string> near = nearest(member.name, operator_names());
     problems.push_back({inside, "condition_unknown_operator", "one of the operators of docs/plans.md", member.name,
-                        "there is no operator \"" + shorten(member.name, 60) + "\"" +
-                            (near ? "; did you mean \"" + *near + "\"?" : ""),
+                        "there is no operator \"" + shorten(member.name, 60) + "\"" + did_you_mean(near),
                         near.value_or("")});
     return out;
   }

@@ -120,8 +120,7 @@ std::optional<std::size_t> Fields::choice(std::string_view name, std::initialize
     known.emplace_back(one);
   }
   const std::optional<std::string> near = value->is_string() ? nearest(value->as_string(), known) : std::nullopt;
-  problem(name, "not_in_list", expected,
-          "\"" + std::string(name) + "\" takes " + expected + (near ? "; did you mean \"" + *near + "\"?" : ""),
+  problem(name, "not_in_list", expected, "\"" + std::string(name) + "\" takes " + expected + did_you_mean(near),
           near.value_or(""));
   return std::nullopt;
 }
@@ -141,9 +140,22 @@ void Fields::finish() {
     std::string expected = "one of";
     for (std::size_t i = 0; i < known_.size(); ++i) expected += (i == 0 ? " " : ", ") + known_[i];
     problem(member.name, "unknown_member", std::move(expected),
-            "there is no member \"" + shorten(member.name, 60) + "\" here" +
-                (near ? "; did you mean \"" + *near + "\"?" : ""),
-            near.value_or(""));
+            "there is no member \"" + shorten(member.name, 60) + "\" here" + did_you_mean(near), near.value_or(""));
+  }
+}
+
+void read_labels(const Json& document, const std::string& place, std::map<std::string, std::string>& labels,
+                 std::vector<Problem>& problems) {
+  Fields members(document, place, problems);
+  if (!members.is_object()) return;
+  for (const auto& [name, value] : document.as_object()) {
+    if (!is_name(name))
+      members.problem(name, "not_a_name", "1 to 128 of A-Z a-z 0-9 . _ ~ -", "a label's name has other characters");
+    if (!value.is_string() || value.as_string().size() > 256) {
+      members.problem(name, "wrong_type", "a string of at most 256 bytes", "a label's value is a short string");
+    } else {
+      labels[name] = value.as_string();
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -50,6 +51,10 @@ class Fields {
   std::vector<Problem>& problems_;
   std::vector<std::string> known_;
 };
+
+/// The labels of a plan or of a submission, laid over those in `labels`; what is wrong is noted at `place`.
+void read_labels(const Json& document, const std::string& place, std::map<std::string, std::string>& labels,
+                 std::vector<Problem>& problems);
 
 /// The value as text for `got`, shortened.
 std::string got_text(const Json& value);

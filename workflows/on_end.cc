@@ -9,7 +9,7 @@ namespace settle {
 /// A run is final. What that means depends on what it was for.
 void Stepper::ended(ActionIndex index) {
   const ActionState& state = workflow_.actions[index];
-  if (state.role == CallRole::compensate) return next_compensation();
+  if (state.role == CallRole::compensate) return next_compensation(index + 1);
   if (state.role == CallRole::fallback) return concluded(state.parent);
   if (state.stage == Stage::failed && wants_fallback(index)) return begin_fallback(index);
   concluded(index);
@@ -96,16 +96,18 @@ void Stepper::begin_compensation() {
   forget_deadline();
   workflow_.header.status = WorkflowStatus::compensating;
   note("workflow.compensating", std::nullopt, Json::object({{"actions", static_cast<std::int64_t>(done.size())}}));
+  const auto first = static_cast<ActionIndex>(workflow_.actions.size());
   for (const Done& one : done) {
     const std::optional<std::uint32_t> element = workflow_.actions[one.run].element;
     add_run(workflow_.actions[one.run].planned, CallRole::compensate, one.run, element);
   }
-  next_compensation();
+  next_compensation(first);
 }
 
-/// The next one begins when none is under way. One that failed does not stop the others: as much as possible is undone.
-void Stepper::next_compensation() {
-  for (ActionIndex i = 0; i < workflow_.actions.size(); ++i) {
+/// They lie one behind the other, in the order in which they run: the first one from there on that is not done begins,
+/// unless it is under way. One that failed does not stop the others: as much as possible is undone.
+void Stepper::next_compensation(ActionIndex from) {
+  for (ActionIndex i = from; i < workflow_.actions.size(); ++i) {
     const ActionState& run = workflow_.actions[i];
     if (run.role != CallRole::compensate || is_final(run.stage)) continue;
     if (run.stage == Stage::blocked) ready_.push_back(i);

@@ -51,7 +51,7 @@ std::optional<std::string> Stepper::endpoint_moved(ActionIndex index) const {
   const CallSpec& spec = tool(index).execute;
   const std::string origin = origin_of(spec.url.constant_prefix());
   const bool same_send = origin == state.call_origin && spec.credential == state.call_credential;
-  const bool same_look = state.look_endpoints.empty() || state.look_endpoints == look_endpoints(tool(index));
+  const bool same_look = state.look_endpoints.empty() || state.look_endpoints == tool(index).look_endpoints;
   if (same_send && same_look) return std::nullopt;
   if (same_send)
     return "the configuration has moved the look-up or the read-back since attempt " + std::to_string(state.attempt) +

@@ -79,7 +79,8 @@ void Stepper::restart() {
       unclear(i, "engine_restart", "the engine stopped between the intent and the answer", moment_.now);
     }
   }
-  if (workflow_.header.status == WorkflowStatus::compensating) next_compensation();
+  if (workflow_.header.status == WorkflowStatus::compensating)
+    next_compensation(static_cast<ActionIndex>(workflow_.plan->actions.size()));
 }
 
 void Stepper::cancel() {

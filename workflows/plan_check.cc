@@ -11,10 +11,8 @@ constexpr std::size_t problems_max = 200;
 
 Error refusal(std::vector<Problem> problems) {
   if (problems.size() > problems_max) problems.resize(problems_max);
-  std::string first =
-      "the plan was refused: " + std::to_string(problems.size()) + (problems.size() == 1 ? " problem" : " problems");
-  first += "; the first: " + problems[0].pointer + ": " + problems[0].message;
-  return fail(ErrorCode::invalid_plan, std::move(first), std::move(problems));
+  std::string message = "the plan was refused: " + summary_of(problems);
+  return fail(ErrorCode::invalid_plan, std::move(message), std::move(problems));
 }
 
 }  // namespace

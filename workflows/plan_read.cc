@@ -26,7 +26,7 @@ class PlanReader {
       fields.problem("name", "not_a_name", "1 to 128 of A-Z a-z 0-9 . _ ~ -", "a plan's name has other characters");
     const Json* input = fields.take("input");
     plan_.input = input == nullptr ? Json::object() : *input;
-    labels(fields);
+    if (const Json* labels = fields.take("labels")) read_labels(*labels, "/labels", plan_.labels, problems_);
     if (const auto rule = fields.choice("on_failure", {"stop", "continue", "compensate"}))
       plan_.on_failure = static_cast<OnFailure>(*rule);
     plan_.deadline = fields.duration("deadline", Duration(1));
@@ -38,7 +38,6 @@ class PlanReader {
   }
 
  private:
-  void labels(Fields& fields);
   void read_actions(const Json& actions);
   PlanAction read_action(const Json& document, std::size_t index);
   void read_call(Fields& fields, const std::string& action_id, PlannedCall& call);
@@ -55,23 +54,6 @@ class PlanReader {
   std::vector<Problem>& problems_;
   Plan plan_;
 };
-
-void PlanReader::labels(Fields& fields) {
-  const Json* labels = fields.take("labels");
-  if (labels == nullptr) return;
-  Fields members(*labels, "/labels", problems_);
-  if (!members.is_object()) return;
-  for (const JsonMember& label : labels->as_object()) {
-    if (!is_name(label.name))
-      members.problem(label.name, "not_a_name", "1 to 128 of A-Z a-z 0-9 . _ ~ -",
-                      "a label's name has other characters");
-    if (!label.value.is_string() || label.value.as_string().size() > 256) {
-      members.problem(label.name, "wrong_type", "a string of at most 256 bytes", "a label's value is a short string");
-      continue;
-    }
-    plan_.labels[label.name] = label.value.as_string();
-  }
-}
 
 void PlanReader::read_actions(const Json& actions) {
   if (!actions.is_array() || actions.size() == 0) {
@@ -128,10 +110,9 @@ void PlanReader::read_call(Fields& fields, const std::string& action_id, Planned
     call.tool = tools_(action_id, tool);
     if (call.tool == nullptr) {
       const std::optional<std::string> near = nearest(tool, tool_names_);
-      problems_.push_back(
-          {fields.place_of("tool"), "unknown_tool", "the name of a registered tool", "\"" + shorten(tool, 80) + "\"",
-           "there is no tool \"" + shorten(tool, 60) + "\"" + (near ? "; did you mean \"" + *near + "\"?" : ""),
-           near.value_or("")});
+      problems_.push_back({fields.place_of("tool"), "unknown_tool", "the name of a registered tool",
+                           "\"" + shorten(tool, 80) + "\"",
+                           "there is no tool \"" + shorten(tool, 60) + "\"" + did_you_mean(near), near.value_or("")});
     }
   }
   const Json* input = fields.take("input");
@@ -276,7 +257,7 @@ Problem unknown_action(const Plan& plan, const std::string& where, const std::st
           "unknown_action",
           "the id of an action of this plan",
           shorten(id, 80),
-          "there is no action \"" + shorten(id, 60) + "\"" + (near ? "; did you mean \"" + *near + "\"?" : ""),
+          "there is no action \"" + shorten(id, 60) + "\"" + did_you_mean(near),
           near.value_or("")};
 }
 

@@ -37,19 +37,13 @@ std::string list_of(const std::vector<std::string>& names) {
 
 /// What would be accepted instead of a member that the schema of this place rules out.
 std::string allowed_at(const SchemaView& at, const std::string& whose) {
-  const std::string types = types_text(at.place());
-  const bool has_none =
-      !types.empty() && types.find("object") == std::string::npos && types.find("array") == std::string::npos;
-  if (has_none) return "no place below, since it is " + types + " there";
+  constexpr std::uint8_t with_places = json_kinds::of(Json::Type::object) | json_kinds::of(Json::Type::array);
+  if (!may_be(at.place(), with_places)) return "no place below, since it is " + types_text(at.place()) + " there";
   const std::string names = list_of(at.names());
   return names.empty() ? "a place that " + whose + " allows" : names;
 }
 
 }  // namespace
-
-std::string did_you_mean(const std::string& suggestion) {
-  return suggestion.empty() ? "" : "; did you mean \"" + suggestion + "\"?";
-}
 
 void PlanSources::enter(std::size_t index) {
   index_ = index;
@@ -253,10 +247,7 @@ void PlanSources::check(const Template::Reference& reference, CallRole role, boo
   const bool skippable = other && plan_.actions[*other].when.has_value();
   for (const SchemaView& view : source->views) {
     const Schema::Place at = view.place();
-    const std::string types = types_text(at);
-    const bool text = types.empty() || types.find("string") != std::string::npos ||
-                      types.find("number") != std::string::npos || types.find("integer") != std::string::npos;
-    if (reference.text && !text) return not_text(types);
+    if (reference.text && !may_be_text(at)) return not_text(types_text(at));
     if ((at.required && !skippable) || may_be_absent) continue;
     warnings_.push_back(
         {reference.place, "reference_may_be_absent", "a place that is always there", reference.source.text(),

@@ -59,7 +59,4 @@ class PlanSources {
   std::optional<PlanSource> list_;
 };
 
-/// "; did you mean "x"?", or nothing.
-std::string did_you_mean(const std::string& suggestion);
-
 }  // namespace settle

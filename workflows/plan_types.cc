@@ -27,11 +27,11 @@ class TypeCheck {
   void check_condition(const Condition& condition);
   void check_comparison(const Condition::Comparison& comparison);
   void check_list(const ForEach& each);
-  void check_known_input(const PlannedCall& call, const std::string& where);
-  void check_input(const PlannedCall& call, const std::string& where, const Scope& scope, const std::string& element);
-  bool check_failures(const PlannedCall& call, const std::string& where, const Json& value,
+  void check_input(const PlannedCall& call, CallRole role, const std::string& where, const Scope& scope,
+                   const std::string& element);
+  void check_failures(const PlannedCall& call, const std::string& where, const Json& value,
                       const std::vector<Template::Hole>& holes, const std::string& element);
-  void check_hole(const PlannedCall& call, const std::string& where, const Template::Hole& hole);
+  void check_hole(const PlannedCall& call, CallRole role, const std::string& where, const Template::Hole& hole);
   void check_fit(const PlannedCall& call, const std::string& place, const Fit& found, const std::string& from);
 
   const PlanAction& action() const { return plan_.actions[index_]; }
@@ -76,7 +76,7 @@ void TypeCheck::check_call(const PlannedCall& call, CallRole role, const std::st
   }
   Scope scope;
   scope.add("input", &plan_.input);
-  if (elements_ == nullptr || elements_->empty()) return check_input(call, where + "/input", scope, "");
+  if (elements_ == nullptr || elements_->empty()) return check_input(call, role, where + "/input", scope, "");
   const bool same_for_all = std::none_of(
       call.input.references().begin(), call.input.references().end(),
       [](const Template::Reference& r) { return r.source.tokens[0] == "item" || r.source.tokens[0] == "index"; });
@@ -86,7 +86,7 @@ void TypeCheck::check_call(const PlannedCall& call, CallRole role, const std::st
     Scope each = scope;
     each.add("item", &(*elements_)[i]);
     each.add("index", &number);
-    check_input(call, where + "/input", each, same_for_all ? "" : " (element " + std::to_string(i) + ")");
+    check_input(call, role, where + "/input", each, same_for_all ? "" : " (element " + std::to_string(i) + ")");
     if (problems_.size() > before) return;  // the next elements mostly repeat it
   }
 }
@@ -110,7 +110,7 @@ void TypeCheck::check_list(const ForEach& each) {
     sources_.over(list);
     for (const SchemaView& view : list->views) {
       const std::string types = types_text(view.place());
-      if (!types.empty() && types.find("array") == std::string::npos) return not_a_list(types);
+      if (!may_be(view.place(), json_kinds::of(Json::Type::array))) return not_a_list(types);
     }
     return;
   }
@@ -170,12 +170,12 @@ void TypeCheck::check_comparison(const Condition::Comparison& comparison) {
               std::string(name_of(comparison.op)) + "\"");
 }
 
-void TypeCheck::check_input(const PlannedCall& call, const std::string& where, const Scope& scope,
+void TypeCheck::check_input(const PlannedCall& call, CallRole role, const std::string& where, const Scope& scope,
                             const std::string& element) {
   std::vector<Template::Hole> holes;
   const Json value = call.input.resolve_known(scope, holes);
   check_failures(call, where, value, holes, element);
-  for (const Template::Hole& hole : holes) check_hole(call, where, hole);
+  for (const Template::Hole& hole : holes) check_hole(call, role, where, hole);
 }
 
 /// Whether a failure depends on a value that is not known yet.
@@ -198,12 +198,10 @@ bool depends_on(const SchemaFailure& failure, const std::vector<Template::Hole>&
   return false;
 }
 
-bool TypeCheck::check_failures(const PlannedCall& call, const std::string& where, const Json& value,
+void TypeCheck::check_failures(const PlannedCall& call, const std::string& where, const Json& value,
                                const std::vector<Template::Hole>& holes, const std::string& element) {
-  bool fine = true;
   for (const SchemaFailure& failure : call.tool->input_schema->validate(value)) {
     if (depends_on(failure, holes)) continue;
-    fine = false;
     std::string place = where + failure.instance, via;
     for (const Template::Reference& reference : call.input.references()) {
       // What a reference took from the plan's input is wrong there, but the place in the plan is the reference.
@@ -229,7 +227,6 @@ bool TypeCheck::check_failures(const PlannedCall& call, const std::string& where
                 ": expected " + failure.expected + did_you_mean(suggestion),
             suggestion);
   }
-  return fine;
 }
 
 void TypeCheck::check_fit(const PlannedCall& call, const std::string& place, const Fit& found,
@@ -245,7 +242,8 @@ void TypeCheck::check_fit(const PlannedCall& call, const std::string& place, con
                            ") is known only when it is there; it is checked before anything is sent"});
 }
 
-void TypeCheck::check_hole(const PlannedCall& call, const std::string& where, const Template::Hole& hole) {
+void TypeCheck::check_hole(const PlannedCall& call, CallRole role, const std::string& where,
+                           const Template::Hole& hole) {
   if (hole.sources.empty()) return;
   const std::optional<Pointer> at = Pointer::parse(hole.place);
   SETTLE_ASSERT(at);
@@ -253,7 +251,6 @@ void TypeCheck::check_hole(const PlannedCall& call, const std::string& where, co
   if (!to.place().possible) return;  // the name itself was refused
   const std::string place = where + hole.place;
   if (hole.text) return check_fit(call, place, fit_text(to, hole.length_least), "$text");
-  const CallRole role = where.ends_with("/compensate/input") ? CallRole::compensate : CallRole::main;
   const std::optional<PlanSource> source = sources_.follow(hole.sources[0], role);
   if (!source) return;
   const std::size_t problems = problems_.size();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/hash.h"
+#include "base/json_parts.h"
 #include "base/text.h"
 
 namespace settle {
@@ -10,10 +11,6 @@ namespace {
 
 constexpr std::size_t result_bytes_max = 512;
 constexpr std::size_t ids_max = 32;
-
-Json time_or_null(const std::optional<Time>& time) {
-  return time ? Json(format_time(*time)) : Json();
-}
 
 /// Every unique id that came back: string and integer members named "id" or "…_id", in the order of the answer.
 void collect_ids(const Json& value, Json::Array& ids) {
@@ -92,6 +89,12 @@ std::optional<std::pair<std::string, std::uint32_t>> parse_receipt_id(std::strin
   const std::optional<std::size_t> number = parse_index(id.substr(dot + 1));
   if (!number || *number == 0 || *number > 0xffffffffU) return std::nullopt;
   return std::pair(std::string(id.substr(4, dot - 4)), static_cast<std::uint32_t>(*number));
+}
+
+Result<Json> read_receipt(std::string_view bytes) {
+  return read_json(
+      bytes,
+      {.bytes_max = bytes.size(), .depth_max = 256, .nodes_max = bytes.size() + 1, .numbers = JsonNumbers::exact});
 }
 
 Json receipt_document(const Workflow& workflow, ActionIndex index, std::uint32_t number, std::uint32_t supersedes,

@@ -14,6 +14,9 @@ std::string receipt_id(std::string_view workflow, std::uint32_t number);
 /// Workflow id and number, or null when `id` is no receipt id.
 std::optional<std::pair<std::string, std::uint32_t>> parse_receipt_id(std::string_view id);
 
+/// A stored receipt, whose bytes are our own. Errors: malformed_json.
+Result<Json> read_receipt(std::string_view bytes);
+
 /// The receipt (CONTRACT §5) that states what is known about an action at `now`. Written from state alone. `supersedes`
 /// is the number of the receipt before it, 0 for none.
 Json receipt_document(const Workflow& workflow, ActionIndex index, std::uint32_t number, std::uint32_t supersedes,

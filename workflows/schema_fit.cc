@@ -14,66 +14,16 @@ constexpr std::size_t depth_max = 12;
 constexpr std::size_t values_max = 200;
 constexpr int places_max = 2'000;
 
-using Types = std::uint8_t;
-struct TypeName {
-  std::string_view name;
-  Types bits;
-};
-constexpr Types null_bit = 1, boolean_bit = 2, integer_bit = 4, fraction_bit = 8, string_bit = 16, array_bit = 32,
-                object_bit = 64, any_type = 127;
-constexpr std::array<TypeName, 7> type_names = {{{"null", null_bit},
-                                                 {"boolean", boolean_bit},
-                                                 {"number", integer_bit | fraction_bit},
-                                                 {"integer", integer_bit},
-                                                 {"string", string_bit},
-                                                 {"array", array_bit},
-                                                 {"object", object_bit}}};
-
-std::string type_text(Types types) {
-  if (types == any_type) return "any type";
-  std::string out;
-  for (const TypeName& row : type_names) {
-    if ((types & row.bits) != row.bits) continue;
-    types = static_cast<Types>(types & ~row.bits);
-    out += (out.empty() ? "" : " or ") + std::string(row.name);
-  }
-  return out;
-}
+using Types = std::uint8_t;  // of json_kinds
+using Kind = Json::Type;
+constexpr Types string_bit = json_kinds::of(Kind::string), array_bit = json_kinds::of(Kind::array),
+                object_bit = json_kinds::of(Kind::object);
 
 Types types_of_keyword(const Json& type) {
-  Types out = 0;
-  const auto add = [&](const Json& name) {
-    for (const TypeName& row : type_names) {
-      if (name.is_string() && name.as_string() == row.name) out |= row.bits;
-    }
-  };
-  if (type.is_array()) {
-    for (const Json& name : type.as_array()) add(name);
-  } else {
-    add(type);
-  }
+  if (type.is_string()) return json_kinds::named(type.as_string());
+  Types out = json_kinds::none;
+  for (std::size_t i = 0; type.is_array() && i < type.size(); ++i) out |= types_of_keyword(type.as_array()[i]);
   return out;
-}
-
-Types type_of_value(const Json& value) {
-  switch (value.type()) {
-    case Json::Type::null:
-      return null_bit;
-    case Json::Type::boolean:
-      return boolean_bit;
-    case Json::Type::integer:
-      return integer_bit;
-    case Json::Type::real:
-    case Json::Type::decimal:
-      return fraction_bit;
-    case Json::Type::string:
-      return string_bit;
-    case Json::Type::array:
-      return array_bit;
-    case Json::Type::object:
-      return object_bit;
-  }
-  return any_type;
 }
 
 /// Formats of which no text has two. (An e-mail address is no date; a hostname may be an IPv4 address, so it is not
@@ -120,7 +70,7 @@ bool is_followed(const std::string& keyword) {
 
 /// What a conjunction of schemas says about one value, without its members and elements.
 struct Shape {
-  Types types = any_type;
+  Types types = json_kinds::all;
   std::optional<std::vector<const Json*>> values;  ///< of enum and const
   std::vector<std::string> formats, patterns;
   const Json* least = nullptr;  ///< minimum and exclusiveMinimum, as far as one number tells
@@ -200,7 +150,7 @@ Shape shape_of(const Schema::Place& place) {
   }
   if (shape.values) {  // an enum tells types that `type` left open
     Types of_values = 0;
-    for (const Json* value : *shape.values) of_values |= type_of_value(*value);
+    for (const Json* value : *shape.values) of_values |= json_kinds::of(value->type());
     shape.types &= of_values;
   }
   return shape;
@@ -230,6 +180,11 @@ class Fitting {
   }
   void types(const Shape& from, const Shape& to);
   void values(const Shape& from, const Shape& to);
+  struct Range {
+    std::uint64_t least, most;
+  };
+  void counts(Range given, Range taken, bool only, const std::string& keyword, const std::string& unit,
+              const std::string& thing);
   void strings(const Shape& from, const Shape& to);
   void numbers(const Shape& from, const Shape& to);
   void members(const SchemaView& from, const SchemaView& to, const Shape& given, const Shape& taken, std::size_t depth);
@@ -243,9 +198,9 @@ class Fitting {
 
 void Fitting::types(const Shape& from, const Shape& to) {
   if ((from.types & to.types) == 0)
-    never("type", type_text(to.types), from.types == 0 ? "nothing" : type_text(from.types));
+    never("type", json_kinds::text(to.types), from.types == 0 ? "nothing" : json_kinds::text(from.types));
   else if ((from.types & ~to.types) != 0)
-    doubt("type", type_text(to.types), type_text(from.types));
+    doubt("type", json_kinds::text(to.types), json_kinds::text(from.types));
 }
 
 void Fitting::values(const Shape& from, const Shape& to) {
@@ -258,6 +213,21 @@ void Fitting::values(const Shape& from, const Shape& to) {
   });
   if (passing == 0) return never("enum", expected, list_text(*from.values));
   if (static_cast<std::size_t>(passing) < from.values->size()) doubt("enum", expected, list_text(*from.values));
+}
+
+/// `only`: nothing else than what is counted here can pass.
+void Fitting::counts(Range given, Range taken, bool only, const std::string& keyword, const std::string& unit,
+                     const std::string& thing) {
+  const auto at_least = [&](std::uint64_t n) { return "at least " + std::to_string(n) + unit; };
+  const auto at_most = [&](std::uint64_t n) { return "at most " + std::to_string(n) + unit; };
+  if (only && given.least > taken.most)
+    never("max" + keyword, at_most(taken.most), at_least(given.least));
+  else if (only && given.most < taken.least)
+    never("min" + keyword, at_least(taken.least), at_most(given.most));
+  else if (given.least < taken.least)
+    doubt("min" + keyword, at_least(taken.least), thing + " that may be shorter");
+  else if (given.most > taken.most)
+    doubt("max" + keyword, at_most(taken.most), thing + " that may be longer");
 }
 
 void Fitting::strings(const Shape& from, const Shape& to) {
@@ -276,19 +246,12 @@ void Fitting::strings(const Shape& from, const Shape& to) {
     if (std::find(from.patterns.begin(), from.patterns.end(), pattern) == from.patterns.end())
       doubt("pattern", pattern, from.patterns.empty() ? "text of no stated pattern" : from.patterns.front());
   }
-  const auto length = [](std::uint64_t n) { return std::to_string(n) + " characters"; };
-  if (only && from.length_least > to.length_most)
-    never("maxLength", "at most " + length(to.length_most), "at least " + length(from.length_least));
-  else if (only && from.length_most < to.length_least)
-    never("minLength", "at least " + length(to.length_least), "at most " + length(from.length_most));
-  else if (from.length_least < to.length_least)
-    doubt("minLength", "at least " + length(to.length_least), "text that may be shorter");
-  else if (from.length_most > to.length_most)
-    doubt("maxLength", "at most " + length(to.length_most), "text that may be longer");
+  counts({from.length_least, from.length_most}, {to.length_least, to.length_most}, only, "Length", " characters",
+         "text");
 }
 
 void Fitting::numbers(const Shape& from, const Shape& to) {
-  constexpr Types number = integer_bit | fraction_bit;
+  constexpr Types number = json_kinds::numbers;
   if ((from.types & to.types & number) == 0) return;
   const bool only = (from.types & to.types & ~number) == 0;
   const auto apart = [](const Json* most, bool most_excluded, const Json* least, bool least_excluded) {
@@ -352,15 +315,8 @@ void Fitting::members(const SchemaView& from, const SchemaView& to, const Shape&
 void Fitting::elements(const SchemaView& from, const SchemaView& to, const Shape& given, const Shape& taken,
                        std::size_t depth) {
   const bool only = (given.types & taken.types) == array_bit;
-  const auto elements = [](std::uint64_t n) { return std::to_string(n) + " elements"; };
-  if (only && given.items_least > taken.items_most)
-    never("maxItems", "at most " + elements(taken.items_most), "at least " + elements(given.items_least));
-  else if (only && given.items_most < taken.items_least)
-    never("minItems", "at least " + elements(taken.items_least), "at most " + elements(given.items_most));
-  else if (given.items_least < taken.items_least)
-    doubt("minItems", "at least " + elements(taken.items_least), "a list that may be shorter");
-  else if (given.items_most > taken.items_most)
-    doubt("maxItems", "at most " + elements(taken.items_most), "a list that may be longer");
+  counts({given.items_least, given.items_most}, {taken.items_least, taken.items_most}, only, "Items", " elements",
+         "a list");
   for (const std::string token : {"0", "1", "1000000"}) {  // the first ones may have schemas of their own
     const SchemaView source = from.below(token), target = to.below(token);
     if (!source.place().possible || given.items_most <= (token == "0" ? 0U : 1U)) break;
@@ -439,7 +395,16 @@ Fit fit_text(const SchemaView& to, std::size_t length_least) {
 
 std::string types_text(const Schema::Place& place) {
   const Types types = shape_of(place).types;
-  return types == any_type ? "" : type_text(types);
+  return types == json_kinds::all ? "" : json_kinds::text(types);
+}
+
+bool may_be(const Schema::Place& place, std::uint8_t kinds) {
+  const Types types = shape_of(place).types;
+  return types == json_kinds::none || (types & kinds) != 0;
+}
+
+bool may_be_text(const Schema::Place& place) {
+  return may_be(place, string_bit | json_kinds::numbers);
 }
 
 bool may_be_equal(const Schema::Place& a, const Schema::Place& b) {

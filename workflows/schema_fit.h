@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "schemas/kinds.h"
 #include "schemas/schema.h"
 
 namespace settle {
@@ -41,6 +42,12 @@ Fit fit_text(const SchemaView& to, std::size_t length_least);
 
 /// "string", "integer or null", …: the types that the place allows; empty when any.
 std::string types_text(const Schema::Place& place);
+
+/// Whether the place allows one of these kinds (schemas/kinds.h). Where the schema allows no value at all, nothing is
+/// ruled out: that is a mistake of its own.
+bool may_be(const Schema::Place& place, std::uint8_t kinds);
+/// The same for what $text takes: strings and numbers.
+bool may_be_text(const Schema::Place& place);
 
 /// Whether the two places have a type in common; types never mix in comparisons.
 bool may_be_equal(const Schema::Place& a, const Schema::Place& b);

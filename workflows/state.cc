@@ -158,8 +158,7 @@ std::string idempotency_key(std::string_view name_space, std::string_view workfl
   joined += role;
   joined.push_back('\0');
   joined += std::to_string(generation);
-  const Hash hash = sha256(joined);
-  return to_base32hex(std::string_view(reinterpret_cast<const char*>(hash.data()), 20));
+  return to_base32hex(sha256(joined), 32);
 }
 
 }  // namespace settle

@@ -47,21 +47,6 @@ std::uint64_t next_dice(std::uint64_t& state) {  // splitmix64
 
 }  // namespace
 
-std::string origin_of(std::string_view url) {
-  const std::size_t scheme = url.find("://");
-  if (scheme == std::string_view::npos) return "";
-  return std::string(url.substr(0, std::min(url.find_first_of("/?#", scheme + 3), url.size())));
-}
-
-std::string look_endpoints(const Tool& tool) {
-  std::string out;
-  for (const std::optional<CallSpec>* spec : {&tool.lookup, &tool.read_back}) {
-    if (spec->has_value()) out += origin_of((*spec)->url.constant_prefix()) + " " + (*spec)->credential;
-    out += "\n";
-  }
-  return out;
-}
-
 Stepper::Stepper(Workflow& workflow, const Moment& moment)
     : workflow_(workflow), moment_(moment), dice_(moment.entropy), attention_before_(workflow.parked > 0) {}
 
@@ -249,7 +234,7 @@ bool Stepper::begin_call(ActionIndex index, const CallSpec& spec, bool write) {
   if (write) {
     state.call_origin = origin_of(call->url);
     state.call_credential = call->credential;
-    state.look_endpoints = look_endpoints(tool(index));
+    state.look_endpoints = tool(index).look_endpoints;
   }
   out_.calls.push_back({index, state.call, *std::move(call), spec.safe});
   return true;

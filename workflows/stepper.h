@@ -41,7 +41,7 @@ class Stepper {
   void begin_fallback(ActionIndex index);
   void give_up_fallback(ActionIndex index);
   void begin_compensation();
-  void next_compensation();
+  void next_compensation(ActionIndex from);
   void expire();
   void finish_workflow();
 
@@ -123,13 +123,7 @@ class Stepper {
   bool attention_before_;
 };
 
-/// "http://host:port" of a URL's constant prefix; what an intent records.
-std::string origin_of(std::string_view url);
-
 /// The first few failures in one line, for messages.
 std::string first_failures(const std::vector<SchemaFailure>& failures);
-
-/// Origin and credential of look-up and read-back, a line each; empty lines for those that the tool has not.
-std::string look_endpoints(const Tool& tool);
 
 }  // namespace settle

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/characters.h"
 #include "base/text.h"
 
 namespace settle {
@@ -190,8 +191,7 @@ struct Template::Node {
     if (kind == Kind::from) hole.sources.push_back(source);
     for (const Piece& piece : pieces) {
       if (piece.filled && scope.find(piece.source) == nullptr) hole.sources.push_back(piece.source);
-      hole.length_least += static_cast<std::size_t>(
-          std::count_if(piece.constant.begin(), piece.constant.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+      hole.length_least += character_count(piece.constant);
     }
     holes.push_back(std::move(hole));
     return {};

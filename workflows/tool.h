@@ -14,6 +14,7 @@
 namespace settle {
 
 enum class Risk : std::uint8_t { read, write, destructive };
+std::string_view name_of(Risk risk);
 
 /// What the provider offers against a repeat (CONTRACT §2). Tools of risk read have `none` and never need it.
 enum class IdempotencyMode : std::uint8_t { none, key, natural, lookup };
@@ -75,9 +76,16 @@ struct Tool {
   Duration schedule_to_close_timeout{600'000};
   RetryPolicy retry;
 
+  /// Origin and credential of look-up and read-back, a line each; an empty line for one that it has not. Part of an
+  /// intent, so that a look that has moved since is noticed.
+  std::string look_endpoints;
+
   bool reads_only() const { return risk == Risk::read; }
   std::string version_text() const;  ///< "sha256:…"
 };
+
+/// "http://host:port" of a URL, or of its constant prefix.
+std::string origin_of(std::string_view url);
 
 /// Compiles a tool document against the configured values. Errors: invalid_tool with every problem at once; the codes
 /// are in docs/codes.md. Features of the contract that this version does not enforce yet are refused

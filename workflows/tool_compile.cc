@@ -5,7 +5,23 @@
 #include "workflows/tool.h"
 
 namespace settle {
+
+std::string origin_of(std::string_view url) {
+  const std::size_t scheme = url.find("://");
+  if (scheme == std::string_view::npos) return "";
+  return std::string(url.substr(0, std::min(url.find_first_of("/?#", scheme + 3), url.size())));
+}
+
 namespace {
+
+std::string look_endpoints_of(const Tool& tool) {
+  std::string out;
+  for (const std::optional<CallSpec>* spec : {&tool.lookup, &tool.read_back}) {
+    if (spec->has_value()) out += origin_of((*spec)->url.constant_prefix()) + " " + (*spec)->credential;
+    out += "\n";
+  }
+  return out;
+}
 
 constexpr std::string_view not_supported = "tool_not_supported";
 
@@ -53,6 +69,7 @@ class Compiler {
       std::string message = summary();  // before the move: the order of arguments is the compiler's choice
       return fail(ErrorCode::invalid_tool, std::move(message), std::move(problems_));
     }
+    tool_.look_endpoints = look_endpoints_of(tool_);
     write_canonical(document_, tool_.canonical_document);
     tool_.version = sha256(tool_.canonical_document);
     return std::shared_ptr<const Tool>(std::make_shared<Tool>(std::move(tool_)));
@@ -61,9 +78,7 @@ class Compiler {
  private:
   std::string summary() const {
     const std::string name = tool_.name.empty() ? "the tool" : "tool \"" + tool_.name + "\"";
-    return name + " was refused: " + std::to_string(problems_.size()) +
-           (problems_.size() == 1 ? " problem" : " problems") + "; the first: " + problems_[0].pointer + ": " +
-           problems_[0].message;
+    return name + " was refused: " + summary_of(problems_);
   }
 
   void names(Fields& fields) {
@@ -435,6 +450,11 @@ class Compiler {
 };
 
 }  // namespace
+
+std::string_view name_of(Risk risk) {
+  constexpr std::string_view names[] = {"read", "write", "destructive"};
+  return names[static_cast<std::size_t>(risk)];
+}
 
 std::string_view name_of(IdempotencyMode mode) {
   constexpr std::string_view names[] = {"none", "key", "natural", "lookup"};

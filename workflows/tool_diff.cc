@@ -31,7 +31,10 @@ class ToolDiff {
     static const Json none = Json::object();
     const Json& old_tool = before_.is_object() ? before_ : none;
     const Json& new_tool = after_.is_object() ? after_ : none;
-    for (const std::string& name : names_of(old_tool, new_tool)) member(name, old_tool.find(name), new_tool.find(name));
+    each_change(old_tool, new_tool, "",
+                [&](const std::string& name, const std::string& at, const Json* from, const Json* to) {
+                  member(name, at, from, to);
+                });
     return std::move(changes_);
   }
 
@@ -50,15 +53,24 @@ class ToolDiff {
     return out;
   }
 
+  /// Calls `visit(name, place, before, after)` for each member that differs; null where there is none.
+  template <class Visit>
+  static void each_change(const Json& from, const Json& to, const std::string& place, Visit visit) {
+    for (const std::string& name : names_of(from, to)) {
+      const Json* was = from.find(name);
+      const Json* is = to.find(name);
+      if (was != nullptr && is != nullptr && *was == *is) continue;
+      visit(name, place + "/" + escape_token(name), was, is);
+    }
+  }
+
   void add(const std::string& place, const Json* from, const Json* to, std::string code, ChangeImpact impact,
            std::string meaning) {
     const std::string kind = from == nullptr ? "added" : to == nullptr ? "removed" : "changed";
     changes_.push_back({place, kind, std::move(code), impact, value(from), value(to), std::move(meaning)});
   }
 
-  void member(const std::string& name, const Json* from, const Json* to) {
-    if (from != nullptr && to != nullptr && *from == *to) return;
-    const std::string place = "/" + escape_token(name);
+  void member(const std::string& name, const std::string& place, const Json* from, const Json* to) {
     static const Json anything(true);
     if (name == "input_schema" || name == "output_schema") {
       diff_schemas(from == nullptr ? anything : *from, to == nullptr ? anything : *to, place,
@@ -102,31 +114,29 @@ class ToolDiff {
       add(place, from, to, "idempotency_changed", ChangeImpact::review, "How a repeat is made safe is different.");
       return;
     }
-    for (const std::string& name : names_of(*from, *to)) {
-      const Json* was = from->find(name);
-      const Json* is = to->find(name);
-      if (was != nullptr && is != nullptr && *was == *is) continue;
-      const std::string at = place + "/" + escape_token(name);
-      const std::optional<Duration> old_time = duration_of(was), new_time = duration_of(is);
-      if (name == "mode") {
-        const bool weaker = strength_of_mode(text(is)) < strength_of_mode(text(was));
-        add(at, was, is, weaker ? "idempotency_weakened" : "idempotency_changed",
-            weaker ? ChangeImpact::weaker : ChangeImpact::review,
-            weaker ? "A lost answer is settled with less certainty, or not at all."
-                   : "A lost answer is settled in another way.");
-      } else if (old_time && new_time && *new_time < *old_time) {
-        add(at, was, is, "idempotency_weakened", ChangeImpact::weaker,
-            name == "window" ? "The provider is trusted to know a key for a shorter time."
-                             : "A look counts sooner: a late first send could be missed.");
-      } else if (old_time && new_time && name == "window") {
-        add(at, was, is, "window_longer", ChangeImpact::review,
-            "The provider is trusted to know a key for longer: is that so?");
-      } else if (name == "lookup" && is == nullptr) {
-        add(at, was, is, "idempotency_weakened", ChangeImpact::weaker, "A lost answer can't be looked up any more.");
-      } else {
-        add(at, was, is, "idempotency_changed", ChangeImpact::review, "A lost answer is settled in another way.");
-      }
-    }
+    each_change(
+        *from, *to, place, [&](const std::string& name, const std::string& at, const Json* was, const Json* is) {
+          const std::optional<Duration> old_time = duration_of(was), new_time = duration_of(is);
+          if (name == "mode") {
+            const bool weaker = strength_of_mode(text(is)) < strength_of_mode(text(was));
+            add(at, was, is, weaker ? "idempotency_weakened" : "idempotency_changed",
+                weaker ? ChangeImpact::weaker : ChangeImpact::review,
+                weaker ? "A lost answer is settled with less certainty, or not at all."
+                       : "A lost answer is settled in another way.");
+          } else if (old_time && new_time && *new_time < *old_time) {
+            add(at, was, is, "idempotency_weakened", ChangeImpact::weaker,
+                name == "window" ? "The provider is trusted to know a key for a shorter time."
+                                 : "A look counts sooner: a late first send could be missed.");
+          } else if (old_time && new_time && name == "window") {
+            add(at, was, is, "window_longer", ChangeImpact::review,
+                "The provider is trusted to know a key for longer: is that so?");
+          } else if (name == "lookup" && is == nullptr) {
+            add(at, was, is, "idempotency_weakened", ChangeImpact::weaker,
+                "A lost answer can't be looked up any more.");
+          } else {
+            add(at, was, is, "idempotency_changed", ChangeImpact::review, "A lost answer is settled in another way.");
+          }
+        });
   }
 
   /// read-back over response over none.
@@ -149,20 +159,17 @@ class ToolDiff {
       return;
     }
     if (!(from != nullptr && to != nullptr && from->is_object() && to->is_object())) return;
-    for (const std::string& part : names_of(*from, *to)) {
-      const Json* old_part = from->find(part);
-      const Json* new_part = to->find(part);
-      if (old_part != nullptr && new_part != nullptr && *old_part == *new_part) continue;
-      const std::string at = place + "/" + escape_token(part);
-      if (part == "expect") {
-        checks(at, old_part, new_part, "verification");
-      } else if (part == "read") {
-        call(at, old_part, new_part, "The read-back looks elsewhere, or in another way.");
-      } else {
-        add(at, old_part, new_part, "verification_timing", ChangeImpact::compatible,
-            "A difference may last for another time before it counts.");
-      }
-    }
+    each_change(*from, *to, place,
+                [&](const std::string& part, const std::string& at, const Json* before, const Json* after) {
+                  if (part == "expect") {
+                    checks(at, before, after, "verification");
+                  } else if (part == "read") {
+                    call(at, before, after, "The read-back looks elsewhere, or in another way.");
+                  } else {
+                    add(at, before, after, "verification_timing", ChangeImpact::compatible,
+                        "A difference may last for another time before it counts.");
+                  }
+                });
   }
 
   /// Lists of checks as sets: each that is gone was a promise, each that is new is one.
@@ -188,38 +195,32 @@ class ToolDiff {
       add(place, from, to, "call_changed", ChangeImpact::review, meaning);
       return;
     }
-    for (const std::string& name : names_of(*from, *to)) {
-      const Json* was = from->find(name);
-      const Json* is = to->find(name);
-      if (was != nullptr && is != nullptr && *was == *is) continue;
-      const std::string at = place + "/" + escape_token(name);
-      if (name == "auth") {
-        add(at, was, is, "credential_changed", ChangeImpact::review,
-            "Another credential is used; a repeat of a send under the old one ends in doubt.");
-      } else if (name == "url") {
-        add(at, was, is, "endpoint_changed", ChangeImpact::review, "The call goes to another place.");
-      } else if (name == "safe") {
-        const bool safe = is != nullptr && *is == Json(true);
-        add(at, was, is, "safety_changed", safe ? ChangeImpact::weaker : ChangeImpact::compatible,
-            safe ? "It leaves without an intent and is repeated freely: is it really harmless?"
-                 : "It waits for an intent before it leaves.");
-      } else {
-        add(at, was, is, "call_changed", ChangeImpact::review, meaning);
-      }
-    }
+    each_change(*from, *to, place,
+                [&](const std::string& name, const std::string& at, const Json* was, const Json* is) {
+                  if (name == "auth") {
+                    add(at, was, is, "credential_changed", ChangeImpact::review,
+                        "Another credential is used; a repeat of a send under the old one ends in doubt.");
+                  } else if (name == "url") {
+                    add(at, was, is, "endpoint_changed", ChangeImpact::review, "The call goes to another place.");
+                  } else if (name == "safe") {
+                    const bool safe = is != nullptr && *is == Json(true);
+                    add(at, was, is, "safety_changed", safe ? ChangeImpact::weaker : ChangeImpact::compatible,
+                        safe ? "It leaves without an intent and is repeated freely: is it really harmless?"
+                             : "It waits for an intent before it leaves.");
+                  } else {
+                    add(at, was, is, "call_changed", ChangeImpact::review, meaning);
+                  }
+                });
   }
 
   /// Limits of time and retries: a plan may only tighten them, so a tighter tool refuses plans that asked for more.
   void policy(const std::string& name, const std::string& place, const Json* from, const Json* to) {
     if (name == "retry" && from != nullptr && to != nullptr && from->is_object() && to->is_object()) {
-      for (const std::string& part : names_of(*from, *to)) {
-        const Json* was = from->find(part);
-        const Json* is = to->find(part);
-        if (was == nullptr || is == nullptr || !(*was == *is))
-          add(place + "/" + escape_token(part), was, is, "retry_changed", ChangeImpact::review,
-              "It is sent again at other times; plans that loosen it are refused.");
-      }
-      return;
+      return each_change(*from, *to, place,
+                         [&](const std::string&, const std::string& at, const Json* was, const Json* is) {
+                           add(at, was, is, "retry_changed", ChangeImpact::review,
+                               "It is sent again at other times; plans that loosen it are refused.");
+                         });
     }
     const std::optional<Duration> was = duration_of(from), is = duration_of(to);
     if (was && is && name.ends_with("_timeout")) {

@@ -8,7 +8,7 @@ namespace settle {
 namespace {
 
 /// How the set of accepted values changed.
-enum class Fit : std::uint8_t { same, narrower, wider, different };
+enum class Shift : std::uint8_t { same, narrower, wider, different };
 
 constexpr std::string_view annotations[] = {"$schema", "$id",      "$comment", "title",     "description",
                                             "default", "examples", "readOnly", "writeOnly", "deprecated"};
@@ -43,17 +43,17 @@ std::set<std::string> types_of(const Json* type) {
 }
 
 template <class Set>
-Fit fit_of_sets(const Set& before, const Set& after) {
-  if (before == after) return Fit::same;
-  if (std::includes(before.begin(), before.end(), after.begin(), after.end())) return Fit::narrower;
-  if (std::includes(after.begin(), after.end(), before.begin(), before.end())) return Fit::wider;
-  return Fit::different;
+Shift shift_of_sets(const Set& before, const Set& after) {
+  if (before == after) return Shift::same;
+  if (std::includes(before.begin(), before.end(), after.begin(), after.end())) return Shift::narrower;
+  if (std::includes(after.begin(), after.end(), before.begin(), before.end())) return Shift::wider;
+  return Shift::different;
 }
 
 /// Of a keyword that only ever takes values away: there or not, or another one.
-Fit fit_of_presence(const Json* before, const Json* after) {
-  if (before == nullptr) return Fit::narrower;
-  return after == nullptr ? Fit::wider : Fit::different;
+Shift shift_of_presence(const Json* before, const Json* after) {
+  if (before == nullptr) return Shift::narrower;
+  return after == nullptr ? Shift::wider : Shift::different;
 }
 
 std::set<std::string> texts_of(const Json* list) {
@@ -63,25 +63,26 @@ std::set<std::string> texts_of(const Json* list) {
   return out;
 }
 
-Fit fit_of_keyword(const std::string& keyword, const Json* before, const Json* after) {
-  if (keyword == "type") return fit_of_sets(types_of(before), types_of(after));
+Shift shift_of_keyword(const std::string& keyword, const Json* before, const Json* after) {
+  if (keyword == "type") return shift_of_sets(types_of(before), types_of(after));
   if (keyword == "required") {
-    const Fit fit = fit_of_sets(texts_of(before), texts_of(after));
-    return fit == Fit::narrower ? Fit::wider : fit == Fit::wider ? Fit::narrower : fit;
+    const Shift fit = shift_of_sets(texts_of(before), texts_of(after));
+    return fit == Shift::narrower ? Shift::wider : fit == Shift::wider ? Shift::narrower : fit;
   }
-  if (keyword == "enum" && before != nullptr && after != nullptr) return fit_of_sets(texts_of(before), texts_of(after));
+  if (keyword == "enum" && before != nullptr && after != nullptr)
+    return shift_of_sets(texts_of(before), texts_of(after));
   if (keyword == "uniqueItems") {
     const auto unique = [](const Json* value) { return value != nullptr && *value == Json(true); };
-    if (unique(before) == unique(after)) return Fit::same;
-    return unique(after) ? Fit::narrower : Fit::wider;
+    if (unique(before) == unique(after)) return Shift::same;
+    return unique(after) ? Shift::narrower : Shift::wider;
   }
   const bool numbers = before != nullptr && after != nullptr && before->is_number() && after->is_number();
   if (numbers && (is_among(keyword, lower_bounds) || is_among(keyword, upper_bounds))) {
     const int order = compare_numbers(*before, *after);
-    if (order == 0) return Fit::same;
-    return (order < 0) == is_among(keyword, lower_bounds) ? Fit::narrower : Fit::wider;
+    if (order == 0) return Shift::same;
+    return (order < 0) == is_among(keyword, lower_bounds) ? Shift::narrower : Shift::wider;
   }
-  return fit_of_presence(before, after);
+  return shift_of_presence(before, after);
 }
 
 class SchemaDiff {
@@ -93,7 +94,7 @@ class SchemaDiff {
     if (!before.is_object() || !after.is_object()) {
       const bool opened = after == Json(true) || before == Json(false);
       const bool closed = after == Json(false) || before == Json(true);
-      add(place, &before, &after, opened ? Fit::wider : closed ? Fit::narrower : Fit::different, "this place");
+      add(place, &before, &after, opened ? Shift::wider : closed ? Shift::narrower : Shift::different, "this place");
       return;
     }
     for (const std::string& keyword : keywords_of(before, after)) {
@@ -110,7 +111,7 @@ class SchemaDiff {
         changes_.push_back({at, kind_of(from, to), "annotation_changed", ChangeImpact::none, value(from), value(to),
                             "Says something else to people; accepts the same."});
       } else {
-        add(at, from, to, fit_of_keyword(keyword, from, to), "\"" + keyword + "\"");
+        add(at, from, to, shift_of_keyword(keyword, from, to), "\"" + keyword + "\"");
       }
     }
   }
@@ -146,37 +147,40 @@ class SchemaDiff {
       if (kept != nullptr) {
         compare(member.value, *kept, at);
       } else {
-        add(at, &member.value, nullptr, others_of(after) == Json(false) ? Fit::narrower : Fit::wider,
+        add(at, &member.value, nullptr, others_of(after) == Json(false) ? Shift::narrower : Shift::wider,
             "the member \"" + member.name + "\"");
       }
     }
     for (const JsonMember& member : new_members.as_object()) {
       if (old_members.find(member.name) != nullptr) continue;
       add(place + "/" + escape_token(member.name), nullptr, &member.value,
-          others_of(before) == Json(false) ? Fit::wider : Fit::narrower, "the member \"" + member.name + "\"");
+          others_of(before) == Json(false) ? Shift::wider : Shift::narrower, "the member \"" + member.name + "\"");
     }
   }
 
-  void add(const std::string& place, const Json* before, const Json* after, Fit fit, const std::string& what) {
-    if (fit == Fit::same) return;
+  void add(const std::string& place, const Json* before, const Json* after, Shift fit, const std::string& what) {
+    if (fit == Shift::same) return;
     ToolChange change{place, kind_of(before, after), "", ChangeImpact::none, value(before), value(after), ""};
     if (side_ == SchemaSide::input) {
-      change.code = fit == Fit::narrower ? "input_narrowed" : fit == Fit::wider ? "input_widened" : "input_changed";
-      change.impact = fit == Fit::wider ? ChangeImpact::compatible : ChangeImpact::breaking;
-      change.meaning = fit == Fit::wider      ? "Takes more than before in " + what + "; plans stay valid."
-                       : fit == Fit::narrower ? "Takes less than before in " + what + "; plans that use it are refused."
-                                              : "Takes other values in " + what + "; plans may be refused.";
+      change.code = fit == Shift::narrower ? "input_narrowed" : fit == Shift::wider ? "input_widened" : "input_changed";
+      change.impact = fit == Shift::wider ? ChangeImpact::compatible : ChangeImpact::breaking;
+      change.meaning = fit == Shift::wider ? "Takes more than before in " + what + "; plans stay valid."
+                       : fit == Shift::narrower
+                           ? "Takes less than before in " + what + "; plans that use it are refused."
+                           : "Takes other values in " + what + "; plans may be refused.";
     } else {
       const bool lost = after == nullptr && before != nullptr && place.find("/properties/") != std::string::npos;
-      change.code = fit == Fit::narrower ? "output_narrowed" : fit == Fit::wider ? "output_widened" : "output_changed";
-      change.impact = fit == Fit::narrower && !lost ? ChangeImpact::review : ChangeImpact::breaking;
+      change.code = fit == Shift::narrower ? "output_narrowed"
+                    : fit == Shift::wider  ? "output_widened"
+                                           : "output_changed";
+      change.impact = fit == Shift::narrower && !lost ? ChangeImpact::review : ChangeImpact::breaking;
       change.meaning =
           lost ? "Answers no longer promise " + what + "; plans that refer to it may be refused or fail."
-          : fit == Fit::narrower
+          : fit == Shift::narrower
               ? "Promises more in " + what + "; an answer that does not keep it is taken for unclear."
               : "Promises less, or something else, in " + what + "; plans that refer to it may be refused or fail.";
       // A member that may now be answered, where it could not before, is nothing that a plan could have relied on.
-      if (fit == Fit::wider && before == nullptr) {
+      if (fit == Shift::wider && before == nullptr) {
         change.impact = ChangeImpact::compatible;
         change.meaning = "Answers may now hold " + what + ".";
       }

@@ -1,20 +1,16 @@
 #include "workflows/tool_lint.h"
-#include "workflows/schema_fit.h"
+#include "base/json_parts.h"
 
 #include <algorithm>
 
 #include "base/text.h"
+#include "workflows/schema_fit.h"
 
 namespace settle {
 namespace {
 
 /// Stands where a configured value will: at the front of a URL, and harmless anywhere else.
 constexpr std::string_view placeholder = "https://configured.invalid";
-
-std::string text_in(const Json& document, std::string_view name) {
-  const Json* value = document.find(name);
-  return value != nullptr && value->is_string() ? value->as_string() : "";
-}
 
 bool refers(const std::vector<Template::Reference>& references, std::initializer_list<std::string_view> roots) {
   return std::any_of(references.begin(), references.end(), [&](const Template::Reference& reference) {
@@ -106,11 +102,8 @@ class Linter {
     if (!place.required)
       warn("/record_id", "record_id_optional", "a place that output_schema requires", at,
            "an answer without it would be accepted, and leave no record id to read back or to report");
-    const std::string types = types_text(place);
-    const bool fits = types.empty() || types.find("string") != std::string::npos ||
-                      types.find("integer") != std::string::npos || types.find("number") != std::string::npos;
-    if (!fits)
-      warn("/record_id", "record_id_type", "a string or a number", types,
+    if (!may_be_text(place))
+      warn("/record_id", "record_id_type", "a string or a number", types_text(place),
            "a record id is a string or a number; every answer of this type has none");
   }
 
@@ -213,7 +206,7 @@ std::set<std::string> missing_values(const Json& document, const Values& values)
 
 LintReport lint_tool(const Json& document, Values values) {
   LintReport report;
-  report.name = text_in(document, "name");
+  report.name = text_member(document, "name");
   for (const std::string& name : missing_values(document, values)) values.emplace(name, placeholder);
   const Result<std::shared_ptr<const Tool>> tool = compile_tool(document, values);
   if (tool) {

@@ -5,16 +5,15 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/characters.h"
+
 namespace settle::octets {
 
 // The classes of bytes that HTTP's grammar is made of (RFC 9110 §5.5 and §5.6.2). ASCII only, whatever the locale.
 
-constexpr bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-constexpr bool is_alpha(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
+using settle::is_alpha;
+using settle::is_digit;
+
 constexpr char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }

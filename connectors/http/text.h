@@ -2,19 +2,16 @@
 
 #include <string_view>
 
+#include "base/characters.h"
+
 /// The few questions that HTTP asks of text. All of them are about ASCII and never about a locale.
 namespace settle::http_text {
 
-constexpr bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
+using settle::is_digit;
+using settle::is_hex_digit;
 
 constexpr char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-}
-
-constexpr bool is_hex_digit(char c) {
-  return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'f');
 }
 
 constexpr bool equals_ignoring_case(std::string_view a, std::string_view b) {

@@ -38,15 +38,11 @@ TEST(PlanGolden, each_broken_plan_is_refused_as_its_golden_file_says) {
     ASSERT_NE(tools.back(), nullptr) << file;
     names.push_back(tools.back()->name);
   }
-  const ToolOf find = [&](std::string_view, std::string_view name) -> std::shared_ptr<const Tool> {
-    const auto at = std::find_if(tools.begin(), tools.end(), [&](const auto& tool) { return tool->name == name; });
-    return at == tools.end() ? nullptr : *at;
-  };
   const std::vector<fs::path> plans = files_of("plans", ".json");
   EXPECT_GE(plans.size(), 40U);
   for (const fs::path& file : plans) {
     SCOPED_TRACE(file.filename().string());
-    const auto plan = check_plan(json(text_of(file)), find, names);
+    const auto plan = check_plan(json(text_of(file)), finder(tools), names);
     if (plan) {
       ADD_FAILURE() << "it was accepted";
       continue;

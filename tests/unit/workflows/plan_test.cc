@@ -237,14 +237,8 @@ TEST(Plan, a_compensation_sees_only_what_has_happened_by_then) {
 TEST(Plan, suggestions_name_what_to_put_there) {
   const auto suggestion = [](std::string_view place, std::string_view value) {
     const Json document = changed(base(), std::string(place), value);
-    std::vector<std::shared_ptr<const Tool>> known = tools();
-    const ToolOf find = [&](std::string_view, std::string_view name) -> std::shared_ptr<const Tool> {
-      for (const auto& tool : known) {
-        if (tool->name == name) return tool;
-      }
-      return nullptr;
-    };
-    const auto plan = check_plan(document, find, {"box.closed", "box.deep"});
+    const std::vector<std::shared_ptr<const Tool>> known = tools();
+    const auto plan = check_plan(document, finder(known), {"box.closed", "box.deep"});
     return plan ? "accepted" : plan.error().problems[0].suggestion;
   };
   EXPECT_EQ(suggestion("/actions/1/tool", R"("box.depe")"), "box.deep");
@@ -257,16 +251,10 @@ TEST(Plan, suggestions_name_what_to_put_there) {
 }
 
 TEST(Plan, what_cannot_be_decided_before_the_run_is_a_warning) {
-  std::vector<std::shared_ptr<const Tool>> known = tools();
-  const ToolOf find = [&](std::string_view, std::string_view name) -> std::shared_ptr<const Tool> {
-    for (const auto& tool : known) {
-      if (tool->name == name) return tool;
-    }
-    return nullptr;
-  };
+  const std::vector<std::shared_ptr<const Tool>> known = tools();
   std::vector<Problem> warnings;
   Json document = changed(base(), "/actions/1/input/box", R"({"w": {"$from": "/actions/a/output/size"}})");
-  ASSERT_TRUE(check_plan(document, find, {}, {}, &warnings));
+  ASSERT_TRUE(check_plan(document, finder(known), {}, {}, &warnings));
   ASSERT_EQ(warnings.size(), 2U);
   EXPECT_EQ(warnings[0].code, "reference_may_be_absent");
   EXPECT_EQ(warnings[1].code, "reference_undecided");

@@ -93,16 +93,17 @@ std::shared_ptr<const Tool> make_tool(const ToolSpec& spec) {
   return compiled(tool_document(spec));
 }
 
+ToolOf finder(const std::vector<std::shared_ptr<const Tool>>& tools) {
+  return [&tools](std::string_view, std::string_view name) -> std::shared_ptr<const Tool> {
+    const auto at = std::find_if(tools.begin(), tools.end(), [&](const auto& tool) { return tool->name == name; });
+    return at == tools.end() ? nullptr : *at;
+  };
+}
+
 std::shared_ptr<const Plan> make_plan(const Json& document, const std::vector<std::shared_ptr<const Tool>>& tools) {
   std::vector<std::string> names;
   for (const auto& tool : tools) names.push_back(tool->name);
-  const ToolOf find = [&](std::string_view, std::string_view name) -> std::shared_ptr<const Tool> {
-    for (const auto& tool : tools) {
-      if (tool->name == name) return tool;
-    }
-    return nullptr;
-  };
-  Result<std::shared_ptr<const Plan>> plan = check_plan(document, find, names);
+  Result<std::shared_ptr<const Plan>> plan = check_plan(document, finder(tools), names);
   if (plan) return *plan;
   for (const Problem& problem : plan.error().problems) ADD_FAILURE() << text_of(problem);
   return nullptr;
@@ -155,11 +156,7 @@ std::vector<std::string> plan_problems(const Json& document, const std::vector<s
                                        const PlanLimits& limits) {
   std::vector<std::string> names;
   for (const auto& tool : tools) names.push_back(tool->name);
-  const ToolOf find = [&](std::string_view, std::string_view name) -> std::shared_ptr<const Tool> {
-    const auto at = std::find_if(tools.begin(), tools.end(), [&](const auto& tool) { return tool->name == name; });
-    return at == tools.end() ? nullptr : *at;
-  };
-  const Result<std::shared_ptr<const Plan>> plan = check_plan(document, find, names, limits);
+  const Result<std::shared_ptr<const Plan>> plan = check_plan(document, finder(tools), names, limits);
   if (plan) return {};
   EXPECT_EQ(plan.error().code, ErrorCode::invalid_plan);
   return places_of(plan.error().problems);

@@ -42,6 +42,8 @@ Json tool_document(const ToolSpec& spec);
 std::shared_ptr<const Tool> compiled(const Json& document, const Values& values = {});
 std::shared_ptr<const Tool> make_tool(const ToolSpec& spec = {});
 
+/// Finds these tools by their names; it refers to `tools`.
+ToolOf finder(const std::vector<std::shared_ptr<const Tool>>& tools);
 /// A plan over these tools; a refused one is a failure of the test.
 std::shared_ptr<const Plan> make_plan(const Json& document, const std::vector<std::shared_ptr<const Tool>>& tools);
 /// The one action "a" of the tool, with {"name": "n", "value": "v"}.
