@@ -13,7 +13,8 @@ std::string_view name_of(Stage stage) {
 }
 
 std::string_view name_of(EventKind kind) {
-  constexpr std::array<std::string_view, event_kind_count> names = {"start", "answer", "timer", "restart", "cancel"};
+  constexpr std::array<std::string_view, event_kind_count> names = {"start",   "answer", "timer",  "restart", "cancel",
+                                                                    "resolve", "retry",  "signal", "child",   "permit"};
   return names[static_cast<std::size_t>(kind)];
 }
 

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -40,39 +41,58 @@ enum class Stage : std::uint8_t {
 inline constexpr std::size_t stage_count = 18;
 
 /// What can happen to an action.
-enum class EventKind : std::uint8_t { start, answer, timer, restart, cancel };
-inline constexpr std::size_t event_kind_count = 5;
+enum class EventKind : std::uint8_t {
+  start,
+  answer,
+  timer,
+  restart,
+  cancel,
+  resolve,  ///< an operator says what happened
+  retry,    ///< of the whole workflow, after it failed
+  signal,   ///< a signal came that the action may wait for
+  child,    ///< a workflow that the action began has ended
+  permit,   ///< the tool's limits let one more call through
+};
+inline constexpr std::size_t event_kind_count = 10;
+
+/// The events of one row of the table.
+using LegalEvents = std::array<bool, event_kind_count>;
+constexpr LegalEvents legal(std::initializer_list<EventKind> kinds) {
+  LegalEvents row{};
+  for (const EventKind kind : kinds) row[static_cast<std::size_t>(kind)] = true;
+  return row;
+}
 
 /// The legal pairs; read by step(), by the drawing in docs/lifecycle.md and by the exhaustive test. Everything else is
 /// refused without a change. (`restart` of a stage that waits for nothing, and `cancel` of a call under way, are legal
 /// and change nothing.)
-inline constexpr std::array<std::array<bool, event_kind_count>, stage_count> legal_events = {{
-    //                 start  answer timer  restart cancel
-    /* blocked     */ {true, false, false, true, true},
-    /* sending     */ {false, true, false, true, true},
-    /* backing_off */ {false, false, true, true, true},
-    /* looking     */ {false, true, false, true, true},
-    /* look_wait   */ {false, false, true, true, true},
-    /* settling    */ {false, true, false, true, true},
-    /* settle_wait */ {false, false, true, true, true},
-    /* in_doubt    */ {false, false, false, true, true},
-    /* reading     */ {false, true, false, true, true},
-    /* read_wait   */ {false, false, true, true, true},
-    /* unverified  */ {false, false, false, true, true},
-    /* executed    */ {false, false, false, false, false},
-    /* verified    */ {false, false, false, false, false},
-    /* failed      */ {false, false, false, false, false},
-    /* skipped     */ {false, false, false, false, false},
-    /* cancelled   */ {false, false, false, false, false},
-    /* gathering   */ {false, false, false, true, true},
-    /* fallback_held */ {false, false, false, true, true},
+inline constexpr std::array<LegalEvents, stage_count> legal_events = {{
+    /* blocked       */ legal({EventKind::start, EventKind::restart, EventKind::cancel}),
+    /* sending       */ legal({EventKind::answer, EventKind::restart, EventKind::cancel}),
+    /* backing_off   */ legal({EventKind::timer, EventKind::restart, EventKind::cancel}),
+    /* looking       */ legal({EventKind::answer, EventKind::restart, EventKind::cancel}),
+    /* look_wait     */ legal({EventKind::timer, EventKind::restart, EventKind::cancel}),
+    /* settling      */ legal({EventKind::answer, EventKind::restart, EventKind::cancel}),
+    /* settle_wait   */ legal({EventKind::timer, EventKind::restart, EventKind::cancel}),
+    /* in_doubt      */ legal({EventKind::restart, EventKind::cancel}),
+    /* reading       */ legal({EventKind::answer, EventKind::restart, EventKind::cancel}),
+    /* read_wait     */ legal({EventKind::timer, EventKind::restart, EventKind::cancel}),
+    /* unverified    */ legal({EventKind::restart, EventKind::cancel}),
+    /* executed      */ legal({}),
+    /* verified      */ legal({}),
+    /* failed        */ legal({}),
+    /* skipped       */ legal({}),
+    /* cancelled     */ legal({}),
+    /* gathering     */ legal({EventKind::restart, EventKind::cancel}),
+    /* fallback_held */ legal({EventKind::restart, EventKind::cancel}),
 }};
 constexpr bool is_legal(Stage stage, EventKind event) {
   return legal_events[static_cast<std::size_t>(stage)][static_cast<std::size_t>(event)];
 }
 
 constexpr bool is_final(Stage stage) {
-  return stage >= Stage::executed && stage <= Stage::cancelled;
+  return stage == Stage::executed || stage == Stage::verified || stage == Stage::failed || stage == Stage::skipped ||
+         stage == Stage::cancelled;
 }
 constexpr bool is_parked(Stage stage) {
   return stage == Stage::in_doubt || stage == Stage::unverified || stage == Stage::fallback_held;

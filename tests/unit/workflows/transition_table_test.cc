@@ -120,6 +120,12 @@ bool happens(Example& example, EventKind kind) {
       return run.restart();
     case EventKind::cancel:
       return run.cancel();
+    case EventKind::resolve:
+    case EventKind::retry:
+    case EventKind::signal:
+    case EventKind::child:
+    case EventKind::permit:
+      return false;
   }
   return false;
 }
