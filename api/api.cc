@@ -1,6 +1,7 @@
 #include "api/api.h"
 
 #include "api/event_feed.h"
+#include "api/list_query.h"
 #include "api/openapi.h"
 #include "api/request_parts.h"
 #include "api/schema_documents.h"
@@ -8,22 +9,6 @@
 #include "base/text.h"
 
 namespace settle {
-namespace {
-
-template <class Enum>
-Result<std::optional<Enum>> choice_of(const Ask& ask, std::string_view name, std::initializer_list<Enum> choices) {
-  const std::string* given = ask.query(name);
-  if (given == nullptr) return std::optional<Enum>();
-  std::string known;
-  for (const Enum choice : choices) {
-    if (name_of(choice) == *given) return std::optional<Enum>(choice);
-    known += (known.empty() ? "" : ", ") + std::string(name_of(choice));
-  }
-  return fail(ErrorCode::invalid_argument,
-              "\"" + std::string(name) + "\" takes one of " + known + ", not \"" + shorten(*given, 60) + "\"");
-}
-
-}  // namespace
 
 HttpApi::HttpApi(Engine& engine, Loop& loop, const std::atomic<bool>& ready, ApiOptions options)
     : engine_(engine), loop_(loop), ready_(ready), options_(options), router_(routes()) {}
@@ -41,18 +26,18 @@ std::vector<Route> HttpApi::routes() {
   const auto schema = [](std::string_view (*document)()) {
     return [document](const Ask& ask) { ask.raw(200, std::string(document()), "application/schema+json"); };
   };
-  return {
+  std::vector<Route> out = {
       {"POST", "/v1/workflows", {}, true, to(&HttpApi::submit)},
       {"GET",
        "/v1/workflows",
-       {"status", "outcome", "attention", "name", "label", "created_after", "created_before", "limit", "cursor"},
+       {"status", "outcome", "attention", "name", "label", "tool", "created_after", "created_before", "limit",
+        "cursor"},
        false,
        to(&HttpApi::list)},
       {"GET", "/v1/workflows/{id}", {"wait", "until"}, false, to(&HttpApi::get)},
       {"GET", "/v1/workflows/{id}/events", {"after", "limit"}, false, to(&HttpApi::events)},
       {"GET", "/v1/workflows/{id}/receipts", {}, false, to(&HttpApi::receipts)},
       {"GET", "/v1/workflows/{id}/report", {}, false, to(&HttpApi::report)},
-      {"POST", "/v1/workflows/{id}:cancel", {}, false, to(&HttpApi::cancel)},
       {"GET", "/v1/workflows/{id}/tool_results", {"format", "wait", "until"}, false, to(&HttpApi::tool_results_of)},
       {"POST", "/v1/plans:check", {}, true, to(&HttpApi::check)},
       {"POST", "/v1/plans:from_tool_calls", {}, true, to(&HttpApi::from_tool_calls)},
@@ -70,6 +55,8 @@ std::vector<Route> HttpApi::routes() {
       {"GET", "/healthz", {}, false, [](const Ask& ask) { ask.json(200, Json::object({{"status", "ok"}})); }},
       {"GET", "/readyz", {}, false, to(&HttpApi::ready)},
   };
+  for (Route& route : operator_routes()) out.push_back(std::move(route));
+  return out;
 }
 
 Result<Json> HttpApi::read_body(const Ask& ask) const {
@@ -139,43 +126,13 @@ void HttpApi::check(Ask ask) {
 }
 
 void HttpApi::list(Ask ask) {
-  ListQuery query;
-  const auto status =
-      choice_of(ask, "status", {WorkflowStatus::running, WorkflowStatus::cancelling, WorkflowStatus::ended});
-  if (!status) return ask.refuse(status.error());
-  const auto outcome = choice_of(
-      ask, "outcome",
-      {WorkflowOutcome::verified, WorkflowOutcome::executed, WorkflowOutcome::failed, WorkflowOutcome::cancelled});
-  if (!outcome) return ask.refuse(outcome.error());
+  Result<ListQuery> query = read_list_query([&](std::string_view name) { return ask.query(name); });
+  if (!query) return ask.refuse(query.error());
   const Result<std::int64_t> limit = number_of(ask, "limit", 50, static_cast<std::int64_t>(options_.page_max));
   if (!limit) return ask.refuse(limit.error());
-  query.status = *status;
-  query.outcome = *outcome;
-  query.limit = static_cast<std::size_t>(std::max<std::int64_t>(1, *limit));
-  if (const std::string* attention = ask.query("attention")) {
-    if (*attention != "true" && *attention != "false")
-      return ask.refuse(fail(ErrorCode::invalid_argument, "\"attention\" takes true or false"));
-    query.attention = *attention == "true";
-  }
-  if (const std::string* name = ask.query("name")) query.name = *name;
-  if (const std::string* label = ask.query("label")) {
-    const std::size_t colon = label->find(':');
-    if (colon == std::string::npos || colon == 0)
-      return ask.refuse(fail(ErrorCode::invalid_argument, "\"label\" takes NAME:VALUE"));
-    query.label_name = label->substr(0, colon);
-    query.label_value = label->substr(colon + 1);
-  }
-  for (const auto& [name, target] :
-       {std::pair{"created_after", &query.created_after}, std::pair{"created_before", &query.created_before}}) {
-    const std::string* given = ask.query(name);
-    if (given == nullptr) continue;
-    *target = parse_time(*given);
-    if (!*target)
-      return ask.refuse(fail(ErrorCode::invalid_argument,
-                             "\"" + std::string(name) + "\" takes a time of RFC 3339, such as 2026-11-22T20:00:00Z"));
-  }
-  if (const std::string* cursor = ask.query("cursor")) query.cursor = *cursor;
-  const Result<Json> page = engine_.list(query);
+  query->limit = static_cast<std::size_t>(std::max<std::int64_t>(1, *limit));
+  if (const std::string* cursor = ask.query("cursor")) query->cursor = *cursor;
+  const Result<Json> page = engine_.list(*query);
   if (!page) return ask.refuse(page.error());
   ask.json(200, *page);
 }
@@ -245,14 +202,6 @@ void HttpApi::report(Ask ask) {
   engine_.report(api_name_space, id, loop_, [ask = std::move(ask)](const Result<Json>& report) {
     if (!report) return ask.refuse(report.error());
     ask.json(200, *report);
-  });
-}
-
-void HttpApi::cancel(Ask ask) {
-  const std::string id = ask.param(0);
-  engine_.cancel(api_name_space, id, loop_, [ask = std::move(ask)](const Result<Json>& document) {
-    if (!document) return ask.refuse(document.error());
-    ask.json(200, *document, {{"ETag", etag_of(*document)}});
   });
 }
 

@@ -38,8 +38,13 @@ class HttpApi {
   void receipts(Ask ask);
   void receipt(Ask ask);
   void report(Ask ask);
-  void cancel(Ask ask);
   void ready(Ask ask);
+
+  // operator_api.cc
+  std::vector<Route> operator_routes();
+  void operate(Ask ask, const std::function<Shard::Operation(bool)>& operation, bool retry);
+  void operate_on_many(Ask ask, const std::function<Shard::Operation(bool)>& operation, bool retry);
+  void resolve(Ask ask);
 
   // registry_api.cc
   void put_tool(Ask ask);

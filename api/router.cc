@@ -37,7 +37,7 @@ void Ask::refuse(const Error& error) const {
 Router::Router(std::vector<Route> routes) {
   for (Route& route : routes) {
     Compiled compiled;
-    std::string_view rest = route.pattern.substr(1);
+    std::string_view rest = std::string_view(route.pattern).substr(1);
     while (!route.pattern.empty()) {
       const std::size_t slash = rest.find('/');
       const std::string_view segment = rest.substr(0, slash);

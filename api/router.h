@@ -29,7 +29,7 @@ struct Ask {
 
 struct Route {
   std::string_view method;
-  std::string_view pattern;             ///< "/v1/workflows/{id}:cancel"
+  std::string pattern;                  ///< "/v1/workflows/{id}:cancel"
   std::vector<std::string_view> query;  ///< parameters that it knows
   bool takes_body = false;              ///< JSON; without it a body is refused
   std::function<void(Ask)> handle;

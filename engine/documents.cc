@@ -83,6 +83,12 @@ std::string first_error(const Json& receipt) {
   return text_member(error, "code") + " (" + text_member(error, "message") + ")";
 }
 
+std::string said_by(const Json& receipt) {
+  const Json* word = receipt.find("operator");
+  if (word == nullptr || !word->is_object()) return "a person";
+  return text_member(*word, "who") + " (\"" + text_member(*word, "seen") + "\")";
+}
+
 /// One sentence that says exactly what the receipt proves, and no more.
 std::string sentence_of(const Json& receipt) {
   const std::string state = text_member(receipt, "state"), confidence = text_member(receipt, "confidence"),
@@ -106,10 +112,15 @@ std::string sentence_of(const Json& receipt) {
   if (state == "verified") {
     if (confidence == "response") return "Was read: " + what + " answered as its contract says.";
     const std::string seen = std::to_string(checks) + (checks == 1 ? " field" : " fields") + " read back and equal";
+    if (confidence == "operator")
+      return "Is so: " + what + "; " + seen + ". That this run did it rests on the word of " + said_by(receipt) + ".";
     if (confidence == "state_match") return "Is so: " + what + "; " + seen + ". That this run did it can't be proved.";
     if (confidence == "lookup") return "Was done: " + what + "; found under our key after a lost answer, " + seen + ".";
     return "Was done: " + what + "; " + seen + ".";
   }
+  if (state == "executed" && confidence == "operator")
+    return "Was done, on the word of " + said_by(receipt) + ": " + what +
+           (first_error(receipt).empty() ? "." : "; not verified: " + first_error(receipt) + ".");
   if (state == "executed") {
     const std::string reason = verification == nullptr ? "" : text_member(*verification, "reason");
     if (!reason.empty()) return "The tool says it was done: " + what + ". It can't be verified: " + reason + ".";
@@ -136,7 +147,7 @@ Json workflow_document(const Workflow& workflow) {
   out.set("id", header.id);
   out.set("namespace", header.name_space);
   out.set("name", workflow.plan->name);
-  out.set("status", name_of(header.status));
+  out.set("status", name_of(shown_status(header)));
   out.set("outcome", text_or_null(name_of(header.outcome)));
   out.set("attention", header.attention);
   out.set("labels", labels_document(header.labels));
@@ -144,6 +155,7 @@ Json workflow_document(const Workflow& workflow) {
   out.set("created_at", format_time(header.created_at));
   out.set("ended_at", time_or_null(header.ended_at));
   out.set("deadline_at", time_or_null(header.deadline_at));
+  out.set("retries", static_cast<std::int64_t>(header.retries));
   out.set("version", static_cast<std::int64_t>(header.version));
   Json::Array actions;
   const std::size_t planned = workflow.plan->actions.size();

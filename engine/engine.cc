@@ -1,5 +1,6 @@
 #include "engine/engine.h"
 
+#include <algorithm>
 #include <random>
 
 #include "base/text.h"
@@ -238,13 +239,13 @@ void Engine::show(const std::string& name_space, const std::string& id, WaitFor 
   });
 }
 
-void Engine::cancel(const std::string& name_space, const std::string& id, Loop& loop,
-                    std::function<void(Result<Json>)> done) {
+void Engine::operate(const std::string& name_space, const std::string& id, Shard::Operation operation, Loop& loop,
+                     std::function<void(Result<Json>)> done) {
   if (!is_name(id)) return on(loop, [done, id] { done(not_found(id)); });
   Home& home = home_of(name_space, id);
-  on(home.loop, [this, &home, name_space, id, &loop, done = std::move(done)] {
-    home.shard->cancel(name_space, id, [this, name_space, id, &loop, done](Result<void> cancelled) {
-      if (!cancelled) return on(loop, [done, error = std::move(cancelled).error()] { done(error); });
+  on(home.loop, [this, &home, name_space, id, operation = std::move(operation), &loop, done = std::move(done)] {
+    home.shard->operate(name_space, id, operation, [this, name_space, id, &loop, done](Result<void> applied) {
+      if (!applied) return on(loop, [done, error = std::move(applied).error()] { done(error); });
       get(name_space, id, WaitFor::now, Duration(0), loop, done);
     });
   });
@@ -373,6 +374,8 @@ Result<Json> Engine::list(const ListQuery& query) const {
             (!query.outcome || summary->outcome == *query.outcome) &&
             (!query.attention || summary->attention == *query.attention) &&
             (query.name.empty() || summary->name == query.name) &&
+            (query.tool.empty() ||
+             std::find(summary->tools.begin(), summary->tools.end(), query.tool) != summary->tools.end()) &&
             (query.label_name.empty() || (label != summary->labels.end() && label->second == query.label_value));
         if (fits) found.push_back(summary_document(*summary));
         return true;

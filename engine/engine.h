@@ -25,6 +25,7 @@ struct ListQuery {
   std::optional<bool> attention;
   std::string name;
   std::string label_name, label_value;
+  std::string tool;  ///< that the plan calls somewhere
   std::optional<Time> created_after, created_before;
   std::size_t limit = 50;
   std::string cursor;  ///< of the page before; empty: from the newest
@@ -62,7 +63,10 @@ class Engine {
   /// The same with a document of the caller's: `render` runs on the workflow's loop.
   void show(const std::string& name_space, const std::string& id, WaitFor until, Duration wait, Loop& loop,
             Shard::Render render, std::function<void(Result<Json>)> done);
-  void cancel(const std::string& name_space, const std::string& id, Loop& loop, std::function<void(Result<Json>)> done);
+  /// Applies what a person asks; `done` gets the workflow's document once that is durable. Errors: not_found, those of
+  /// the operation (engine/operations.h).
+  void operate(const std::string& name_space, const std::string& id, Shard::Operation operation, Loop& loop,
+               std::function<void(Result<Json>)> done);
 
   struct Page {
     std::vector<Json> events;

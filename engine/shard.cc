@@ -105,6 +105,12 @@ void Shard::encode(Live& live, const Transition& transition, WriteBatch& batch) 
     batch.put(Family::state, keys::input(space, id, index), canonical(*workflow.actions[index].input));
   for (const ActionIndex index : transition.new_outputs)
     batch.put(Family::state, keys::output(space, id, index), canonical(*workflow.actions[index].output));
+  for (const ActionIndex index : transition.old_inputs) {
+    if (workflow.actions[index].input == nullptr) batch.erase(Family::state, keys::input(space, id, index));
+  }
+  for (const ActionIndex index : transition.old_outputs) {
+    if (workflow.actions[index].output == nullptr) batch.erase(Family::state, keys::output(space, id, index));
+  }
   if (!transition.history.empty()) {
     const auto first = static_cast<std::uint32_t>(header.events - transition.history.size() + 1);
     batch.put(Family::history, keys::events(space, id, first), encode_events(transition.history, now));

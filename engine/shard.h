@@ -69,8 +69,10 @@ class Shard {
   /// durable. `after` is for WaitFor::events. Errors: not_found, overloaded, corruption, configuration.
   void watch(const std::string& name_space, const std::string& id, WaitFor until, std::uint32_t after, Time deadline,
              Render render, Seen seen);
-  /// Errors: not_found, wrong_state (it has ended).
-  void cancel(const std::string& name_space, const std::string& id, Done done);
+  /// What a person asks of a workflow; it may refuse, and a transition without a change is fine.
+  using Operation = std::function<Result<Transition>(Workflow&, const Moment&)>;
+  /// Applies it to the workflow; `done` runs once that is durable. Errors: not_found, those of the operation.
+  void operate(const std::string& name_space, const std::string& id, const Operation& operation, const Done& done);
   /// Takes a workflow up after start: what was under way becomes a question. Errors are reported through `failed`.
   void recover(const std::string& name_space, const std::string& id, const std::function<void(const Error&)>& failed);
   /// A workflow that sleeps until `at`; it is loaded then.

@@ -179,18 +179,20 @@ void Shard::when_durable(Live& live, std::function<void()> give) {
   live.held.push_back({live.workflow.header.version, std::move(give)});
 }
 
-void Shard::cancel(const std::string& name_space, const std::string& id, Done done) {
+void Shard::operate(const std::string& name_space, const std::string& id, const Operation& operation,
+                    const Done& done) {
   const Result<Live*> found = find(name_space, id);
   if (!found) return done(found.error());
   Live& chosen = **found;
-  if (chosen.creating) return chosen.after_creation.push_back([=, this] { cancel(name_space, id, done); });
-  if (chosen.workflow.header.status == WorkflowStatus::ended) {
-    done(fail(ErrorCode::wrong_state, "workflow \"" + id + "\" has ended"));
-    return release(chosen.key);
-  }
+  if (chosen.creating) return chosen.after_creation.push_back([=, this] { operate(name_space, id, operation, done); });
   const std::string key = chosen.key;
-  apply(chosen, on_cancel(chosen.workflow, moment()), {});
-  when_durable(chosen, [done] { done({}); });
+  Result<Transition> transition = operation(chosen.workflow, moment());
+  if (transition) {
+    apply(chosen, *std::move(transition), {});
+    when_durable(chosen, [done] { done({}); });
+  } else {
+    done(std::move(transition).error());
+  }
   release(key);
 }
 

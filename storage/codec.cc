@@ -46,6 +46,22 @@ std::optional<ActionError> read_error(bool has, const records::ErrorRecord& reco
   return ActionError{record.code(), record.message()};
 }
 
+/// Every tool that a plan calls, by name.
+std::map<std::string_view, const Tool*> tools_of(const Plan& plan) {
+  std::map<std::string_view, const Tool*> out;
+  const Tool* last = nullptr;  // neighbours often share a tool, and a plan may have thousands of actions
+  const auto add = [&](const PlannedCall& call) {
+    if (call.tool.get() != last) out[call.tool->name] = call.tool.get();
+    last = call.tool.get();
+  };
+  for (const PlanAction& action : plan.actions) {
+    add(action);
+    if (action.fallback) add(*action.fallback);
+    if (action.compensate) add(*action.compensate);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string encode_header(const Workflow& workflow, const std::optional<Time>& due_at) {
@@ -66,18 +82,9 @@ std::string encode_header(const Workflow& workflow, const std::optional<Time>& d
   record.set_due_at(number(due_at));
   record.set_deadline_at(number(header.deadline_at));
   record.set_expired(header.expired);
-  std::map<std::string_view, const Tool*> tools;
-  const Tool* last = nullptr;  // neighbours often share a tool, and a plan may have thousands of actions
-  const auto pin = [&](const PlannedCall& call) {
-    if (call.tool.get() != last) tools[call.tool->name] = call.tool.get();
-    last = call.tool.get();
-  };
-  for (const PlanAction& action : workflow.plan->actions) {
-    pin(action);
-    if (action.fallback) pin(*action.fallback);
-    if (action.compensate) pin(*action.compensate);
-  }
-  for (const auto& [name, tool] : tools) {
+  record.set_paused(header.paused);
+  record.set_retries(header.retries);
+  for (const auto& [name, tool] : tools_of(*workflow.plan)) {
     records::ToolVersion* pinned = record.add_tools();
     pinned->set_name(std::string(name));
     pinned->set_version(std::string(reinterpret_cast<const char*>(tool->version.data()), tool->version.size()));
@@ -104,6 +111,8 @@ Result<StoredHeader> decode_header(std::string_view bytes) {
   out.due_at = optional_time(record.due_at());
   out.header.deadline_at = optional_time(record.deadline_at());
   out.header.expired = record.expired();
+  out.header.paused = record.paused();
+  out.header.retries = record.retries();
   for (const records::ToolVersion& tool : record.tools()) out.tools.push_back({tool.name(), tool.version()});
   return out;
 }
@@ -154,6 +163,16 @@ std::string encode_action(const ActionState& action) {
   record.set_fallback(action.fallback);
   record.set_elements(action.elements);
   record.set_first_element(action.first_element);
+  record.set_held(action.held);
+  record.set_idle_fallback(action.idle_fallback);
+  record.set_looks_from(number(action.looks_from));
+  if (action.word) {
+    records::OperatorRecord* word = record.mutable_word();
+    word->set_happened(action.word->happened);
+    word->set_who(action.word->who);
+    word->set_seen(action.word->seen);
+    word->set_at(number(action.word->at));
+  }
   return record.SerializeAsString();
 }
 
@@ -211,6 +230,12 @@ Result<ActionState> decode_action(std::string_view bytes) {
   out.fallback = record.fallback();
   out.elements = record.elements();
   out.first_element = record.first_element();
+  out.held = record.held();
+  out.idle_fallback = record.idle_fallback();
+  out.looks_from = optional_time(record.looks_from());
+  if (record.has_word())
+    out.word =
+        OperatorWord{record.word().happened(), record.word().who(), record.word().seen(), time_of(record.word().at())};
   return out;
 }
 
@@ -247,12 +272,13 @@ std::string encode_summary(const Workflow& workflow) {
   const WorkflowHeader& header = workflow.header;
   records::SummaryRecord record;
   record.set_name(workflow.plan->name);
-  record.set_status(static_cast<std::uint32_t>(header.status));
+  record.set_status(static_cast<std::uint32_t>(shown_status(header)));
   record.set_outcome(static_cast<std::uint32_t>(header.outcome));
   record.set_attention(header.attention);
   record.set_created_at(number(header.created_at));
   record.set_ended_at(number(header.ended_at));
   for (const auto& [name, value] : header.labels) (*record.mutable_labels())[name] = value;
+  for (const auto& [name, tool] : tools_of(*workflow.plan)) record.add_tools(std::string(name));
   return record.SerializeAsString();
 }
 
@@ -267,6 +293,7 @@ Result<Summary> decode_summary(std::string_view bytes) {
   out.created_at = time_of(record.created_at());
   out.ended_at = optional_time(record.ended_at());
   for (const auto& [name, value] : record.labels()) out.labels[name] = value;
+  out.tools.assign(record.tools().begin(), record.tools().end());
   return out;
 }
 

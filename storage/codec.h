@@ -47,6 +47,7 @@ struct Summary {
   Time created_at{};
   std::optional<Time> ended_at;
   std::map<std::string, std::string> labels;
+  std::vector<std::string> tools;  ///< names; empty in a listing entry from before they were kept
 };
 std::string encode_summary(const Workflow& workflow);
 Result<Summary> decode_summary(std::string_view bytes);

@@ -43,7 +43,7 @@ void Stepper::action_concluded(ActionIndex index) {
   for (std::size_t i = 0; i < never.size(); ++i) {
     const Stage other = workflow_.actions[never[i]].stage;
     if (other == Stage::gathering && stop) cancel_elements(never[i]);
-    if (other != Stage::blocked) continue;
+    if (!is_unstarted(other)) continue;
     cancelled(never[i]);
     const std::vector<ActionIndex>& more = plan[never[i]].dependents;
     if (!stop) never.insert(never.end(), more.begin(), more.end());
@@ -59,10 +59,14 @@ bool Stepper::wants_fallback(ActionIndex index) const {
 
 void Stepper::begin_fallback(ActionIndex index) {
   const ActionState& failed = workflow_.actions[index];
-  const ActionIndex run = add_run(failed.planned, CallRole::fallback, index, failed.element);
-  action(index).fallback = run;
+  const ActionIndex idle = failed.idle_fallback;
+  const ActionIndex run = idle != 0 ? idle : add_run(failed.planned, CallRole::fallback, index, failed.element);
+  if (idle != 0) revive_run(idle);
+  ActionState& state = action(index);
+  state.fallback = run;
+  state.idle_fallback = 0;
   note("action.fallback", index, Json::object({{"tool", workflow_.action_of(index).fallback->tool->name}}));
-  ready_.push_back(run);
+  if (workflow_.actions[run].stage == Stage::blocked) ready_.push_back(run);
 }
 
 /// Undoes what was done, the latest first, one after the other. Only what is known to have happened is undone.
@@ -122,7 +126,7 @@ void Stepper::expire() {
   note("workflow.deadline_exceeded", std::nullopt);
   for (ActionIndex i = 0; i < workflow_.actions.size(); ++i) {
     const Stage stage = workflow_.actions[i].stage;
-    if (stage == Stage::blocked) {
+    if (is_unstarted(stage)) {
       action(i);
       fail(i, "deadline_exceeded", "the plan's deadline passed before this could start", Effect::none);
     } else if (stage == Stage::backing_off) {
@@ -145,6 +149,7 @@ void Stepper::finish_workflow() {
                    : unverifiable       ? WorkflowOutcome::executed
                                         : WorkflowOutcome::verified;
   header.status = WorkflowStatus::ended;
+  header.paused = false;
   header.ended_at = moment_.now;
   forget_deadline();
   note("workflow.ended", std::nullopt, Json::object({{"outcome", name_of(header.outcome)}}));

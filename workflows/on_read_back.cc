@@ -123,7 +123,7 @@ void Stepper::read_ended(ActionIndex index, Outcome& outcome) {
   const Time counts_from = match_counts_from(index);
   if (seen == Seen::match && outcome.started >= counts_from) return verified(index, outcome.ended);
 
-  const Time verify_deadline = counts_from + contract.within;
+  const Time verify_deadline = std::max(counts_from, state.looks_from.value_or(counts_from)) + contract.within;
   if (seen == Seen::unreadable) {
     const std::string why = outcome.code + ": " + outcome.detail;
     const Time limit = std::max(verify_deadline, deadline(index));
@@ -151,7 +151,9 @@ void Stepper::verified(ActionIndex index, Time at) {
   state.verified_at = at;
   state.error = std::nullopt;
   state.effect = contract.reads_only() ? Effect::none : Effect::complete;
+  const bool by_word = state.word && state.word->happened;  // that it was our doing rests on a person's word
   state.confidence = by_response                       ? Confidence::response
+                     : by_word                         ? Confidence::operator_
                      : state.adopted                   ? Confidence::lookup
                      : state.doubted && !contract.tied ? Confidence::state_match
                                                        : Confidence::read_back;

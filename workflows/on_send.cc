@@ -25,6 +25,7 @@ std::string first_failures(const std::vector<SchemaFailure>& failures) {
 
 /// Writes the intent (the state itself) and has the call made once that is durable.
 void Stepper::send(ActionIndex index) {
+  if (workflow_.header.paused) return hold(index);
   if (workflow_.actions[index].unclear && endpoint_changed(index)) return;
   ActionState& state = action(index);
   ++state.attempt;

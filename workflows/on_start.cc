@@ -126,6 +126,7 @@ void Stepper::start_elements(ActionIndex index) {
     ++elements.running;
     ready_.push_back(elements.next);
   }
+  while (elements.next < end && workflow_.actions[elements.next].stage != Stage::blocked) ++elements.next;
 }
 
 /// Nothing new starts among the elements.
@@ -133,7 +134,7 @@ void Stepper::cancel_elements(ActionIndex index) {
   const ActionIndex first = workflow_.actions[index].first_element;
   const ActionIndex end = first + workflow_.actions[index].elements;
   for (ActionIndex i = first; i < end; ++i) {
-    if (workflow_.actions[i].stage == Stage::blocked) cancelled(i);
+    if (is_unstarted(workflow_.actions[i].stage)) cancelled(i);
   }
 }
 
@@ -142,7 +143,7 @@ void Stepper::element_concluded(ActionIndex element) {
   const auto found = workflow_.gatherings.find(index);
   SETTLE_ASSERT(found != workflow_.gatherings.end());
   Gathering& elements = found->second;
-  if (element < elements.next) --elements.running;
+  if (workflow_.actions[element].scheduled_at) --elements.running;
   if (--elements.left == 0) return finish_elements(index);
   const Stage stage = workflow_.effective(element).stage;
   if (stage == Stage::cancelled) return;  // whoever cancelled it goes on with the others

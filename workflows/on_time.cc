@@ -85,11 +85,12 @@ void Stepper::restart() {
 
 void Stepper::cancel() {
   workflow_.header.status = WorkflowStatus::cancelling;
+  workflow_.header.paused = false;
   note("workflow.cancel_requested", std::nullopt);
   forget_deadline();
   for (ActionIndex i = 0; i < workflow_.actions.size(); ++i) {
     const ActionState& state = workflow_.actions[i];
-    if (state.stage == Stage::blocked) {
+    if (is_unstarted(state.stage)) {
       cancelled(i);
     } else if (state.stage == Stage::fallback_held) {
       give_up_fallback(i);

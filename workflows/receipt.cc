@@ -42,6 +42,7 @@ Json check_document(const CheckResult& check) {
 
 std::string_view method_of(const Tool& tool, const ActionState& action) {
   if (!action.checks.empty()) return "read_back";
+  if (action.confidence == Confidence::operator_) return "operator";
   if (tool.verify == VerifyKind::none) return "none";
   if (tool.verify == VerifyKind::response) return "response";
   return "read_back";
@@ -66,6 +67,13 @@ Json fallback_document(const Workflow& workflow, const ActionState& action) {
                        {"tool", Json::object({{"name", tool.name}, {"version", tool.version_text()}})},
                        {"code", failed.error ? Json(failed.error->code) : Json()},
                        {"effect", name_of(failed.effect)}});
+}
+
+Json operator_document(const OperatorWord& word) {
+  return Json::object({{"said", word.happened ? "happened" : "did_not_happen"},
+                       {"who", word.who},
+                       {"seen", word.seen},
+                       {"at", format_time(word.at)}});
 }
 
 /// What is to come: the state that the action can still reach without a person, or the person it needs.
@@ -158,6 +166,7 @@ Json receipt_document(const Workflow& workflow, ActionIndex index, std::uint32_t
     errors.push_back(Json::object({{"code", action.refusal->code}, {"message", action.refusal->message}}));
   }
   out.set("errors", std::move(errors));
+  out.set("operator", action.word ? operator_document(*action.word) : Json());
   out.set("fallback", action.role == CallRole::fallback ? fallback_document(workflow, action) : Json());
   out.set("started_at", time_or_null(action.first_send_at));
   out.set("executed_at", time_or_null(action.executed_at));

@@ -1,14 +1,16 @@
 #include "workflows/state.h"
 
+#include <algorithm>
+
 #include "base/hash.h"
 
 namespace settle {
 
 std::string_view name_of(Stage stage) {
   constexpr std::array<std::string_view, stage_count> names = {
-      "blocked",     "sending",  "backing_off", "looking",   "look_wait",  "settling",
-      "settle_wait", "in_doubt", "reading",     "read_wait", "unverified", "executed",
-      "verified",    "failed",   "skipped",     "cancelled", "gathering",  "fallback_held"};
+      "blocked",  "sending",   "backing_off", "looking",       "look_wait", "settling", "settle_wait",
+      "in_doubt", "reading",   "read_wait",   "unverified",    "executed",  "verified", "failed",
+      "skipped",  "cancelled", "gathering",   "fallback_held", "ready"};
   return names[static_cast<std::size_t>(stage)];
 }
 
@@ -35,8 +37,12 @@ std::string_view name_of(Confidence confidence) {
 }
 
 std::string_view name_of(WorkflowStatus status) {
-  constexpr std::string_view names[] = {"running", "cancelling", "ended", "compensating"};
+  constexpr std::string_view names[] = {"running", "cancelling", "ended", "compensating", "paused"};
   return names[static_cast<std::size_t>(status)];
+}
+
+WorkflowStatus shown_status(const WorkflowHeader& header) {
+  return header.paused ? WorkflowStatus::paused : header.status;
 }
 
 std::string_view name_of(WorkflowOutcome outcome) {
@@ -67,6 +73,8 @@ std::string_view phase_of(const ActionState& action) {
   switch (action.stage) {
     case Stage::blocked:
       return "blocked";
+    case Stage::ready:
+      return "ready";
     case Stage::sending:
     case Stage::gathering:
       return "executing";
@@ -109,11 +117,11 @@ namespace {
 
 Gathering gathering_of(const Workflow& workflow, const ActionState& action) {
   Gathering out;
-  out.next = action.first_element;
+  out.next = action.first_element + action.elements;
   for (ActionIndex i = action.first_element; i < action.first_element + action.elements; ++i) {
     const bool begun = workflow.actions[i].stage != Stage::blocked;
     const bool concluded = is_final(workflow.effective(i).stage);
-    if (begun) out.next = i + 1;
+    if (!begun) out.next = std::min(out.next, i);
     out.running += begun && !concluded ? 1 : 0;
     out.left += concluded ? 0 : 1;
   }

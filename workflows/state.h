@@ -37,8 +37,9 @@ enum class Stage : std::uint8_t {
   cancelled = 15,      ///< done, never sent or known not to have happened
   gathering = 16,      ///< a `for_each`: its elements are under way
   fallback_held = 17,  ///< failed with an effect, so its fallback waits for a person
+  ready = 18,          ///< could start, but the workflow is paused
 };
-inline constexpr std::size_t stage_count = 18;
+inline constexpr std::size_t stage_count = 19;
 
 /// What can happen to an action.
 enum class EventKind : std::uint8_t {
@@ -74,17 +75,18 @@ inline constexpr std::array<LegalEvents, stage_count> legal_events = {{
     /* look_wait     */ legal({EventKind::timer, EventKind::restart, EventKind::cancel}),
     /* settling      */ legal({EventKind::answer, EventKind::restart, EventKind::cancel}),
     /* settle_wait   */ legal({EventKind::timer, EventKind::restart, EventKind::cancel}),
-    /* in_doubt      */ legal({EventKind::restart, EventKind::cancel}),
+    /* in_doubt      */ legal({EventKind::restart, EventKind::cancel, EventKind::resolve}),
     /* reading       */ legal({EventKind::answer, EventKind::restart, EventKind::cancel}),
     /* read_wait     */ legal({EventKind::timer, EventKind::restart, EventKind::cancel}),
-    /* unverified    */ legal({EventKind::restart, EventKind::cancel}),
+    /* unverified    */ legal({EventKind::restart, EventKind::cancel, EventKind::resolve}),
     /* executed      */ legal({}),
     /* verified      */ legal({}),
-    /* failed        */ legal({}),
+    /* failed        */ legal({EventKind::retry}),
     /* skipped       */ legal({}),
-    /* cancelled     */ legal({}),
+    /* cancelled     */ legal({EventKind::retry}),
     /* gathering     */ legal({EventKind::restart, EventKind::cancel}),
-    /* fallback_held */ legal({EventKind::restart, EventKind::cancel}),
+    /* fallback_held */ legal({EventKind::restart, EventKind::cancel, EventKind::resolve}),
+    /* ready         */ legal({EventKind::start, EventKind::restart, EventKind::cancel}),
 }};
 constexpr bool is_legal(Stage stage, EventKind event) {
   return legal_events[static_cast<std::size_t>(stage)][static_cast<std::size_t>(event)];
@@ -100,6 +102,10 @@ constexpr bool is_parked(Stage stage) {
 /// Dependents may start.
 constexpr bool is_satisfied(Stage stage) {
   return stage == Stage::executed || stage == Stage::verified || stage == Stage::skipped;
+}
+/// Nothing of it was begun.
+constexpr bool is_unstarted(Stage stage) {
+  return stage == Stage::blocked || stage == Stage::ready;
 }
 /// A call is (or may be) under way.
 constexpr bool is_calling(Stage stage) {
@@ -122,6 +128,15 @@ struct ActionError {
   friend bool operator==(const ActionError&, const ActionError&) = default;
 };
 
+/// What an operator said about a run that nobody else could tell about, and what that rests on.
+struct OperatorWord {
+  bool happened = false;
+  std::string who;
+  std::string seen;
+  Time at{};
+  friend bool operator==(const OperatorWord&, const OperatorWord&) = default;
+};
+
 /// All that is known about one run of an action: the action itself, one element of its `for_each`, its fallback or its
 /// compensation. Stored whole at every change, but for `input` and `output`, which are stored once.
 struct ActionState {
@@ -132,6 +147,7 @@ struct ActionState {
   ActionIndex fallback = 0;    ///< the run of the fallback, once it was begun; 0: none (0 is never a fallback)
   std::uint32_t elements = 0;  ///< of a `for_each` that has begun: runs first_element … + elements
   ActionIndex first_element = 0;
+  ActionIndex idle_fallback = 0;  ///< a fallback that was begun before a :retry and is not needed yet; 0: none
 
   Stage stage = Stage::blocked;
   std::uint32_t attempt = 0;     ///< sends so far
@@ -144,6 +160,7 @@ struct ActionState {
   bool doubted = false;         ///< was ever unclear; decides the confidence
   bool adopted = false;         ///< the answer was found by a look-up
   bool throttled = false;       ///< backing off because the provider asked for it
+  bool held = false;            ///< backing off because the workflow is paused
   bool call_write = false;      ///< the call under way may have a side effect
   std::string call_origin;      ///< scheme://host:port of the intent
   std::string call_credential;  ///< name of the credential of the intent
@@ -157,6 +174,7 @@ struct ActionState {
   std::optional<Time> executed_at;
   std::optional<Time> verified_at;
   std::optional<Time> observed_at;  ///< the latest look that could be read
+  std::optional<Time> looks_from;   ///< looking was begun anew: `within` counts from here
 
   int status_code = 0;  ///< of the tool's answer
   std::optional<std::string> record_id;
@@ -164,14 +182,16 @@ struct ActionState {
   std::optional<ActionError> refusal;  ///< a repeated send was refused: what it said
   Effect effect = Effect::none;
   Confidence confidence = Confidence::none;
-  std::vector<CheckResult> checks;  ///< of the latest look that could be read
-  std::uint32_t receipt = 0;        ///< number of the latest receipt; 0: none
+  std::vector<CheckResult> checks;   ///< of the latest look that could be read
+  std::uint32_t receipt = 0;         ///< number of the latest receipt; 0: none
+  std::optional<OperatorWord> word;  ///< the latest
 
   std::shared_ptr<const Json> input;   ///< resolved; null until it could start
   std::shared_ptr<const Json> output;  ///< the tool's answer; null until executed
 };
 
-enum class WorkflowStatus : std::uint8_t { running = 0, cancelling = 1, ended = 2, compensating = 3 };
+/// `paused` is only ever shown (shown_status); a paused workflow goes on in the status that it has.
+enum class WorkflowStatus : std::uint8_t { running = 0, cancelling = 1, ended = 2, compensating = 3, paused = 4 };
 std::string_view name_of(WorkflowStatus status);
 enum class WorkflowOutcome : std::uint8_t { none = 0, verified = 1, executed = 2, failed = 3, cancelled = 4 };
 std::string_view name_of(WorkflowOutcome outcome);
@@ -186,6 +206,7 @@ struct WorkflowHeader {
   WorkflowStatus status = WorkflowStatus::running;
   WorkflowOutcome outcome = WorkflowOutcome::none;
   bool attention = false;
+  bool paused = false;  ///< nothing is sent; what is under way goes on
   Time created_at{};
   std::optional<Time> ended_at;
   std::optional<Time> deadline_at;  ///< of the plan
@@ -193,11 +214,14 @@ struct WorkflowHeader {
   std::uint32_t version = 0;        ///< rises with every transition
   std::uint32_t events = 0;         ///< history events so far
   std::uint32_t receipts = 0;       ///< receipts so far
+  std::uint32_t retries = 0;        ///< how often it was retried after it had failed
 };
+/// `status` of the contract.
+WorkflowStatus shown_status(const WorkflowHeader& header);
 
 /// How far the elements of one `for_each` are.
 struct Gathering {
-  ActionIndex next = 0;       ///< the first element that was not begun; all later ones were neither
+  ActionIndex next = 0;       ///< the first element that was not begun, or the end
   std::uint32_t running = 0;  ///< begun and not concluded
   std::uint32_t left = 0;     ///< not concluded
 };

@@ -44,6 +44,8 @@ struct Transition {
   std::vector<ActionIndex> actions;      ///< changed, ascending, no repeats
   std::vector<ActionIndex> new_inputs;   ///< actions whose resolved input is new
   std::vector<ActionIndex> new_outputs;  ///< actions whose output is new
+  std::vector<ActionIndex> old_inputs;   ///< runs that begin anew: what is stored goes
+  std::vector<ActionIndex> old_outputs;
   std::vector<HistoryEvent> history;
   std::vector<IssuedReceipt> receipts;
   std::vector<CallEffect> calls;
@@ -68,5 +70,33 @@ Transition on_restart(Workflow& workflow, const Moment& moment);
 
 /// No new send and no resend; what is unclear is still looked at.
 Transition on_cancel(Workflow& workflow, const Moment& moment);
+
+/// Nothing is sent until on_resume(); answers, looks, read-backs and time limits go on. Nothing changes when it is
+/// paused already, is being cancelled or has ended.
+Transition on_pause(Workflow& workflow, const Moment& moment);
+/// What was held back is sent now. Nothing changes when it is not paused.
+Transition on_resume(Workflow& workflow, const Moment& moment);
+
+/// What an operator says about a run that waits for a person.
+struct Resolution {
+  bool happened = false;
+  std::string who;                            ///< a person, as they name themselves
+  std::string seen;                           ///< what that rests on
+  std::optional<std::string> record_id = {};  ///< happened: of the record that was seen
+  std::optional<Json> output = {};            ///< happened: what the tool would have answered
+  bool verify = true;                         ///< happened: false where nothing can be read back
+  bool send_again = false;                    ///< did not happen: send it once more instead of failing
+};
+/// An operator settles what is in doubt, unverified, or failed with an effect before its fallback (CONTRACT §6). What
+/// happened is executed and then read back as always, never straight verified. Errors: wrong_state (the run waits for
+/// no person, or may not be sent again), invalid_argument (with places in the request).
+Result<Transition> on_resolve(Workflow& workflow, ActionIndex run, Resolution resolution, const Moment& moment);
+/// The runs of an action that wait for a person.
+std::vector<ActionIndex> parked_runs(const Workflow& workflow, ActionIndex planned);
+
+/// A workflow that ended failed runs again, from what failed and what was cancelled by that; of one that was undone,
+/// only what could not be undone. What may have happened is looked at, not sent. `plan` is the same document with other
+/// tool versions; null: with those that it has. Errors: wrong_state (it did not end failed, or is undone whole).
+Result<Transition> on_retry(Workflow& workflow, std::shared_ptr<const Plan> plan, const Moment& moment);
 
 }  // namespace settle

@@ -93,8 +93,9 @@ void Stepper::enter(ActionIndex index, Stage stage, std::optional<Time> wake_at)
   if (state.wake_at) workflow_.wakes.erase({*state.wake_at, index});
   if (wake_at) workflow_.wakes.emplace(*wake_at, index);
   state.wake_at = wake_at;
-  if (state_of(state.stage) != state_of(stage) || state.stage == Stage::blocked || is_parked(stage))
+  if (state_of(state.stage) != state_of(stage) || is_unstarted(state.stage) || is_parked(stage))
     state.since = moment_.now;
+  state.held = false;
   state.stage = stage;
 }
 
@@ -250,7 +251,13 @@ void Stepper::run_ready() {
   while (!ready_.empty()) {
     const ActionIndex index = ready_.front();
     ready_.pop_front();
-    if (workflow_.actions[index].stage == Stage::blocked) start(index);
+    if (!is_unstarted(workflow_.actions[index].stage)) continue;
+    if (workflow_.header.paused) {
+      if (workflow_.actions[index].stage == Stage::blocked) enter(index, Stage::ready);
+      action(index).scheduled_at = moment_.now;
+    } else {
+      start(index);
+    }
   }
 }
 
@@ -311,6 +318,22 @@ Transition on_restart(Workflow& workflow, const Moment& moment) {
   if (workflow.header.status == WorkflowStatus::ended) return {};
   Stepper stepper(workflow, moment);
   stepper.restart();
+  return stepper.finish();
+}
+
+Transition on_pause(Workflow& workflow, const Moment& moment) {
+  const WorkflowStatus status = workflow.header.status;
+  const bool goes_on = status == WorkflowStatus::running || status == WorkflowStatus::compensating;
+  if (!goes_on || workflow.header.paused) return {};
+  Stepper stepper(workflow, moment);
+  stepper.pause();
+  return stepper.finish();
+}
+
+Transition on_resume(Workflow& workflow, const Moment& moment) {
+  if (!workflow.header.paused) return {};
+  Stepper stepper(workflow, moment);
+  stepper.resume();
   return stepper.finish();
 }
 

@@ -21,6 +21,10 @@ class Stepper {
   void timer();
   void restart();
   void cancel();
+  void pause();
+  void resume();
+  void resolve(ActionIndex index, Resolution resolution);
+  void retry();
 
  private:
   // --- on_start.cc: what happens before the first send
@@ -44,6 +48,18 @@ class Stepper {
   void next_compensation(ActionIndex from);
   void expire();
   void finish_workflow();
+
+  // --- on_operator.cc: what a person decides
+  void hold(ActionIndex index);
+  void happened(ActionIndex index, Resolution& resolution);
+  void did_not_happen(ActionIndex index, const Resolution& resolution);
+
+  // --- on_retry.cc: a failed workflow runs again
+  void revive(ActionIndex index);
+  void revive_run(ActionIndex index);
+  void begin_anew(ActionIndex index, bool same_key);
+  void look_anew(ActionIndex index);
+  void note_retry(ActionIndex index, std::string_view how);
 
   // --- on_send.cc: sending, and what the end of a send means
   void send(ActionIndex index);

@@ -1,5 +1,6 @@
 #include "tests/sim/sim_engine.h"
 
+#include "engine/operations.h"
 #include "storage/keys.h"
 
 namespace settle::sim {
@@ -74,7 +75,7 @@ void SimEngine::submit(const std::string& id, const Json& plan) {
 }
 
 void SimEngine::cancel(const std::string& id) {
-  engine_->cancel("default", id, *loop_, [](const Result<Json>&) {});
+  engine_->operate("default", id, cancel_operation(), *loop_, [](const Result<Json>&) {});
 }
 
 void SimEngine::run(Duration duration) {

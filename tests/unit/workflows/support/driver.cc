@@ -24,10 +24,12 @@ std::string dump(const ActionState& a) {
       << " adopted " << a.adopted << " throttled " << a.throttled << " write " << a.call_write << " origin "
       << a.call_origin << " credential " << a.call_credential << " looks " << a.look_endpoints << " of " << a.planned
       << " " << name_of(a.role) << " element " << (a.element ? std::to_string(*a.element) : "-") << " parent "
-      << a.parent << " fallback " << a.fallback << " elements " << a.first_element << "+" << a.elements;
+      << a.parent << " fallback " << a.fallback << " idle " << a.idle_fallback << " elements " << a.first_element << "+"
+      << a.elements << " held " << a.held;
+  if (a.word) out << " word " << a.word->happened << a.word->who << a.word->seen << text_of(a.word->at);
   out << " times";
   for (const std::optional<Time>& time : {a.wake_at, std::optional<Time>(a.since), a.scheduled_at, a.first_send_at,
-                                          a.closed_at, a.executed_at, a.verified_at, a.observed_at}) {
+                                          a.closed_at, a.executed_at, a.verified_at, a.observed_at, a.looks_from}) {
     out << " " << text_of(time);
   }
   out << " status " << a.status_code << " record " << a.record_id.value_or("-") << " error " << text_of(a.error)
@@ -47,7 +49,8 @@ std::string dump(const Workflow& w) {
   out << h.name_space << "/" << h.id << " " << name_of(h.status) << " " << name_of(h.outcome) << " attention "
       << h.attention << " " << text_of(h.created_at) << " " << text_of(h.ended_at) << " version " << h.version
       << " events " << h.events << " receipts " << h.receipts << " open " << w.open << " parked " << w.parked
-      << " failed " << w.failed << " deadline " << text_of(h.deadline_at) << h.expired << "\n";
+      << " failed " << w.failed << " deadline " << text_of(h.deadline_at) << h.expired << " paused " << h.paused
+      << " retries " << h.retries << "\n";
   for (const ActionState& action : w.actions) out << dump(action) << "\n";
   for (const std::uint32_t unmet : w.unmet) out << unmet << " ";
   for (const auto& [index, g] : w.gatherings)
@@ -64,18 +67,28 @@ bool may_follow(Stage from, Stage to) {
   if (from == to) return true;
   switch (from) {
     case blocked:
+      return one_of({sending, failed, cancelled, skipped, gathering, verified, fallback_held, ready});
+    case ready:
       return one_of({sending, failed, cancelled, skipped, gathering, verified, fallback_held});
     case gathering:
       return one_of({verified, executed, failed, cancelled});
     case fallback_held:
       return to == failed;
+    case in_doubt:
+      return one_of({reading, read_wait, executed, unverified, failed, fallback_held, sending, backing_off});
+    case unverified:
+      return one_of({reading, read_wait, executed, failed, fallback_held, sending, backing_off});
+    case failed:
+    case cancelled:
+      return one_of({blocked, ready, sending, gathering, looking, reading, failed, cancelled, skipped, verified});
     case sending:
       return one_of({backing_off, looking, settling, settle_wait, in_doubt, reading, read_wait, unverified, executed,
                      verified, failed, cancelled, fallback_held});
     case backing_off:
       return one_of({sending, looking, settling, settle_wait, in_doubt, failed, cancelled});
     case looking:
-      return one_of({look_wait, in_doubt, sending, reading, read_wait, unverified, executed, failed, cancelled});
+      return one_of(
+          {look_wait, in_doubt, backing_off, sending, reading, read_wait, unverified, executed, failed, cancelled});
     case look_wait:
       return one_of({looking, in_doubt});
     case settling:
@@ -87,7 +100,7 @@ bool may_follow(Stage from, Stage to) {
     case read_wait:
       return one_of({reading, unverified});
     default:
-      return false;  // parked or final: only a person leads out, and this version has no such event
+      return false;  // final
   }
 }
 
@@ -141,6 +154,35 @@ bool Driver::restart() {
 bool Driver::cancel() {
   const Workflow before = workflow;
   return take(before, on_cancel(workflow, moment()));
+}
+
+bool Driver::pause() {
+  const Workflow before = workflow;
+  return take(before, on_pause(workflow, moment()));
+}
+
+bool Driver::resume() {
+  const Workflow before = workflow;
+  return take(before, on_resume(workflow, moment()));
+}
+
+std::string Driver::take_result(const Workflow& before, Result<Transition> transition) {
+  if (!transition) {
+    EXPECT_EQ(dump(before), dump(workflow)) << "a refused request changed something";
+    return std::string(info(transition.error().code).name);
+  }
+  EXPECT_TRUE(take(before, *std::move(transition)));
+  return "";
+}
+
+std::string Driver::resolve(Resolution resolution, ActionIndex run) {
+  const Workflow before = workflow;
+  return take_result(before, on_resolve(workflow, run, std::move(resolution), moment()));
+}
+
+std::string Driver::retry(std::shared_ptr<const Plan> plan) {
+  const Workflow before = workflow;
+  return take_result(before, on_retry(workflow, std::move(plan), moment()));
 }
 
 void Driver::swap_tool(std::shared_ptr<const Tool> tool, ActionIndex index) {
@@ -248,7 +290,11 @@ void Driver::check_actions(const Workflow& before, const Transition& transition)
     SCOPED_TRACE("action " + workflow.action_of(i).id + ", from " + std::string(name_of(was.stage)) + " to " +
                  std::string(name_of(is.stage)));
     const bool told = std::binary_search(transition.actions.begin(), transition.actions.end(), i);
-    if (!told || is_final(was.stage)) {
+    // A retry takes what has failed up again: at once, but for a fallback, which waits until it is needed.
+    const bool now_or_later = workflow.header.retries > before.header.retries ||
+                              (workflow.header.retries > 0 && was.role == CallRole::fallback);
+    const bool retried = now_or_later && is_legal(was.stage, EventKind::retry);
+    if (!told || (is_final(was.stage) && !retried)) {
       EXPECT_EQ(dump(was), dump(is)) << "a change that the transition does not name, or of a final action";
       continue;
     }
@@ -275,7 +321,7 @@ void Driver::check_actions(const Workflow& before, const Transition& transition)
       EXPECT_TRUE(is.error.has_value());
     }
     if (state_of(is.stage) == "executed") {
-      EXPECT_TRUE(is.executed_at && is.output) << "executed without its evidence";
+      EXPECT_TRUE(is.executed_at && (is.output || (is.word && is.word->happened))) << "executed without its evidence";
     }
     if (is.stage == Stage::verified) {
       EXPECT_TRUE(is.verified_at.has_value());
@@ -333,12 +379,13 @@ void Driver::check_calls(const Workflow& before, const Transition& transition) {
       const bool writes = !planned.tool->reads_only();
       EXPECT_EQ(effect.call.write, writes);
       if (writes && planned.tool->mode == IdempotencyMode::none) {
-        EXPECT_FALSE(before.actions[effect.action].doubted) << "mode none was sent again after an unclear send";
+        const bool told = state.word && !state.word->happened;  // a person said that it had not happened
+        EXPECT_TRUE(told || !before.actions[effect.action].doubted) << "mode none was sent again after an unclear send";
       }
       for (const auto& [name, value] : effect.call.headers) {
         if (name != "Idempotency-Key") continue;
         EXPECT_EQ(value.size(), 32U);
-        const auto first = keys_.emplace(effect.action, value).first;
+        const auto first = keys_.emplace(std::pair(effect.action, state.generation), value).first;
         EXPECT_EQ(first->second, value) << "the key changed between attempts";
       }
     }

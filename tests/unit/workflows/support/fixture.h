@@ -89,6 +89,11 @@ class Driver {
   /// Every call under way is forgotten, as after a crash.
   bool restart();
   bool cancel();
+  bool pause();
+  bool resume();
+  /// The code of the refusal; empty when it was taken.
+  std::string resolve(Resolution resolution, ActionIndex run = 0);
+  std::string retry(std::shared_ptr<const Plan> plan = nullptr);
   void advance(Duration by) { now += by; }
   /// The configuration changes behind the workflow's back: the same action with another tool.
   void swap_tool(std::shared_ptr<const Tool> tool, ActionIndex index = 0);
@@ -114,6 +119,7 @@ class Driver {
 
  private:
   bool take(Workflow before, Transition transition);
+  std::string take_result(const Workflow& before, Result<Transition> transition);
   void check_counters(const Workflow& before, const Transition& transition) const;
   void check_actions(const Workflow& before, const Transition& transition) const;
   void check_receipts(const Workflow& before, const Transition& transition);
@@ -122,7 +128,7 @@ class Driver {
 
   std::uint64_t entropy_;
   std::map<ActionIndex, std::size_t> sends_;
-  std::map<ActionIndex, std::string> keys_;
+  std::map<std::pair<ActionIndex, std::uint32_t>, std::string> keys_;  ///< by run and generation
 };
 
 /// A workflow of the one action "a", whose first call is under way.

@@ -1,0 +1,230 @@
+// What a person decides about workflows: cancel, pause, resume, retry, resolve; for one, or for all that fit a filter.
+
+#include <algorithm>
+#include <map>
+
+#include "api/api.h"
+#include "api/list_query.h"
+#include "api/request_parts.h"
+#include "base/text.h"
+#include "engine/operations.h"
+#include "workflows/fields.h"
+
+namespace settle {
+namespace {
+
+constexpr std::int64_t bulk_max = 500;
+constexpr std::size_t evidence_bytes_max = 4'096;
+
+/// A body that may be missing.
+Result<Json> body_or_nothing(const Ask& ask, const JsonLimits& limits) {
+  if (ask.request.body.empty()) return Json::object();
+  return read_json(ask.request.body, limits);
+}
+
+std::optional<Error> refused(std::vector<Problem> problems) {
+  if (problems.empty()) return std::nullopt;
+  std::string message = summary_of(problems);
+  return fail(ErrorCode::invalid_argument, std::move(message), std::move(problems));
+}
+
+/// Text that a person gives as evidence: there, not empty, not endless.
+std::string evidence(Fields& fields, std::string_view name) {
+  std::string text = fields.needed_text(name);
+  const bool there = fields.take(name) != nullptr && fields.take(name)->is_string();
+  if (there && (text.empty() || text.size() > evidence_bytes_max))
+    fields.problem(name, "evidence_missing", "1 to " + std::to_string(evidence_bytes_max) + " bytes of text",
+                   "what a person says rests on who says it and what was seen");
+  return text;
+}
+
+void read_happened(const Json& document, Resolution& out, std::vector<Problem>& problems) {
+  Fields fields(document, "/happened", problems);
+  out.happened = true;
+  out.seen = evidence(fields, "seen");
+  out.record_id = fields.text("record_id");
+  if (const Json* output = fields.take("output")) out.output = *output;
+  out.verify = fields.boolean("verify").value_or(true);
+  fields.finish();
+}
+
+void read_did_not_happen(const Json& document, Resolution& out, std::vector<Problem>& problems) {
+  Fields fields(document, "/did_not_happen", problems);
+  out.seen = evidence(fields, "seen");
+  out.send_again = fields.boolean("send_again").value_or(false);
+  fields.finish();
+}
+
+Result<ResolveRequest> read_resolve(const Json& body, const std::string& action) {
+  std::vector<Problem> problems;
+  Fields fields(body, "", problems);
+  ResolveRequest out;
+  out.action = action;
+  out.resolution.who = evidence(fields, "who");
+  if (const auto element = fields.integer("element", 0, static_cast<std::int64_t>(elements_max)))
+    out.element = static_cast<std::uint32_t>(*element);
+  if (const auto role = fields.choice("role", {"main", "fallback", "compensate"}))
+    out.role = static_cast<CallRole>(*role);
+  const Json* happened = fields.take("happened");
+  const Json* did_not_happen = fields.take("did_not_happen");
+  if ((happened == nullptr) == (did_not_happen == nullptr)) {
+    problems.push_back({"", "one_of_two", "\"happened\" or \"did_not_happen\"",
+                        happened == nullptr ? "neither" : "both", "say that it happened, or that it did not"});
+  } else if (happened != nullptr) {
+    read_happened(*happened, out.resolution, problems);
+  } else {
+    read_did_not_happen(*did_not_happen, out.resolution, problems);
+  }
+  fields.finish();
+  if (std::optional<Error> error = refused(std::move(problems))) return *std::move(error);
+  return out;
+}
+
+/// {"tools": "latest"}: whether a retry moves to the newest versions.
+bool read_latest(Fields& fields) {
+  return fields.choice("tools", {"pinned", "latest"}) == 1U;
+}
+
+/// One request for many workflows.
+struct Bulk {
+  ListQuery query;
+  bool dry_run = false;
+  bool latest = false;
+};
+
+Result<Bulk> read_bulk(const Json& body, bool retry) {
+  std::vector<Problem> problems;
+  Fields fields(body, "", problems);
+  Bulk out;
+  std::map<std::string, std::string, std::less<>> given;
+  const Json* filter = fields.need("filter", "an object of filters, such as {\"outcome\": \"failed\"}");
+  if (filter != nullptr) {
+    Fields names(*filter, "/filter", problems);
+    for (const std::string_view name : list_filters) {
+      const Json* value = names.take(name);
+      if (value == nullptr) continue;
+      const bool flag = name == "attention" && value->is_bool();
+      if (flag || value->is_string())
+        given.emplace(name, flag ? (value->as_bool() ? "true" : "false") : value->as_string());
+      else
+        names.problem(name, "wrong_type", "a string", "a filter is a text");
+    }
+    names.finish();
+    if (problems.empty() && given.empty())
+      problems.push_back({"/filter", "filter_empty", "at least one filter", "{}",
+                          "an operation on everything has to be meant: filter by created_after, for instance"});
+  }
+  const std::int64_t limit = fields.integer("limit", 1, bulk_max).value_or(100);
+  const std::string cursor = fields.text("cursor").value_or("");
+  out.dry_run = fields.boolean("dry_run").value_or(false);
+  if (retry) out.latest = read_latest(fields);
+  fields.finish();
+  if (std::optional<Error> error = refused(std::move(problems))) return *std::move(error);
+  Result<ListQuery> query = read_list_query([&](std::string_view name) -> const std::string* {
+    const auto found = given.find(name);
+    return found == given.end() ? nullptr : &found->second;
+  });
+  if (!query) return std::move(query).error();
+  out.query = *std::move(query);
+  out.query.limit = static_cast<std::size_t>(limit);
+  out.query.cursor = cursor;
+  return out;
+}
+
+/// The answers of many operations, gathered; the request is answered when the last one is there.
+struct Gathered {
+  Ask ask;
+  std::size_t left = 0;
+  Json next_cursor;
+  std::int64_t matched = 0;
+  Json::Array done = {}, refused = {};
+
+  void take(const std::string& id, const Result<Json>& result) {
+    if (result) {
+      done.emplace_back(id);
+    } else {
+      refused.push_back(
+          Json::object({{"id", id}, {"code", info(result.error().code).name}, {"message", result.error().message}}));
+    }
+    if (--left == 0) answer();
+  }
+  void answer() {
+    ask.json(200, Json::object({{"matched", matched},
+                                {"done", std::move(done)},
+                                {"refused", std::move(refused)},
+                                {"next_cursor", next_cursor}}));
+  }
+};
+
+}  // namespace
+
+std::vector<Route> HttpApi::operator_routes() {
+  std::vector<Route> out;
+  const auto add = [&](const char* verb, std::function<Shard::Operation(bool)> operation, bool retry) {
+    out.push_back({"POST", std::string("/v1/workflows/{id}:") + verb, {}, true, [this, operation, retry](Ask ask) {
+                     operate(std::move(ask), operation, retry);
+                   }});
+    out.push_back({"POST", std::string("/v1/workflows:") + verb, {}, true, [this, operation, retry](Ask ask) {
+                     operate_on_many(std::move(ask), operation, retry);
+                   }});
+  };
+  add("cancel", [](bool) { return cancel_operation(); }, false);
+  add("pause", [](bool) { return pause_operation(); }, false);
+  add("resume", [](bool) { return resume_operation(); }, false);
+  add("retry", [this](bool latest) { return retry_operation(engine_, api_name_space, latest); }, true);
+  out.push_back(
+      {"POST", "/v1/workflows/{id}/actions/{action}:resolve", {}, true, [this](Ask ask) { resolve(std::move(ask)); }});
+  return out;
+}
+
+void HttpApi::operate(Ask ask, const std::function<Shard::Operation(bool)>& operation, bool retry) {
+  const Result<Json> body = body_or_nothing(ask, options_.json);
+  if (!body) return ask.refuse(body.error());
+  std::vector<Problem> problems;
+  Fields fields(*body, "", problems);
+  const bool latest = retry && read_latest(fields);
+  fields.finish();
+  if (std::optional<Error> error = refused(std::move(problems))) return ask.refuse(*error);
+  const std::string id = ask.param(0);
+  engine_.operate(api_name_space, id, operation(latest), loop_, [ask = std::move(ask)](const Result<Json>& document) {
+    if (!document) return ask.refuse(document.error());
+    ask.json(200, *document, {{"ETag", etag_of(*document)}});
+  });
+}
+
+void HttpApi::operate_on_many(Ask ask, const std::function<Shard::Operation(bool)>& operation, bool retry) {
+  const Result<Json> body = read_body(ask);
+  if (!body) return ask.refuse(body.error());
+  const Result<Bulk> bulk = read_bulk(*body, retry);
+  if (!bulk) return ask.refuse(bulk.error());
+  const Result<Json> page = engine_.list(bulk->query);
+  if (!page) return ask.refuse(page.error());
+  std::vector<std::string> ids;
+  for (const Json& workflow : page->find("workflows")->as_array()) ids.push_back(workflow.find("id")->as_string());
+  auto gathered = std::make_shared<Gathered>(Gathered{std::move(ask), ids.size(), *page->find("next_cursor")});
+  gathered->matched = static_cast<std::int64_t>(ids.size());
+  if (bulk->dry_run) {
+    for (const std::string& id : ids) gathered->done.emplace_back(id);
+    return gathered->answer();
+  }
+  if (ids.empty()) return gathered->answer();
+  for (const std::string& id : ids) {
+    engine_.operate(api_name_space, id, operation(bulk->latest), loop_,
+                    [gathered, id](const Result<Json>& document) { gathered->take(id, document); });
+  }
+}
+
+void HttpApi::resolve(Ask ask) {
+  const Result<Json> body = read_body(ask);
+  if (!body) return ask.refuse(body.error());
+  Result<ResolveRequest> request = read_resolve(*body, ask.param(1));
+  if (!request) return ask.refuse(request.error());
+  const std::string id = ask.param(0);
+  engine_.operate(api_name_space, id, resolve_operation(*std::move(request)), loop_,
+                  [ask = std::move(ask)](const Result<Json>& document) {
+                    if (!document) return ask.refuse(document.error());
+                    ask.json(200, *document, {{"ETag", etag_of(*document)}});
+                  });
+}
+
+}  // namespace settle

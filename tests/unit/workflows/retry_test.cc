@@ -1,0 +1,236 @@
+// A workflow that failed runs again: what is sent anew and under which key, and what is only looked at.
+#include "tests/unit/workflows/support/fixture.h"
+
+namespace settle::test {
+namespace {
+
+ToolSpec of_mode(IdempotencyMode mode) {
+  ToolSpec out;
+  out.mode = mode;
+  return out;
+}
+
+Driver of_plan(std::string_view plan, const std::vector<std::shared_ptr<const Tool>>& tools = {make_tool()}) {
+  Driver out(make_plan(json(plan), tools));
+  out.start();
+  return out;
+}
+
+/// Executed, and then read back as something else until it failed.
+void mismatch(Driver& run, ActionIndex index = 0) {
+  run.answer(done(), index);
+  while (run.stage(index) != Stage::failed && run.stage(index) != Stage::fallback_held) {
+    if (run.stage(index) == Stage::reading) run.answer(seen("other"), index);
+    if (run.stage(index) == Stage::read_wait) run.wake();
+  }
+}
+
+void succeed(Driver& run, ActionIndex index = 0, std::string_view value = "v") {
+  run.answer(done(), index);
+  run.answer(seen(value), index);
+  EXPECT_EQ(run.stage(index), Stage::verified);
+}
+
+TEST(Retry, what_was_refused_is_sent_anew_under_a_new_key) {
+  for (const IdempotencyMode mode :
+       {IdempotencyMode::key, IdempotencyMode::lookup, IdempotencyMode::natural, IdempotencyMode::none}) {
+    Driver run = running(of_mode(mode));
+    const std::string first = *run.call()->call.body;
+    run.answer(rejected(422));
+    EXPECT_EQ(run.retry(), "");
+    EXPECT_EQ(run.stage(), Stage::sending);
+    EXPECT_EQ(run.action().generation, 1U);
+    EXPECT_EQ(run.action().attempt, 2U);
+    EXPECT_EQ(run.workflow.header.status, WorkflowStatus::running);
+    EXPECT_EQ(run.happened("workflow.retried"), 1U);
+    succeed(run);
+    EXPECT_EQ(run.workflow.header.outcome, WorkflowOutcome::verified);
+    EXPECT_NE(*run.receipt().find("supersedes"), Json()) << "the receipt of the failure stays, superseded";
+  }
+}
+
+TEST(Retry, what_may_be_there_is_read_back_and_not_sent) {
+  for (const IdempotencyMode mode : {IdempotencyMode::key, IdempotencyMode::none}) {
+    Driver run = running(of_mode(mode));
+    mismatch(run);
+    EXPECT_EQ(run.retry(), "");
+    EXPECT_EQ(run.stage(), Stage::reading);
+    EXPECT_EQ(run.action().generation, 0U);
+    run.answer(seen());
+    EXPECT_EQ(run.stage(), Stage::verified);
+    EXPECT_EQ(run.sends(), 1U);
+  }
+}
+
+TEST(Retry, what_may_be_there_is_searched_where_it_can_be) {
+  Driver run = running(of_mode(IdempotencyMode::lookup));
+  mismatch(run);
+  run.retry();
+  EXPECT_EQ(run.stage(), Stage::looking);
+  run.answer(found(0));
+  EXPECT_EQ(run.stage(), Stage::look_wait) << "`quiet` has not passed since it was executed";
+  run.wake();
+  run.answer(found(0));
+  EXPECT_EQ(run.stage(), Stage::sending) << "absent: it may be sent again";
+  EXPECT_EQ(run.action().generation, 0U) << "the key stays, since the send was not refused";
+  succeed(run);
+}
+
+TEST(Retry, a_natural_call_is_made_again_under_its_key) {
+  Driver run = running(of_mode(IdempotencyMode::natural));
+  mismatch(run);
+  run.retry();
+  EXPECT_EQ(run.stage(), Stage::sending);
+  EXPECT_EQ(run.action().generation, 0U);
+  succeed(run);
+}
+
+TEST(Retry, what_was_cancelled_by_the_failure_runs_after_it) {
+  Driver run = of_plan(R"({"name": "p", "actions": [
+      {"id": "a", "tool": "box.put", "input": {"name": "n", "value": "v"}},
+      {"id": "b", "tool": "box.put", "input": {"name": "n", "value": "v"}, "after": ["a"]},
+      {"id": "c", "tool": "box.put", "input": {"name": "n", "value": "v"}, "after": ["b"]}]})");
+  run.answer(rejected(422));
+  EXPECT_EQ(run.stage(2), Stage::cancelled);
+  run.retry();
+  EXPECT_EQ(run.stage(1), Stage::blocked);
+  for (const ActionIndex i : {0U, 1U, 2U}) succeed(run, i);
+  EXPECT_EQ(run.workflow.header.outcome, WorkflowOutcome::verified);
+  EXPECT_EQ(run.action(2).generation, 0U) << "it was never sent";
+}
+
+TEST(Retry, a_list_repeats_only_the_elements_that_failed) {
+  Driver run = of_plan(R"({"name": "p", "actions": [{"id": "a", "tool": "box.put", "for_each": ["x", "y", "z", "v"],
+      "max_parallel": 1, "on_element_failure": "continue", "input": {"name": "n", "value": {"$from": "/item"}}}]})");
+  run.answer(rejected(422), 1);
+  succeed(run, 2, "y");
+  run.answer(rejected(422), 3);
+  succeed(run, 4, "v");
+  EXPECT_EQ(run.stage(0), Stage::failed);
+  run.retry();
+  EXPECT_EQ(run.stage(0), Stage::gathering);
+  EXPECT_EQ(run.stage(1), Stage::sending);
+  EXPECT_EQ(run.stage(3), Stage::blocked) << "one at a time";
+  succeed(run, 1, "x");
+  EXPECT_EQ(run.stage(3), Stage::sending);
+  succeed(run, 3, "z");
+  EXPECT_EQ(run.stage(0), Stage::verified);
+  EXPECT_EQ(run.sends(2), 1U);
+}
+
+TEST(Retry, a_list_looks_at_elements_that_may_be_there) {
+  Driver run = of_plan(R"({"name": "p", "actions": [{"id": "a", "tool": "box.put", "for_each": ["x", "y", "z"],
+      "max_parallel": 1, "on_element_failure": "continue", "input": {"name": "n", "value": {"$from": "/item"}}}]})");
+  run.answer(rejected(422), 1);
+  mismatch(run, 2);
+  run.answer(rejected(422), 3);
+  run.retry();
+  EXPECT_EQ(run.stage(2), Stage::reading);
+  run.answer(seen("y"), 2);
+  EXPECT_EQ(run.stage(1), Stage::sending);
+  succeed(run, 1, "x");
+  EXPECT_EQ(run.stage(3), Stage::sending);
+  succeed(run, 3, "z");
+  EXPECT_EQ(run.workflow.header.outcome, WorkflowOutcome::verified);
+}
+
+constexpr std::string_view with_fallback =
+    R"({"name": "p", "actions": [{"id": "a", "tool": "box.put", "input": {"name": "n", "value": "v"},
+        "fallback": {"tool": "box.put", "input": {"name": "n", "value": "w"}}}]})";
+
+TEST(Retry, the_action_comes_first_again_and_its_fallback_under_a_new_key) {
+  Driver run = of_plan(with_fallback);
+  run.answer(rejected(422), 0);
+  run.answer(rejected(422), 1);
+  run.retry();
+  EXPECT_EQ(run.stage(0), Stage::sending);
+  EXPECT_EQ(run.action(0).fallback, 0U);
+  run.answer(rejected(422), 0);
+  EXPECT_EQ(run.workflow.actions.size(), 2U) << "the same run, not another one";
+  EXPECT_EQ(run.stage(1), Stage::sending);
+  EXPECT_EQ(run.action(1).generation, 1U);
+  succeed(run, 1, "w");
+  EXPECT_EQ(run.workflow.header.outcome, WorkflowOutcome::verified);
+}
+
+TEST(Retry, an_idle_fallback_does_no_harm) {
+  Driver run = of_plan(with_fallback);
+  run.answer(rejected(422), 0);
+  run.answer(rejected(422), 1);
+  run.retry();
+  run.restart();
+  while (run.stage(0) == Stage::backing_off) run.wake();
+  succeed(run, 0);
+  EXPECT_EQ(run.workflow.header.outcome, WorkflowOutcome::verified);
+}
+
+TEST(Retry, a_fallback_that_left_something_behind_is_looked_at_first) {
+  Driver run = of_plan(with_fallback);
+  run.answer(rejected(422), 0);
+  mismatch(run, 1);
+  run.retry();
+  EXPECT_EQ(run.stage(0), Stage::failed);
+  EXPECT_EQ(run.stage(1), Stage::reading);
+  run.answer(seen("w"), 1);
+  EXPECT_EQ(run.workflow.header.outcome, WorkflowOutcome::verified);
+}
+
+constexpr std::string_view undoing =
+    R"({"name": "p", "on_failure": "compensate", "actions": [
+        {"id": "a", "tool": "box.put", "input": {"name": "n", "value": "v"},
+         "compensate": {"tool": "box.put", "input": {"name": "n", "value": "undone"}}},
+        {"id": "b", "tool": "box.put", "input": {"name": "n", "value": "v"}, "after": ["a"]}]})";
+
+TEST(Retry, what_was_undone_does_not_run_again) {
+  Driver run = of_plan(undoing);
+  succeed(run, 0);
+  run.answer(rejected(422), 1);
+  succeed(run, 2, "undone");
+  EXPECT_EQ(run.workflow.header.outcome, WorkflowOutcome::failed);
+  EXPECT_EQ(run.retry(), "wrong_state");
+}
+
+TEST(Retry, what_could_not_be_undone_is_tried_again) {
+  Driver run = of_plan(undoing);
+  succeed(run, 0);
+  run.answer(rejected(422), 1);
+  run.answer(rejected(422), 2);
+  ASSERT_EQ(run.workflow.header.status, WorkflowStatus::ended);
+  EXPECT_EQ(run.retry(), "");
+  EXPECT_EQ(run.workflow.header.status, WorkflowStatus::compensating);
+  EXPECT_EQ(run.stage(1), Stage::failed) << "undoing goes on, not the plan";
+  succeed(run, 2, "undone");
+  EXPECT_EQ(run.workflow.header.outcome, WorkflowOutcome::failed);
+}
+
+TEST(Retry, runs_with_the_tools_that_are_given) {
+  Driver run = running(of_mode(IdempotencyMode::key));
+  run.answer(rejected(422));
+  ToolSpec moved;
+  moved.host = "https://other.test";
+  EXPECT_EQ(run.retry(plan_of(make_tool(moved))), "");
+  EXPECT_TRUE(run.call()->call.url.starts_with("https://other.test/"));
+}
+
+TEST(Retry, the_deadline_begins_anew) {
+  Json plan = json(with_fallback);
+  plan.set("deadline", "1h");
+  Driver run(make_plan(plan, {make_tool()}));
+  run.start();
+  run.answer(rejected(422), 0);
+  run.advance(Duration(3'700'000));
+  run.answer(rejected(422), 1);
+  EXPECT_EQ(run.retry(), "");
+  EXPECT_EQ(run.stage(0), Stage::sending);
+  EXPECT_EQ(*run.workflow.header.deadline_at, run.now + Duration(3'600'000));
+}
+
+TEST(Retry, only_what_ended_failed_is_retried) {
+  Driver run = running(of_mode(IdempotencyMode::key));
+  EXPECT_EQ(run.retry(), "wrong_state");
+  succeed(run);
+  EXPECT_EQ(run.retry(), "wrong_state");
+}
+
+}  // namespace
+}  // namespace settle::test

@@ -1,0 +1,174 @@
+// What a person decides: to hold a workflow back, and what became of a run that nobody else can tell about.
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "workflows/stepper.h"
+
+namespace settle {
+namespace {
+
+bool refers_to_record(const CallSpec& spec) {
+  const std::vector<Template::Reference> references = spec.references();
+  return std::any_of(references.begin(), references.end(),
+                     [](const Template::Reference& r) { return r.source.tokens[0] == "record_id"; });
+}
+
+std::optional<std::string> id_in(const Tool& tool, const Json& output) {
+  const Json* id = tool.record_id ? find_below(output, tool.record_id->tokens, 0) : nullptr;
+  if (id == nullptr || !(id->is_string() || id->is_number())) return std::nullopt;
+  return id->is_string() ? id->as_string() : canonical(*id);
+}
+
+/// Whether what was seen is enough to go on with, and fits the tool.
+std::vector<Problem> problems_of(const Tool& tool, const ActionState& state, const Resolution& resolution) {
+  std::vector<Problem> problems;
+  if (!resolution.happened || state.stage == Stage::fallback_held) return problems;
+  std::optional<std::string> id = resolution.record_id ? resolution.record_id : state.record_id;
+  if (resolution.output) {
+    for (const SchemaFailure& failure : tool.output_schema->validate(*resolution.output))
+      problems.push_back({"/happened/output" + failure.instance, "output_schema_violation", failure.expected,
+                          failure.got, "the output does not fit the tool's output_schema"});
+    const std::optional<std::string> inside = id_in(tool, *resolution.output);
+    if (inside && resolution.record_id && *inside != *resolution.record_id)
+      problems.push_back({"/happened/record_id", "record_id_differs", *inside, *resolution.record_id,
+                          "the output names another record"});
+    if (!id) id = inside;
+  }
+  if (!id && resolution.verify && tool.read_back && refers_to_record(*tool.read_back))
+    problems.push_back({"/happened/record_id", "missing_member", "the id of the record that was seen", "nothing",
+                        "the read-back of tool \"" + tool.name + "\" needs it"});
+  return problems;
+}
+
+std::optional<std::string> not_allowed(const Workflow& workflow, const ActionState& state,
+                                       const Resolution& resolution) {
+  if (!is_legal(state.stage, EventKind::resolve)) return "it waits for no person";
+  if (!resolution.send_again) return std::nullopt;
+  if (state.stage == Stage::fallback_held) return "it has failed for good; it can't be sent again";
+  const WorkflowHeader& header = workflow.header;
+  if (header.status == WorkflowStatus::cancelling) return "the workflow is being cancelled; nothing is sent any more";
+  if (header.expired && state.role != CallRole::compensate) return "the plan's deadline has passed";
+  return std::nullopt;
+}
+
+}  // namespace
+
+void Stepper::pause() {
+  workflow_.header.paused = true;
+  note("workflow.paused", std::nullopt);
+}
+
+void Stepper::resume() {
+  workflow_.header.paused = false;
+  note("workflow.unpaused", std::nullopt);
+  const auto runs = static_cast<ActionIndex>(workflow_.actions.size());
+  for (ActionIndex i = 0; i < runs; ++i) {
+    const ActionState& state = workflow_.actions[i];
+    if (state.stage == Stage::ready) ready_.push_back(i);
+    if (state.stage == Stage::backing_off && state.held) wake_to_send(i);
+  }
+}
+
+/// Would be sent now, but for the pause: waits for its end, or for its own time limit.
+void Stepper::hold(ActionIndex index) {
+  enter(index, Stage::backing_off, std::max(deadline(index), moment_.now + Duration(1)));
+  action(index).held = true;
+}
+
+void Stepper::resolve(ActionIndex index, Resolution resolution) {
+  ActionState& state = action(index);
+  state.word = OperatorWord{resolution.happened, resolution.who, resolution.seen, moment_.now};
+  note("action.resolved", index,
+       Json::object({{"said", resolution.happened ? "happened" : "did_not_happen"},
+                     {"who", resolution.who},
+                     {"seen", resolution.seen}}));
+  if (resolution.happened) {
+    happened(index, resolution);
+  } else {
+    did_not_happen(index, resolution);
+  }
+}
+
+/// What a person saw stands in for the tool's answer; then the read-back, as after an answer.
+void Stepper::happened(ActionIndex index, Resolution& resolution) {
+  if (workflow_.actions[index].stage == Stage::fallback_held) return give_up_fallback(index);
+  ActionState& state = action(index);
+  if (resolution.output) {
+    state.output = std::make_shared<const Json>(*std::move(resolution.output));
+    out_.new_outputs.push_back(index);
+    if (!state.record_id) state.record_id = record_id_in(index, *state.output);
+  }
+  if (resolution.record_id) state.record_id = std::move(resolution.record_id);
+  if (!state.executed_at) state.executed_at = moment_.now;
+  state.looks_from = moment_.now;
+  state.error = std::nullopt;
+  state.refusal = std::nullopt;
+  state.backoffs = 0;
+  state.effect = Effect::complete;
+  state.confidence = Confidence::operator_;
+  if (tool(index).mode != IdempotencyMode::natural) state.unclear = false;
+  note("action.executed", index, Json::object({{"record_id", state.record_id ? Json(*state.record_id) : Json()}}));
+  if (!resolution.verify || !tool(index).read_back) {
+    state.unclear = false;
+    enter(index, Stage::executed);
+    issue_receipt(index);
+    return ended(index);
+  }
+  const Time counts_from = match_counts_from(index);
+  if (moment_.now < counts_from) {
+    enter(index, Stage::read_wait, counts_from);
+  } else {
+    read(index);
+  }
+  if (!is_parked(workflow_.actions[index].stage)) issue_receipt(index);
+}
+
+void Stepper::did_not_happen(ActionIndex index, const Resolution& resolution) {
+  ActionState& state = action(index);
+  state.unclear = false;
+  if (state.stage == Stage::fallback_held) {
+    state.effect = Effect::none;
+    enter(index, Stage::failed);
+    issue_receipt(index);
+    return ended(index);
+  }
+  if (!resolution.send_again) {
+    return fail(index, "did_not_happen", resolution.who + " says that it did not happen: " + resolution.seen,
+                Effect::none);
+  }
+  state.refusal = std::nullopt;
+  state.counted = state.backoffs = 0;
+  state.scheduled_at = moment_.now;
+  state.executed_at = std::nullopt;
+  state.looks_from = std::nullopt;
+  state.effect = Effect::none;
+  state.confidence = Confidence::none;
+  wake_to_send(index);
+}
+
+std::vector<ActionIndex> parked_runs(const Workflow& workflow, ActionIndex planned) {
+  std::vector<ActionIndex> out;
+  for (ActionIndex i = 0; i < workflow.actions.size(); ++i) {
+    const ActionState& run = workflow.actions[i];
+    if (run.planned == planned && is_legal(run.stage, EventKind::resolve)) out.push_back(i);
+  }
+  return out;
+}
+
+Result<Transition> on_resolve(Workflow& workflow, ActionIndex run, Resolution resolution, const Moment& moment) {
+  SETTLE_ASSERT(run < workflow.actions.size());
+  const ActionState& state = workflow.actions[run];
+  if (const std::optional<std::string> why = not_allowed(workflow, state, resolution))
+    return fail(ErrorCode::wrong_state, "action \"" + workflow.action_of(run).id + "\": " + *why);
+  std::vector<Problem> problems = problems_of(*workflow.call_of(run).tool, state, resolution);
+  if (!problems.empty()) {
+    std::string message = summary_of(problems);
+    return fail(ErrorCode::invalid_argument, std::move(message), std::move(problems));
+  }
+  Stepper stepper(workflow, moment);
+  stepper.resolve(run, std::move(resolution));
+  return stepper.finish();
+}
+
+}  // namespace settle

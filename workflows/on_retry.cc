@@ -1,0 +1,161 @@
+// A workflow that failed runs again from its failed actions (CONTRACT §6, `:retry`). A run of which every send is known
+// to have been refused begins anew under a new key; one that may have happened is looked at, never sent first.
+
+#include <algorithm>
+
+#include "workflows/stepper.h"
+
+namespace settle {
+namespace {
+
+bool to_be_revived(Stage stage) {
+  return is_legal(stage, EventKind::retry);
+}
+
+bool was_undone(const Workflow& workflow) {
+  return std::any_of(workflow.actions.begin(), workflow.actions.end(),
+                     [](const ActionState& run) { return run.role == CallRole::compensate; });
+}
+
+/// A compensation that did not succeed.
+bool is_undoing(const ActionState& run) {
+  return run.role == CallRole::compensate && to_be_revived(run.stage);
+}
+
+/// Something of this run may be there outside.
+bool may_have_happened(const ActionState& run) {
+  return run.doubted || run.executed_at || run.effect != Effect::none;
+}
+
+}  // namespace
+
+void Stepper::retry() {
+  WorkflowHeader& header = workflow_.header;
+  const bool undoing = was_undone(workflow_);
+  header.status = undoing ? WorkflowStatus::compensating : WorkflowStatus::running;
+  header.outcome = WorkflowOutcome::none;
+  header.ended_at = std::nullopt;
+  ++header.retries;
+  note("workflow.retried", std::nullopt, Json::object({{"retry", static_cast<std::int64_t>(header.retries)}}));
+  const auto planned = static_cast<ActionIndex>(workflow_.plan->actions.size());
+  const auto runs = static_cast<ActionIndex>(workflow_.actions.size());
+  // First all of them are put back, so that each sees what the others are now; then those that may go on do.
+  if (undoing) {
+    for (ActionIndex i = planned; i < runs; ++i) {
+      if (is_undoing(workflow_.actions[i])) revive_run(i);
+    }
+  } else {
+    header.expired = false;
+    if (workflow_.plan->deadline) header.deadline_at = moment_.now + *workflow_.plan->deadline;
+    for (ActionIndex i = 0; i < planned; ++i) {
+      if (to_be_revived(workflow_.effective(i).stage)) revive(i);
+    }
+  }
+  derive(workflow_);
+  for (ActionIndex i = 0; i < runs; ++i) {
+    const Stage stage = workflow_.actions[i].stage;
+    if (stage == Stage::gathering) start_elements(i);
+    if (stage == Stage::ready) look_anew(i);
+    if (stage == Stage::blocked && i < planned && workflow_.unmet[i] == 0) ready_.push_back(i);
+    if (stage == Stage::blocked && workflow_.actions[i].role == CallRole::fallback) ready_.push_back(i);
+  }
+  if (undoing) next_compensation(planned);
+}
+
+/// An action or one of its elements: its elements one by one, its fallback where that left something behind, or its
+/// own run. Runs that are to be looked at are left in the stage `ready` for the moment.
+void Stepper::revive(ActionIndex index) {
+  const ActionState& state = workflow_.actions[index];
+  if (state.elements > 0) {
+    const ActionIndex end = state.first_element + state.elements;
+    for (ActionIndex i = state.first_element; i < end; ++i) {
+      if (to_be_revived(workflow_.effective(i).stage)) revive(i);
+    }
+    enter(index, Stage::gathering);
+    ActionState& whole = action(index);
+    whole.error = std::nullopt;
+    whole.effect = Effect::none;
+    return;
+  }
+  if (state.fallback == 0) return revive_run(index);
+  if (may_have_happened(workflow_.actions[state.fallback])) return revive_run(state.fallback);
+  ActionState& main = action(index);
+  main.idle_fallback = std::exchange(main.fallback, 0);
+  revive_run(index);
+}
+
+void Stepper::revive_run(ActionIndex index) {
+  const ActionState& state = workflow_.actions[index];
+  const Tool& contract = tool(index);
+  if (contract.reads_only() || !may_have_happened(state)) return begin_anew(index, false);
+  // A repeat of mode natural changes nothing more. A doubt that was settled as "did not happen" may be sent again.
+  const bool settled = !state.executed_at && state.effect == Effect::none;
+  if (contract.mode == IdempotencyMode::natural || (settled && !contract.lookup)) return begin_anew(index, true);
+  if (!contract.lookup && !contract.read_back) return begin_anew(index, true);
+  enter(index, Stage::ready);
+  ActionState& looked = action(index);
+  looked.error = looked.refusal = std::nullopt;
+}
+
+/// As if nothing had been tried. The key's generation rises only where no send can have happened.
+void Stepper::begin_anew(ActionIndex index, bool same_key) {
+  ActionState& state = action(index);
+  if (!same_key && state.attempt > 0) {
+    ++state.generation;
+    state.first_send_at = std::nullopt;
+    state.doubted = false;
+  }
+  state.counted = state.backoffs = 0;
+  state.unclear = state.adopted = state.throttled = false;
+  state.scheduled_at = state.closed_at = state.executed_at = state.verified_at = state.observed_at = std::nullopt;
+  state.looks_from = std::nullopt;
+  state.status_code = 0;
+  state.record_id = std::nullopt;
+  state.error = state.refusal = std::nullopt;
+  state.effect = Effect::none;
+  state.confidence = Confidence::none;
+  state.checks.clear();
+  state.word = std::nullopt;
+  state.input = state.output = nullptr;
+  out_.old_inputs.push_back(index);
+  out_.old_outputs.push_back(index);
+  enter(index, Stage::blocked);
+  note_retry(index, same_key ? "same_key" : "anew");
+}
+
+/// May have happened, so it is asked about: by the look-up, or, where the tool had answered, by the read-back alone.
+void Stepper::look_anew(ActionIndex index) {
+  ActionState& state = action(index);
+  state.scheduled_at = moment_.now;
+  state.looks_from = moment_.now;
+  state.counted = state.backoffs = 0;
+  note_retry(index, "look");
+  if (!tool(index).lookup) return read(index);
+  state.closed_at = state.closed_at.value_or(state.executed_at.value_or(moment_.now));
+  state.unclear = state.doubted = true;
+  state.executed_at = std::nullopt;
+  state.output = nullptr;
+  state.record_id = std::nullopt;
+  out_.old_outputs.push_back(index);
+  resolve_doubt(index);
+}
+
+void Stepper::note_retry(ActionIndex index, std::string_view how) {
+  const auto generation = static_cast<std::int64_t>(workflow_.actions[index].generation);
+  note("action.retried", index, Json::object({{"how", how}, {"key_generation", generation}}));
+}
+
+Result<Transition> on_retry(Workflow& workflow, std::shared_ptr<const Plan> plan, const Moment& moment) {
+  const WorkflowHeader& header = workflow.header;
+  if (header.status != WorkflowStatus::ended || header.outcome != WorkflowOutcome::failed)
+    return fail(ErrorCode::wrong_state, "workflow \"" + header.id + "\" has not ended failed");
+  if (was_undone(workflow) && std::none_of(workflow.actions.begin(), workflow.actions.end(), is_undoing))
+    return fail(ErrorCode::wrong_state,
+                "workflow \"" + header.id + "\" was undone; what it had done is gone, so submit its plan anew");
+  if (plan != nullptr) workflow.plan = std::move(plan);
+  Stepper stepper(workflow, moment);
+  stepper.retry();
+  return stepper.finish();
+}
+
+}  // namespace settle
