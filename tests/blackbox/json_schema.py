@@ -85,6 +85,21 @@ class Validator:
             return [f"{at}: {name} is not described" for name in more]
         return [problem for name in more for problem in self.problems(rule, value[name], f"{at}/{name}")]
 
+    def _unevaluatedProperties(self, rule, value, at, schema):
+        if rule is not False:
+            raise KeyError(f"unevaluatedProperties at {at or '/'} is known to this validator as false only")
+        known = self._described(schema)
+        return [f"{at}: {name} is not described" for name in value if name not in known] if isinstance(value, dict) else []
+
+    def _described(self, schema):
+        """The members that the schema itself, what it refers to and what it joins describe."""
+        names = set(schema.get("properties", {}))
+        joined = schema.get("allOf", []) + ([self.resolve(schema["$ref"])] if "$ref" in schema else [])
+        return names.union(*(self._described(each) for each in joined))
+
+    def _allOf(self, rule, value, at, _):
+        return [problem for schema in rule for problem in self.problems(schema, value, at)]
+
     def _items(self, rule, value, at, _):
         if not isinstance(value, list):
             return []
