@@ -14,19 +14,21 @@ void add_field(std::vector<Line>& lines, const Json& error, std::string_view nam
   if (!value.empty()) lines.push_back({{"      " + label, Style::dim}, {value}});
 }
 
-void add_one(std::vector<Line>& lines, const Json& error, Style style = Style::red) {
+}  // namespace
+
+void add_problem(std::vector<Line>& lines, const Json& error, Style style, const std::string& weight) {
   const std::string pointer = text_of(error, "pointer", "");
-  lines.push_back({{"  "},
-                   {pointer.empty() ? "(the whole document)" : pointer, Style::cyan},
-                   {"  "},
-                   {text_of(error, "code"), style}});
+  Line head = {{"  "}};
+  if (!weight.empty()) head.insert(head.end(), {{weight, style}, {"  "}});
+  head.insert(
+      head.end(),
+      {{pointer.empty() ? "(the whole document)" : pointer, Style::cyan}, {"  "}, {text_of(error, "code"), style}});
+  lines.push_back(std::move(head));
   add_field(lines, error, "message", "");
   add_field(lines, error, "expected", "expected  ");
   add_field(lines, error, "got", "got       ");
   add_field(lines, error, "suggestion", "try       ");
 }
-
-}  // namespace
 
 std::string render_problem(const Json& problem, const View& view) {
   const std::string code = text_of(problem, "code", "");
@@ -35,7 +37,7 @@ std::string render_problem(const Json& problem, const View& view) {
   std::vector<Line> lines;
   lines.push_back({{"error: ", Style::red}, {title, Style::bold}, {code.empty() ? "" : " (" + code + ")", Style::dim}});
   if (!detail.empty()) lines.push_back({{"  " + detail}});
-  for (const Json& error : list_of(problem, "errors")) add_one(lines, error);
+  for (const Json& error : list_of(problem, "errors")) add_problem(lines, error, Style::red);
 
   if (flag_of(problem, "safe_to_retry")) lines.push_back({{"  the same request may be sent again", Style::dim}});
   const std::string request = text_of(problem, "request_id", "");
@@ -45,7 +47,7 @@ std::string render_problem(const Json& problem, const View& view) {
 
 std::string render_warnings(const Json& document, const View& view) {
   std::vector<Line> lines;
-  for (const Json& warning : list_of(document, "warnings")) add_one(lines, warning, Style::yellow);
+  for (const Json& warning : list_of(document, "warnings")) add_problem(lines, warning, Style::yellow);
   return lines.empty() ? "" : draw_lines(lines, view);
 }
 

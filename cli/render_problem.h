@@ -12,6 +12,9 @@ namespace settle {
 /// what came, then whether the same request may be sent again. Pure.
 std::string render_problem(const Json& problem, const View& view);
 
+/// One error or warning of a document, with its weight in front where they are mixed.
+void add_problem(std::vector<Line>& lines, const Json& error, Style style, const std::string& weight = "");
+
 /// The `warnings` of a document, one under the other; empty when there are none.
 std::string render_warnings(const Json& document, const View& view);
 

@@ -24,17 +24,8 @@ std::string tool_path(const std::string& name) {
 }
 
 void add_problems(std::vector<Line>& lines, const std::vector<Problem>& problems, const char* weight, Style style) {
-  for (const Problem& problem : problems) {
-    lines.push_back({{"  "},
-                     {weight, style},
-                     {"  "},
-                     {problem.pointer.empty() ? "(the whole document)" : problem.pointer, Style::cyan},
-                     {"  "},
-                     {problem.code, style}});
-    lines.push_back({{"      " + problem.message}});
-    if (!problem.expected.empty()) lines.push_back({{"      expected  ", Style::dim}, {problem.expected}});
-    if (!problem.got.empty()) lines.push_back({{"      got       ", Style::dim}, {problem.got}});
-  }
+  const Json documents = problem_documents(problems);
+  for (const Json& problem : documents.as_array()) add_problem(lines, problem, style, weight);
 }
 
 std::string counted(std::size_t count, const char* what) {

@@ -123,6 +123,9 @@ class Files(harness.EngineTest):
         code, files = self.lint(self.file(wrong), str(EXAMPLE))
         self.assertEqual((code, [file["valid"] for file in files]), (3, [False, True]))
         self.assertIn("schema_unknown_keyword", [error["code"] for error in files[0]["errors"]])
+        code, output, _ = harness.run_cli("tools", "lint", self.file(changed(KEY, execut={})), server="http://127.0.0.1:1")
+        self.assertEqual(code, 3)
+        self.assertRegex(output, r"error  /execut  unknown_member\n(.*\n){1,3} +try +execute\n")
         code, files = self.lint(self.file('{"name": '))
         self.assertEqual((code, files[0]["errors"][0]["code"]), (2, "syntax"))
 
