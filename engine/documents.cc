@@ -70,7 +70,7 @@ void add_more_runs(const Workflow& workflow, Json::Array& actions) {
     set_run(workflow, counts_by_fallback ? run.fallback : i, workflow.effective(i), document);
     if (counts_by_fallback) document.set("fallback", Json::object({{"instead_of", run_document(workflow, i)}}));
     Json& action = actions[run.planned];
-    const char* list = run.role == CallRole::compensate ? "compensations" : "elements";
+    const char* list = is_undoing(run.role) ? "compensations" : "elements";
     if (action.find(list) == nullptr) action.set(list, Json::array());
     action.find(list)->push_back(std::move(document));
   }
@@ -198,7 +198,7 @@ Result<Json> report_document(const Workflow& workflow, const std::vector<std::st
       return fail(ErrorCode::corruption, "a receipt of workflow \"" + workflow.header.id + "\" can't be read");
     const std::string role = text_member(*receipt, "role");
     const Json* element = receipt->find("element");
-    if (role == "compensate") {
+    if (role == "compensate" || role == "compensate_fallback") {
       undone[text_member(*receipt, "idempotency_key")] = *std::move(receipt);
     } else if (element == nullptr || element->is_null()) {
       latest[text_member(*receipt, "action")] = *std::move(receipt);  // a fallback's comes after what it stands in for

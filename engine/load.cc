@@ -6,6 +6,7 @@
 
 #include "storage/big_endian.h"
 #include "storage/keys.h"
+#include "workflows/consistency.h"
 
 namespace settle {
 namespace {
@@ -69,27 +70,14 @@ Result<RawWorkflow> read_raw(const Reader& reader, const std::string& name_space
   return raw;
 }
 
-/// Whether what a run says of itself fits the plan and the other runs.
-bool is_consistent(const Workflow& workflow, ActionIndex index) {
-  const ActionState& run = workflow.actions[index];
-  const std::size_t runs = workflow.actions.size(), planned = workflow.plan->actions.size();
-  if (run.planned >= planned || run.parent >= runs || run.fallback >= runs) return false;
-  if (run.first_element > runs || run.elements > runs - run.first_element) return false;
-  if (index < planned) return run.planned == index && run.role == CallRole::main && !run.element;
-  const PlanAction& action = workflow.plan->actions[run.planned];
-  if (run.role == CallRole::fallback) return action.fallback.has_value();
-  return run.role == CallRole::compensate ? action.compensate.has_value() : run.element.has_value();
-}
-
-/// Puts header, plan and actions together. `raw` has at least as many as the plan, without a gap, or it is damaged.
+/// Puts header, plan and actions together, and makes sure that they fit each other.
 Result<Workflow> assemble(const RawWorkflow& raw, const StoredHeader& stored, std::shared_ptr<const Plan> plan,
-                          const std::string& name_space, const std::string& id) {
+                          PlanKnown known, const std::string& name_space, const std::string& id) {
   Workflow workflow;
   workflow.header = stored.header;
   workflow.header.name_space = name_space;
   workflow.header.id = id;
   workflow.plan = std::move(plan);
-  if (raw.actions.size() < workflow.plan->actions.size()) return damaged(id, "it has other actions than its plan");
   const auto payload = [&](const std::map<std::uint32_t, std::string>& from,
                            std::uint32_t index) -> Result<std::shared_ptr<const Json>> {
     const auto found = from.find(index);
@@ -109,9 +97,7 @@ Result<Workflow> assemble(const RawWorkflow& raw, const StoredHeader& stored, st
     action->output = *output;
     workflow.actions.push_back(*std::move(action));
   }
-  for (ActionIndex i = 0; i < workflow.actions.size(); ++i) {
-    if (!is_consistent(workflow, i)) return damaged(id, "its actions don't fit its plan");
-  }
+  if (const std::optional<std::string> why = inconsistency_of(workflow, known)) return damaged(id, *why);
   derive(workflow);
   return workflow;
 }
@@ -146,11 +132,14 @@ Result<std::shared_ptr<const Plan>> plan_for_show(const RawWorkflow& raw, const 
     PlanAction& action = plan->actions.emplace_back();
     action.id = action_id->as_string();
     action.tool = tool_for_show(entry, stored);
-    for (const auto& [name, call] :
-         {std::pair("fallback", &action.fallback), std::pair("compensate", &action.compensate)}) {
-      if (const Json* nested = entry.find(name); nested != nullptr)
-        call->emplace().tool = tool_for_show(*nested, stored);
-    }
+    if (entry.find("for_each") != nullptr) action.for_each.emplace();
+    if (const Json* undoing = entry.find("compensate"); undoing != nullptr)
+      action.compensate.emplace().tool = tool_for_show(*undoing, stored);
+    const Json* fallback = entry.find("fallback");
+    if (fallback == nullptr) continue;
+    action.fallback.emplace().tool = tool_for_show(*fallback, stored);
+    if (const Json* undoing = fallback->find("compensate"); undoing != nullptr)
+      action.fallback->compensate.emplace().tool = tool_for_show(*undoing, stored);
   }
   for (std::size_t i = 0; i < plan->actions.size(); ++i) {
     std::set<ActionIndex> needs;
@@ -189,7 +178,7 @@ Result<std::optional<LoadedWorkflow>> load_workflow(const Reader& reader, const 
   if (!stored) return std::move(stored).error();
   Result<std::shared_ptr<const Plan>> plan = load_plan(raw->plan, *stored, tools, name_space, id);
   if (!plan) return std::move(plan).error();
-  Result<Workflow> workflow = assemble(*raw, *stored, *plan, name_space, id);
+  Result<Workflow> workflow = assemble(*raw, *stored, *plan, PlanKnown::whole, name_space, id);
   if (!workflow) return std::move(workflow).error();
   return std::optional<LoadedWorkflow>(LoadedWorkflow{*std::move(workflow), stored->due_at});
 }
@@ -203,7 +192,7 @@ Result<std::optional<Workflow>> load_for_show(const Reader& reader, const std::s
   if (!stored) return std::move(stored).error();
   Result<std::shared_ptr<const Plan>> plan = plan_for_show(*raw, *stored, id);
   if (!plan) return std::move(plan).error();
-  Result<Workflow> workflow = assemble(*raw, *stored, *plan, name_space, id);
+  Result<Workflow> workflow = assemble(*raw, *stored, *plan, PlanKnown::outline, name_space, id);
   if (!workflow) return std::move(workflow).error();
   return std::optional<Workflow>(*std::move(workflow));
 }

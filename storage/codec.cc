@@ -2,6 +2,9 @@
 
 #include <records.pb.h>
 
+#include <algorithm>
+#include <initializer_list>
+
 namespace settle {
 namespace {
 
@@ -16,6 +19,18 @@ Time time_of(std::int64_t number) {
 }
 std::optional<Time> optional_time(std::int64_t number) {
   return number == 0 ? std::nullopt : std::optional<Time>(time_of(number));
+}
+
+/// From 1970 to the year 9999: what lies outside was never written, and sums with it would overflow.
+bool are_times(std::initializer_list<std::int64_t> numbers) {
+  constexpr std::int64_t most = 253'402'300'799'999;
+  return std::all_of(numbers.begin(), numbers.end(), [](std::int64_t n) { return n >= 0 && n <= most; });
+}
+
+/// Whether a stored number names a value of an enumeration whose last one this is.
+template <typename Enum>
+bool names_up_to(std::uint32_t number, Enum last) {
+  return number <= static_cast<std::uint32_t>(last);
 }
 
 Error damaged(std::string_view what) {
@@ -57,6 +72,7 @@ std::map<std::string_view, const Tool*> tools_of(const Plan& plan) {
   for (const PlanAction& action : plan.actions) {
     add(action);
     if (action.fallback) add(*action.fallback);
+    if (action.fallback && action.fallback->compensate) add(*action.fallback->compensate);
     if (action.compensate) add(*action.compensate);
   }
   return out;
@@ -95,6 +111,10 @@ std::string encode_header(const Workflow& workflow, const std::optional<Time>& d
 Result<StoredHeader> decode_header(std::string_view bytes) {
   records::WorkflowRecord record;
   if (!record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return damaged("workflow");
+  if (!names_up_to(record.status(), WorkflowStatus::compensating) ||
+      !names_up_to(record.outcome(), WorkflowOutcome::cancelled) ||
+      !are_times({record.created_at(), record.ended_at(), record.due_at(), record.deadline_at()}))
+    return damaged("workflow");
   StoredHeader out;
   out.plan_name = record.plan_name();
   for (const auto& [name, value] : record.labels()) out.header.labels[name] = value;
@@ -179,7 +199,13 @@ std::string encode_action(const ActionState& action) {
 Result<ActionState> decode_action(std::string_view bytes) {
   records::ActionRecord record;
   const bool read = record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
-  if (!read || record.stage() >= stage_count) return damaged("action");
+  if (!read || record.stage() >= stage_count || !names_up_to(record.effect(), Effect::unknown) ||
+      !names_up_to(record.confidence(), Confidence::operator_) ||
+      !names_up_to(record.role(), CallRole::compensate_fallback) ||
+      !are_times({record.wake_at(), record.since(), record.scheduled_at(), record.first_send_at(), record.closed_at(),
+                  record.executed_at(), record.verified_at(), record.observed_at(), record.looks_from(),
+                  record.word().at()}))
+    return damaged("action");
   ActionState out;
   out.stage = static_cast<Stage>(record.stage());
   out.attempt = record.attempt();
@@ -209,6 +235,7 @@ Result<ActionState> decode_action(std::string_view bytes) {
   out.effect = static_cast<Effect>(record.effect());
   out.confidence = static_cast<Confidence>(record.confidence());
   for (const records::CheckRecord& check : record.checks()) {
+    if (!names_up_to(check.op(), Operator::not_)) return damaged("action");
     Result<Json> expected = read_stored(check.expected());
     if (!expected) return std::move(expected).error();
     CheckResult result{check.at(), static_cast<Operator>(check.op()), *std::move(expected),
@@ -222,7 +249,6 @@ Result<ActionState> decode_action(std::string_view bytes) {
   }
   out.receipt = record.receipt();
   out.look_endpoints = record.look_endpoints();
-  if (record.role() > static_cast<std::uint32_t>(CallRole::compensate)) return damaged("action");
   out.planned = record.planned();
   out.role = static_cast<CallRole>(record.role());
   if (record.has_element()) out.element = record.element();
@@ -256,6 +282,7 @@ Result<std::vector<StoredEvent>> decode_events(std::string_view bytes, std::uint
   if (!record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return damaged("history record");
   std::vector<StoredEvent> out;
   for (const records::EventRecord& event : record.events()) {
+    if (!are_times({event.at()})) return damaged("history record");
     StoredEvent stored{first++, time_of(event.at()), {event.type(), std::nullopt, Json::object()}};
     if (event.has_action()) stored.event.action = event.action();
     if (!event.data().empty()) {
@@ -285,6 +312,10 @@ std::string encode_summary(const Workflow& workflow) {
 Result<Summary> decode_summary(std::string_view bytes) {
   records::SummaryRecord record;
   if (!record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return damaged("listing entry");
+  if (!names_up_to(record.status(), WorkflowStatus::paused) ||
+      !names_up_to(record.outcome(), WorkflowOutcome::cancelled) ||
+      !are_times({record.created_at(), record.ended_at()}))
+    return damaged("listing entry");
   Summary out;
   out.name = record.name();
   out.status = static_cast<WorkflowStatus>(record.status());

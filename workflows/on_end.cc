@@ -9,7 +9,7 @@ namespace settle {
 /// A run is final. What that means depends on what it was for.
 void Stepper::ended(ActionIndex index) {
   const ActionState& state = workflow_.actions[index];
-  if (state.role == CallRole::compensate) return next_compensation(index + 1);
+  if (is_undoing(state.role)) return next_compensation(index + 1);
   if (state.role == CallRole::fallback) return concluded(state.parent);
   if (state.stage == Stage::failed && wants_fallback(index)) return begin_fallback(index);
   concluded(index);
@@ -25,7 +25,10 @@ void Stepper::concluded(ActionIndex index) {
 void Stepper::action_concluded(ActionIndex index) {
   const Stage stage = workflow_.effective(index).stage;
   const std::vector<PlanAction>& plan = workflow_.plan->actions;
-  if (stage == Stage::failed) ++workflow_.failed;
+  if (stage == Stage::failed) {
+    ++workflow_.failed;
+    newly_failed_ = true;
+  }
   if (is_satisfied(stage)) {
     for (const ActionIndex dependent : plan[index].dependents) {
       if (--workflow_.unmet[dependent] == 0 && workflow_.actions[dependent].stage == Stage::blocked)
@@ -50,10 +53,12 @@ void Stepper::action_concluded(ActionIndex index) {
   }
 }
 
-/// A failed run has a fallback that may still be tried.
+/// A failed run has a fallback that may still be tried. In a `for_each` that is a matter of each element; a list that
+/// is none has no element to try it for.
 bool Stepper::wants_fallback(ActionIndex index) const {
   const ActionState& state = workflow_.actions[index];
-  if (!workflow_.action_of(index).fallback || state.role != CallRole::main || state.elements > 0) return false;
+  if (!workflow_.action_of(index).fallback || state.role != CallRole::main || workflow_.gathers(index)) return false;
+  if (state.element && list_stopped(index)) return false;
   return !stopping() && !cancelling() && !workflow_.header.expired;
 }
 
@@ -69,30 +74,47 @@ void Stepper::begin_fallback(ActionIndex index) {
   if (workflow_.actions[run].stage == Stage::blocked) ready_.push_back(run);
 }
 
-/// Undoes what was done, the latest first, one after the other. Only what is known to have happened is undone.
+/// What waits for a person to decide about its fallback fails without it.
+void Stepper::give_up_fallback(ActionIndex index) {
+  enter(index, Stage::failed);
+  issue_receipt(index);
+  concluded(index);
+}
+
+/// Nothing new may start any more, so nobody has to decide about a fallback: the workflow can come to its end.
+void Stepper::give_up_fallbacks() {
+  if (workflow_.parked == 0) return;
+  for (ActionIndex i = 0; i < workflow_.actions.size(); ++i) {
+    const ActionState& state = workflow_.actions[i];
+    if (state.stage == Stage::fallback_held && (stopping() || (state.element && list_stopped(i)))) give_up_fallback(i);
+  }
+}
+
+/// The call that undoes this run, or null: nothing is declared.
+const PlannedCall* Stepper::undoing_of(ActionIndex index) const {
+  const PlanAction& planned = workflow_.action_of(index);
+  const bool fallback = workflow_.actions[index].role == CallRole::fallback;
+  const std::optional<PlannedCall>& call = fallback ? planned.fallback->compensate : planned.compensate;
+  return call ? &*call : nullptr;
+}
+
+/// Undoes what was done, the latest first, one after the other: each run that left something behind, an action's own as
+/// well as its fallback's. Only what is known to have happened is undone.
 void Stepper::begin_compensation() {
   struct Done {
     Time at;
     ActionIndex run;
   };
   std::vector<Done> done;
-  const auto happened = [](const ActionState& run) {
-    return run.effect == Effect::complete || run.effect == Effect::partial;
-  };
   for (ActionIndex i = 0; i < workflow_.actions.size(); ++i) {
-    const ActionState& own = workflow_.actions[i];
-    const ActionState& counted = workflow_.effective(i);
-    if (own.role != CallRole::main || own.elements > 0 || tool(i).reads_only()) continue;
-    if (own.effect == Effect::unknown || counted.effect == Effect::unknown) {
-      note("action.not_compensated", i, Json::object({{"reason", "effect_unknown"}}));
+    const ActionState& run = workflow_.actions[i];
+    if (run.effect == Effect::none || workflow_.gathers(i)) continue;
+    const bool unknown = run.effect == Effect::unknown;
+    if (unknown || undoing_of(i) == nullptr) {
+      note("action.not_compensated", i, Json::object({{"reason", unknown ? "effect_unknown" : "nothing_declared"}}));
       continue;
     }
-    if (!happened(own) && !happened(counted)) continue;
-    if (!workflow_.action_of(i).compensate) {
-      note("action.not_compensated", i, Json::object({{"reason", "nothing_declared"}}));
-      continue;
-    }
-    done.push_back({counted.executed_at.value_or(own.first_send_at.value_or(own.since)), i});
+    done.push_back({run.executed_at.value_or(run.first_send_at.value_or(run.since)), i});
   }
   if (done.empty()) return;
   std::sort(done.begin(), done.end(),
@@ -102,8 +124,9 @@ void Stepper::begin_compensation() {
   note("workflow.compensating", std::nullopt, Json::object({{"actions", static_cast<std::int64_t>(done.size())}}));
   const auto first = static_cast<ActionIndex>(workflow_.actions.size());
   for (const Done& one : done) {
-    const std::optional<std::uint32_t> element = workflow_.actions[one.run].element;
-    add_run(workflow_.actions[one.run].planned, CallRole::compensate, one.run, element);
+    const ActionState& run = workflow_.actions[one.run];
+    const bool fallback = run.role == CallRole::fallback;
+    add_run(run.planned, fallback ? CallRole::compensate_fallback : CallRole::compensate, one.run, run.element);
   }
   next_compensation(first);
 }
@@ -113,10 +136,18 @@ void Stepper::begin_compensation() {
 void Stepper::next_compensation(ActionIndex from) {
   for (ActionIndex i = from; i < workflow_.actions.size(); ++i) {
     const ActionState& run = workflow_.actions[i];
-    if (run.role != CallRole::compensate || is_final(run.stage)) continue;
+    if (!is_undoing(run.role) || is_final(run.stage)) continue;
     if (run.stage == Stage::blocked) ready_.push_back(i);
     return;
   }
+}
+
+/// Every event finds the deadline applied: what is heard of in the moment in which it passes, or later while its timer
+/// is late, starts nothing any more.
+void Stepper::expire_if_due() {
+  const WorkflowHeader& header = workflow_.header;
+  const bool bound = header.deadline_at && !header.expired && header.status == WorkflowStatus::running;
+  if (bound && *header.deadline_at <= moment_.now) expire();
 }
 
 /// The plan's deadline has passed: nothing new is sent, what is unclear is looked at, what is sent is waited for.

@@ -41,25 +41,28 @@ std::vector<Problem> problems_of(const Tool& tool, const ActionState& state, con
   return problems;
 }
 
-std::optional<std::string> not_allowed(const Workflow& workflow, const ActionState& state,
-                                       const Resolution& resolution) {
+std::optional<std::string> not_allowed(const Workflow& workflow, const ActionState& state, const Resolution& resolution,
+                                       Time now) {
   if (!is_legal(state.stage, EventKind::resolve)) return "it waits for no person";
   if (!resolution.send_again) return std::nullopt;
   if (state.stage == Stage::fallback_held) return "it has failed for good; it can't be sent again";
   const WorkflowHeader& header = workflow.header;
   if (header.status == WorkflowStatus::cancelling) return "the workflow is being cancelled; nothing is sent any more";
-  if (header.expired && state.role != CallRole::compensate) return "the plan's deadline has passed";
+  const bool passed = header.expired || (header.deadline_at && *header.deadline_at <= now);
+  if (passed && !is_undoing(state.role)) return "the plan's deadline has passed";
   return std::nullopt;
 }
 
 }  // namespace
 
 void Stepper::pause() {
+  expire_if_due();
   workflow_.header.paused = true;
   note("workflow.paused", std::nullopt);
 }
 
 void Stepper::resume() {
+  expire_if_due();
   workflow_.header.paused = false;
   note("workflow.unpaused", std::nullopt);
   const auto runs = static_cast<ActionIndex>(workflow_.actions.size());
@@ -77,6 +80,8 @@ void Stepper::hold(ActionIndex index) {
 }
 
 void Stepper::resolve(ActionIndex index, Resolution resolution) {
+  expire_if_due();
+  if (!is_legal(workflow_.actions[index].stage, EventKind::resolve)) return;  // the deadline has settled it
   ActionState& state = action(index);
   state.word = OperatorWord{resolution.happened, resolution.who, resolution.seen, moment_.now};
   note("action.resolved", index,
@@ -159,7 +164,7 @@ std::vector<ActionIndex> parked_runs(const Workflow& workflow, ActionIndex plann
 Result<Transition> on_resolve(Workflow& workflow, ActionIndex run, Resolution resolution, const Moment& moment) {
   SETTLE_ASSERT(run < workflow.actions.size());
   const ActionState& state = workflow.actions[run];
-  if (const std::optional<std::string> why = not_allowed(workflow, state, resolution))
+  if (const std::optional<std::string> why = not_allowed(workflow, state, resolution, moment.now))
     return fail(ErrorCode::wrong_state, "action \"" + workflow.action_of(run).id + "\": " + *why);
   std::vector<Problem> problems = problems_of(*workflow.call_of(run).tool, state, resolution);
   if (!problems.empty()) {

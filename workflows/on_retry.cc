@@ -14,12 +14,12 @@ bool to_be_revived(Stage stage) {
 
 bool was_undone(const Workflow& workflow) {
   return std::any_of(workflow.actions.begin(), workflow.actions.end(),
-                     [](const ActionState& run) { return run.role == CallRole::compensate; });
+                     [](const ActionState& run) { return is_undoing(run.role); });
 }
 
 /// A compensation that did not succeed.
-bool is_undoing(const ActionState& run) {
-  return run.role == CallRole::compensate && to_be_revived(run.stage);
+bool is_still_to_undo(const ActionState& run) {
+  return is_undoing(run.role) && to_be_revived(run.stage);
 }
 
 /// Something of this run may be there outside.
@@ -42,7 +42,7 @@ void Stepper::retry() {
   // First all of them are put back, so that each sees what the others are now; then those that may go on do.
   if (undoing) {
     for (ActionIndex i = planned; i < runs; ++i) {
-      if (is_undoing(workflow_.actions[i])) revive_run(i);
+      if (is_still_to_undo(workflow_.actions[i])) revive_run(i);
     }
   } else {
     header.expired = false;
@@ -149,7 +149,7 @@ Result<Transition> on_retry(Workflow& workflow, std::shared_ptr<const Plan> plan
   const WorkflowHeader& header = workflow.header;
   if (header.status != WorkflowStatus::ended || header.outcome != WorkflowOutcome::failed)
     return fail(ErrorCode::wrong_state, "workflow \"" + header.id + "\" has not ended failed");
-  if (was_undone(workflow) && std::none_of(workflow.actions.begin(), workflow.actions.end(), is_undoing))
+  if (was_undone(workflow) && std::none_of(workflow.actions.begin(), workflow.actions.end(), is_still_to_undo))
     return fail(ErrorCode::wrong_state,
                 "workflow \"" + header.id + "\" was undone; what it had done is gone, so submit its plan anew");
   if (plan != nullptr) workflow.plan = std::move(plan);

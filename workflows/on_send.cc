@@ -120,8 +120,9 @@ void Stepper::back_off(ActionIndex index, std::optional<Duration> floor, bool th
   ActionState& state = action(index);
   const RetryPolicy& policy = planned(index).retry;
   double most = static_cast<double>(policy.initial_interval.count());
-  for (std::uint32_t i = 0; i < state.backoffs && most < static_cast<double>(policy.maximum_interval.count()); ++i)
-    most *= policy.backoff_coefficient;
+  const auto most_of_all = static_cast<double>(policy.maximum_interval.count());
+  const bool grows = policy.backoff_coefficient > 1;
+  for (std::uint32_t i = 0; grows && i < state.backoffs && most < most_of_all; ++i) most *= policy.backoff_coefficient;
   ++state.backoffs;
   state.throttled = throttled;
   const Duration wait = jittered(std::min(policy.maximum_interval, Duration(static_cast<std::int64_t>(most))));
@@ -153,7 +154,7 @@ void Stepper::wake_to_send(ActionIndex index) {
   const std::string last =
       state.error ? "; the last attempt ended with " + state.error->code + ": " + state.error->message : "";
   const std::optional<Time>& whole = workflow_.header.deadline_at;
-  if (whole && moment_.now >= *whole && state.role != CallRole::compensate)
+  if (whole && moment_.now >= *whole && !is_undoing(state.role))
     return fail(index, "deadline_exceeded", "the plan's deadline has passed" + last, Effect::none);
   if (moment_.now >= deadline(index))
     return fail(index, "schedule_to_close_timeout",

@@ -33,8 +33,9 @@ struct PlanScope {
     const auto found = self->workflow.plan->by_id.find(tokens[1]);
     if (found == self->workflow.plan->by_id.end()) return nullptr;
     // A compensation sees the very run that it undoes; everybody else the whole action.
-    const bool own = self->run.role == CallRole::compensate && found->second == self->run.planned;
-    const ActionState& action = self->workflow.effective(own ? self->run.parent : found->second);
+    const bool own = is_undoing(self->run.role) && found->second == self->run.planned;
+    const ActionState& action =
+        own ? self->workflow.actions[self->run.parent] : self->workflow.effective(found->second);
     if (tokens[2] == "output") return action.output ? find_below(*action.output, tokens, 3) : nullptr;
     if (tokens[2] != "record_id" || tokens.size() != 3 || !action.record_id) return nullptr;
     self->record_id = *action.record_id;
@@ -62,7 +63,7 @@ void Stepper::start(ActionIndex index) {
   const ActionState& state = workflow_.actions[index];
   const PlanAction& whole = workflow_.action_of(index);
   action(index).scheduled_at = moment_.now;
-  const bool undoes = state.role == CallRole::compensate;
+  const bool undoes = is_undoing(state.role);
   if (cancelling() && !undoes) return cancelled(index);
   if (workflow_.header.expired && !undoes)
     return fail(index, "deadline_exceeded", "the plan's deadline passed before this could start", Effect::none);
@@ -110,7 +111,7 @@ void Stepper::expand(ActionIndex index) {
   state.elements = count;
   enter(index, Stage::gathering);
   note("action.expanded", index, Json::object({{"elements", static_cast<std::int64_t>(count)}}));
-  workflow_.gatherings[index] = {first, 0, count};
+  workflow_.gatherings[index] = {first, 0, count, 0};
   if (count == 0) return finish_elements(index);
   start_elements(index);
 }
@@ -138,18 +139,29 @@ void Stepper::cancel_elements(ActionIndex index) {
   }
 }
 
+/// Another element of the list has failed, and by the plan's rule no other begins, nor a fallback.
+bool Stepper::list_stopped(ActionIndex element) const {
+  const auto list = workflow_.gatherings.find(workflow_.actions[element].parent);
+  return list != workflow_.gatherings.end() && list->second.failed > 0 &&
+         workflow_.action_of(element).for_each->on_failure == OnElementFailure::stop;
+}
+
 void Stepper::element_concluded(ActionIndex element) {
   const ActionIndex index = workflow_.actions[element].parent;
   const auto found = workflow_.gatherings.find(index);
   SETTLE_ASSERT(found != workflow_.gatherings.end());
   Gathering& elements = found->second;
   if (workflow_.actions[element].scheduled_at) --elements.running;
-  if (--elements.left == 0) return finish_elements(index);
+  const ActionIndex end = workflow_.actions[index].first_element + workflow_.actions[index].elements;
+  while (elements.next < end && workflow_.actions[elements.next].stage != Stage::blocked) ++elements.next;
   const Stage stage = workflow_.effective(element).stage;
+  if (stage == Stage::failed) {
+    ++elements.failed;
+    newly_failed_ = true;
+  }
+  if (--elements.left == 0) return finish_elements(index);
   if (stage == Stage::cancelled) return;  // whoever cancelled it goes on with the others
-  const bool stops =
-      stage == Stage::failed && workflow_.action_of(index).for_each->on_failure == OnElementFailure::stop;
-  if (stops || stopping() || cancelling()) {
+  if (list_stopped(element) || stopping() || cancelling()) {
     cancel_elements(index);
   } else {
     start_elements(index);

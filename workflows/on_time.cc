@@ -1,7 +1,5 @@
 // The events that come from inside: the beginning, timers, a restart and a cancellation.
 
-#include <algorithm>
-
 #include "workflows/stepper.h"
 
 namespace settle {
@@ -19,6 +17,7 @@ void Stepper::start_all() {
 
 void Stepper::answer(ActionIndex index, std::uint32_t number, Outcome outcome) {
   SETTLE_ASSERT(workflow_.actions[index].call == number);
+  expire_if_due();
   switch (workflow_.actions[index].stage) {
     case Stage::sending:
       return send_ended(index, outcome);
@@ -34,12 +33,9 @@ void Stepper::answer(ActionIndex index, std::uint32_t number, Outcome outcome) {
 }
 
 void Stepper::timer() {
+  expire_if_due();
   while (!workflow_.wakes.empty() && workflow_.wakes.begin()->first <= moment_.now) {
     const ActionIndex index = workflow_.wakes.begin()->second;
-    if (index == Workflow::deadline_wake) {
-      expire();
-      continue;
-    }
     const Stage stage = workflow_.actions[index].stage;
     SETTLE_ASSERT(is_legal(stage, EventKind::timer));
     if (stage == Stage::backing_off) {
@@ -58,32 +54,41 @@ void Stepper::timer() {
 
 /// An intent without an answer says that the call may have happened; a look that was under way is taken again.
 void Stepper::restart() {
-  const bool under_way = std::any_of(workflow_.actions.begin(), workflow_.actions.end(),
-                                     [](const ActionState& a) { return is_calling(a.stage); });
-  if (under_way || !workflow_.wakes.empty()) note("workflow.resumed", std::nullopt);
+  std::vector<ActionIndex> under_way;  // now: what the deadline sets off is new, and not to be taken again
+  for (ActionIndex i = 0; i < workflow_.actions.size(); ++i) {
+    if (is_calling(workflow_.actions[i].stage)) under_way.push_back(i);
+  }
+  if (!under_way.empty() || !workflow_.wakes.empty()) note("workflow.resumed", std::nullopt);
+  expire_if_due();
+  newly_failed_ = workflow_.failed > 0;
   for (ActionIndex i = 0; i < workflow_.actions.size(); ++i) {
     const Stage stage = workflow_.actions[i].stage;
     const bool of_plan = i < workflow_.unmet.size();
     if (stage == Stage::blocked && of_plan && workflow_.unmet[i] == 0) ready_.push_back(i);
     if (stage == Stage::gathering) start_elements(i);
-    if (!is_calling(stage)) continue;
-    if (stage == Stage::looking) {
-      look(i);
-    } else if (stage == Stage::settling) {
-      settle(i);
-    } else if (stage == Stage::reading) {
-      read(i);
-    } else if (tool(i).reads_only() && !cancelling()) {
-      send(i);
-    } else {
-      unclear(i, "engine_restart", "the engine stopped between the intent and the answer", moment_.now);
-    }
   }
+  for (const ActionIndex i : under_way) take_up(i);
   if (workflow_.header.status == WorkflowStatus::compensating)
     next_compensation(static_cast<ActionIndex>(workflow_.plan->actions.size()));
 }
 
+void Stepper::take_up(ActionIndex index) {
+  const Stage stage = workflow_.actions[index].stage;
+  if (stage == Stage::looking) {
+    look(index);
+  } else if (stage == Stage::settling) {
+    settle(index);
+  } else if (stage == Stage::reading) {
+    read(index);
+  } else if (tool(index).reads_only() && !cancelling()) {
+    wake_to_send(index);
+  } else {
+    unclear(index, "engine_restart", "the engine stopped between the intent and the answer", moment_.now);
+  }
+}
+
 void Stepper::cancel() {
+  expire_if_due();
   workflow_.header.status = WorkflowStatus::cancelling;
   workflow_.header.paused = false;
   note("workflow.cancel_requested", std::nullopt);

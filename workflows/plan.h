@@ -24,9 +24,13 @@ enum class OnFailure : std::uint8_t { stop, continue_others, compensate };
 /// way the action fails.
 enum class OnElementFailure : std::uint8_t { stop, continue_others };
 
-/// What a call is for. Stored by number, and its name is part of the idempotency key.
-enum class CallRole : std::uint8_t { main = 0, fallback = 1, compensate = 2 };
+/// What a call is for: the action itself, its fallback, the undoing of the one or of the other. Stored by number, and
+/// its name is part of the idempotency key.
+enum class CallRole : std::uint8_t { main = 0, fallback = 1, compensate = 2, compensate_fallback = 3 };
 std::string_view name_of(CallRole role);
+constexpr bool is_undoing(CallRole role) {
+  return role == CallRole::compensate || role == CallRole::compensate_fallback;
+}
 
 /// The elements of one `for_each`.
 inline constexpr std::size_t elements_max = 10'000;
@@ -47,6 +51,11 @@ struct ForEach {
   OnElementFailure on_failure = OnElementFailure::stop;
 };
 
+/// What is tried when the action failed. How to undo it is its own: the action's compensation may be of another system.
+struct PlannedFallback : PlannedCall {
+  std::optional<PlannedCall> compensate;
+};
+
 /// An action: a call, and its place in the graph.
 struct PlanAction : PlannedCall {
   std::string id;
@@ -54,9 +63,9 @@ struct PlanAction : PlannedCall {
   std::vector<ActionIndex> dependents;  ///< the other direction
   std::optional<Condition> when;
   std::optional<ForEach> for_each;
-  std::optional<PlannedCall> fallback;
-  bool fallback_after_any = false;  ///< fallback_when "any_failure"; else only after a failure with effect none
-  std::optional<PlannedCall> compensate;
+  std::optional<PlannedFallback> fallback;
+  bool fallback_after_any = false;        ///< fallback_when "any_failure"; else only after a failure with effect none
+  std::optional<PlannedCall> compensate;  ///< of the action's own run
 };
 
 /// A plan that passed the whole static check, with the tool versions that it will run with. Immutable; shared by all

@@ -42,6 +42,7 @@ class PlanReader {
   PlanAction read_action(const Json& document, std::size_t index);
   void read_call(Fields& fields, const std::string& action_id, PlannedCall& call);
   std::optional<PlannedCall> nested_call(Fields& fields, std::string_view name, const std::string& action_id);
+  std::optional<PlannedFallback> fallback(Fields& fields, const std::string& action_id);
   void for_each(Fields& fields, PlanAction& action);
   void after(Fields& fields, PlanAction& action);
   void policies(Fields& fields, PlannedCall& call);
@@ -91,7 +92,7 @@ PlanAction PlanReader::read_action(const Json& document, std::size_t index) {
   if (const Json* when = fields.take("when"))
     action.when = Condition::compile(*when, fields.place_of("when"), problems_);
   for_each(fields, action);
-  action.fallback = nested_call(fields, "fallback", action.id);
+  action.fallback = fallback(fields, action.id);
   const std::optional<std::size_t> fallback_when = fields.choice("fallback_when", {"no_effect", "any_failure"});
   action.fallback_after_any = fallback_when == 1U;
   if (fallback_when && !action.fallback)
@@ -136,6 +137,18 @@ std::optional<PlannedCall> PlanReader::nested_call(Fields& fields, std::string_v
   read_call(members, action_id, call);
   members.finish();
   return call;
+}
+
+std::optional<PlannedFallback> PlanReader::fallback(Fields& fields, const std::string& action_id) {
+  const Json* document = fields.take("fallback");
+  if (document == nullptr) return std::nullopt;
+  PlannedFallback out;
+  Fields members(*document, fields.place_of("fallback"), problems_);
+  if (!members.is_object()) return std::nullopt;
+  read_call(members, action_id, out);
+  out.compensate = nested_call(members, "compensate", action_id);
+  members.finish();
+  return out;
 }
 
 void PlanReader::for_each(Fields& fields, PlanAction& action) {

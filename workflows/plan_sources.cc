@@ -147,7 +147,7 @@ std::optional<PlanSource> PlanSources::follow_action(const Pointer& source, Call
   }
   const PlanAction& other = plan_.actions[*found];
   const bool own = *found == index_;
-  if (role == CallRole::compensate && !own && !is_upstream(static_cast<ActionIndex>(index_), *found)) {
+  if (is_undoing(role) && !own && !is_upstream(static_cast<ActionIndex>(index_), *found)) {
     problem(place, "reference_not_upstream", "this action or one that it waits for", source.text(),
             "when \"" + action().id + "\" is undone, \"" + other.id + "\" may not have run");
     return std::nullopt;
@@ -158,9 +158,13 @@ std::optional<PlanSource> PlanSources::follow_action(const Pointer& source, Call
   }
   PlanSource out;
   if (other.tool == nullptr || (other.fallback && other.fallback->tool == nullptr)) return out;
-  const bool listed = other.for_each.has_value() && !(own && role == CallRole::compensate);
-  if (!add_view(out, other, *other.tool, listed, source, place)) return std::nullopt;
-  if (other.fallback && !add_view(out, other, *other.fallback->tool, listed, source, place)) return std::nullopt;
+  // What undoes a run sees that run, and of a list its element; everybody else whichever of the two counts.
+  const bool undoes = own && is_undoing(role);
+  const bool listed = other.for_each.has_value() && !undoes;
+  const bool by_main = !undoes || role == CallRole::compensate;
+  const bool by_fallback = other.fallback && (!undoes || role == CallRole::compensate_fallback);
+  if (by_main && !add_view(out, other, *other.tool, listed, source, place)) return std::nullopt;
+  if (by_fallback && !add_view(out, other, *other.fallback->tool, listed, source, place)) return std::nullopt;
   return out;
 }
 

@@ -24,6 +24,8 @@ class TypeCheck {
  private:
   void check_action(std::size_t index);
   void check_call(const PlannedCall& call, CallRole role, const std::string& where);
+  void check_fallback(const PlannedFallback& fallback, const std::string& where);
+  void check_undoing(const PlannedCall& call, CallRole role, const std::string& where);
   void check_condition(const Condition& condition);
   void check_comparison(const Condition::Comparison& comparison);
   void check_list(const ForEach& each);
@@ -58,12 +60,25 @@ void TypeCheck::check_action(std::size_t index) {
   if (action().when) check_condition(*action().when);
   if (action().for_each) check_list(*action().for_each);
   check_call(action(), CallRole::main, place);
-  if (action().fallback) check_call(*action().fallback, CallRole::fallback, place + "/fallback");
-  if (!action().compensate) return;
-  check_call(*action().compensate, CallRole::compensate, place + "/compensate");
+  if (action().fallback) check_fallback(*action().fallback, place + "/fallback");
+  if (action().compensate) check_undoing(*action().compensate, CallRole::compensate, place + "/compensate");
+}
+
+void TypeCheck::check_fallback(const PlannedFallback& fallback, const std::string& where) {
+  check_call(fallback, CallRole::fallback, where);
+  if (fallback.compensate) {
+    check_undoing(*fallback.compensate, CallRole::compensate_fallback, where + "/compensate");
+  } else if (action().compensate && fallback.tool != nullptr && !fallback.tool->reads_only()) {
+    warnings_.push_back({where, "fallback_not_compensated", "\"compensate\" in the fallback", "",
+                         "the action's own \"compensate\" does not undo what the fallback did"});
+  }
+}
+
+void TypeCheck::check_undoing(const PlannedCall& call, CallRole role, const std::string& where) {
+  check_call(call, role, where);
   if (plan_.on_failure != OnFailure::compensate)
-    warnings_.push_back({place + "/compensate", "compensation_unused", "\"on_failure\": \"compensate\" in the plan", "",
-                         "the plan says how to undo this action, but not that failures are to be undone"});
+    warnings_.push_back({where, "compensation_unused", "\"on_failure\": \"compensate\" in the plan", "",
+                         "the plan says how to undo this, but not that failures are to be undone"});
 }
 
 void TypeCheck::check_call(const PlannedCall& call, CallRole role, const std::string& where) {

@@ -21,7 +21,7 @@ std::string_view name_of(EventKind kind) {
 }
 
 std::string_view name_of(CallRole role) {
-  constexpr std::string_view names[] = {"main", "fallback", "compensate"};
+  constexpr std::string_view names[] = {"main", "fallback", "compensate", "compensate_fallback"};
   return names[static_cast<std::size_t>(role)];
 }
 
@@ -109,6 +109,8 @@ const PlannedCall& Workflow::call_of(ActionIndex run) const {
       return *action.fallback;
     case CallRole::compensate:
       return *action.compensate;
+    case CallRole::compensate_fallback:
+      return *action.fallback->compensate;
   }
   return action;
 }
@@ -120,10 +122,12 @@ Gathering gathering_of(const Workflow& workflow, const ActionState& action) {
   out.next = action.first_element + action.elements;
   for (ActionIndex i = action.first_element; i < action.first_element + action.elements; ++i) {
     const bool begun = workflow.actions[i].stage != Stage::blocked;
-    const bool concluded = is_final(workflow.effective(i).stage);
+    const Stage stage = workflow.effective(i).stage;
+    const bool concluded = is_final(stage);
     if (!begun) out.next = std::min(out.next, i);
     out.running += begun && !concluded ? 1 : 0;
     out.left += concluded ? 0 : 1;
+    out.failed += stage == Stage::failed ? 1 : 0;
   }
   return out;
 }

@@ -143,7 +143,7 @@ struct ActionState {
   ActionIndex planned = 0;  ///< the action of the plan
   CallRole role = CallRole::main;
   std::optional<std::uint32_t> element;  ///< of the `for_each`
-  ActionIndex parent = 0;      ///< of an element its action, of a fallback and of a compensation what it is for
+  ActionIndex parent = 0;      ///< of an element its action, of a fallback what it stands in for, else what it undoes
   ActionIndex fallback = 0;    ///< the run of the fallback, once it was begun; 0: none (0 is never a fallback)
   std::uint32_t elements = 0;  ///< of a `for_each` that has begun: runs first_element … + elements
   ActionIndex first_element = 0;
@@ -224,6 +224,8 @@ struct Gathering {
   ActionIndex next = 0;       ///< the first element that was not begun, or the end
   std::uint32_t running = 0;  ///< begun and not concluded
   std::uint32_t left = 0;     ///< not concluded
+  std::uint32_t failed = 0;   ///< failed for good: without a fallback, or with it
+  friend bool operator==(const Gathering&, const Gathering&) = default;
 };
 
 /// One workflow in memory. `derived` members follow from the rest (see derive()).
@@ -244,8 +246,12 @@ struct Workflow {
   static constexpr ActionIndex deadline_wake = UINT32_MAX;
 
   const PlanAction& action_of(ActionIndex run) const { return plan->actions[actions[run].planned]; }
-  /// The call of this run: the action's own, its fallback's or its compensation's.
+  /// The call of this run: the action's own, its fallback's or the one that undoes either.
   const PlannedCall& call_of(ActionIndex run) const;
+  /// Whether this run is a `for_each`, whose elements make the calls, and never calls anything itself.
+  bool gathers(ActionIndex run) const {
+    return actions[run].role == CallRole::main && !actions[run].element && action_of(run).for_each.has_value();
+  }
   /// What counts for the action or element: its fallback's run, once that was begun.
   const ActionState& effective(ActionIndex run) const {
     return actions[run].fallback == 0 ? actions[run] : actions[actions[run].fallback];

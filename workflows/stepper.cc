@@ -60,7 +60,7 @@ Time Stepper::deadline(ActionIndex index) const {
   const ActionState& state = workflow_.actions[index];
   const Time own = state.scheduled_at.value_or(moment_.now) + planned(index).schedule_to_close_timeout;
   const std::optional<Time>& whole = workflow_.header.deadline_at;
-  return whole && state.role != CallRole::compensate ? std::min(own, *whole) : own;
+  return whole && !is_undoing(state.role) ? std::min(own, *whole) : own;
 }
 
 /// A run that the plan's text does not have: an element, a fallback, a compensation. References to other runs do not
@@ -113,13 +113,6 @@ void Stepper::fail(ActionIndex index, std::string code, std::string message, Eff
   if (held) note("action.fallback_held", index, Json::object({{"effect", name_of(effect)}}));
   issue_receipt(index);
   if (!held) ended(index);
-}
-
-/// What waits for a person to decide about its fallback fails without it.
-void Stepper::give_up_fallback(ActionIndex index) {
-  enter(index, Stage::failed);
-  issue_receipt(index);
-  concluded(index);
 }
 
 void Stepper::cancelled(ActionIndex index, Effect effect) {
@@ -263,6 +256,10 @@ void Stepper::run_ready() {
 
 Transition Stepper::finish() {
   run_ready();
+  while (std::exchange(newly_failed_, false)) {
+    give_up_fallbacks();
+    run_ready();
+  }
   WorkflowHeader& header = workflow_.header;
   const bool undo = workflow_.plan->on_failure == OnFailure::compensate && workflow_.failed > 0;
   if (workflow_.open == 0 && header.status == WorkflowStatus::running && undo) {

@@ -27,6 +27,8 @@ class Stepper {
   void retry();
 
  private:
+  void take_up(ActionIndex index);
+
   // --- on_start.cc: what happens before the first send
   void start(ActionIndex index);
   Result<Json> resolve(const Template& value, ActionIndex index) const;
@@ -44,9 +46,13 @@ class Stepper {
   bool wants_fallback(ActionIndex index) const;
   void begin_fallback(ActionIndex index);
   void give_up_fallback(ActionIndex index);
+  void give_up_fallbacks();
+  bool list_stopped(ActionIndex element) const;
+  const PlannedCall* undoing_of(ActionIndex index) const;
   void begin_compensation();
   void next_compensation(ActionIndex from);
   void expire();
+  void expire_if_due();
   void finish_workflow();
 
   // --- on_operator.cc: what a person decides
@@ -137,6 +143,7 @@ class Stepper {
   Transition out_;
   std::deque<ActionIndex> ready_;
   bool attention_before_;
+  bool newly_failed_ = false;  ///< in this step something failed for good, which may stop what waits
 };
 
 /// The first few failures in one line, for messages.

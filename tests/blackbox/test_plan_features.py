@@ -73,6 +73,20 @@ class Features(harness.EngineTest):
         self.assertEqual([line["state"] for line in report["compensations"]], ["verified", "verified"])
         self.assertIn("To undo a: Was done", report["text"])
 
+    def test_what_a_fallback_did_is_undone_by_its_own_call(self):
+        engine = self.engine(*ALL)
+        self.world.fault("POST", "/things", "status_before", status=422)
+        self.world.fault("POST", "/orders", "status_before", status=422)
+        undo = {"tool": NATURAL["name"], "input": {"name": {"$text": "undo-${/actions/a/record_id}"}}}
+        fail = {"id": "b", "tool": "orders.place", "input": {"name": "n"}, "after": ["a"]}
+        id = engine.client.start(undoable("a", fallback={"tool": NATURAL["name"], "input": {"name": "other"}, "compensate": undo}),
+                                 fail, on_failure="compensate")
+        document = engine.client.end_of(id)
+        self.assertEqual([name[:5] for name in names(self.world.calls, "PUT")], ["other", "undo-"])
+        self.assertEqual([run["state"] for run in document["actions"][0]["compensations"]], ["verified"])
+        undone = [r for r in engine.client.receipts(id) if r["role"] == "compensate_fallback"][-1]
+        self.assertEqual((undone["state"], undone["action"]), ("verified", "a"))
+
     def test_after_the_deadline_nothing_new_is_sent(self):
         engine = self.engine(*ALL)
         gate = self.world.fault("POST", "/things", "gate_after")

@@ -32,7 +32,7 @@ FUTURE_PLANS = {
         {"equals": [{"$from": "/input/who"}, "x"]}, {"not": {"exists": {"$from": "/input/none"}}},
         {"any": [{"less": [{"$from": "/input/n"}, 3]}, {"in": ["x", ["x", "y"]]}, {"count": [[1], 1]}]}]}}]},
     "elements": {**PLAN, "actions": [{**ACTION, "for_each": {"$from": "/input/list"}, "max_parallel": 3, "on_element_failure": "stop"}]},
-    "fallback": {**PLAN, "actions": [{**ACTION, "fallback": CALL, "fallback_when": "any_failure", "compensate": CALL}]},
+    "fallback": {**PLAN, "actions": [{**ACTION, "fallback": {**CALL, "compensate": CALL}, "fallback_when": "any_failure", "compensate": CALL}]},
     "deadline": {**PLAN, "deadline": "1h", "on_failure": "compensate"},
     "approval": {**PLAN, "actions": [{**ACTION, "approval": {"approvers": 2, "expires": "24h"}}]},
     "flow": {**PLAN, "actions": [{"id": "a", "tool": "flow.sleep", "input": {"for": "1s"}}]},
@@ -74,6 +74,7 @@ BROKEN_PLANS = {
     "two operators": action(when={"equals": [1, 1], "less": [1, 2]}), "one side": action(when={"equals": [1]}),
     "an unknown operator": action(when={"equal": [1, 1]}), "max_parallel alone": action(max_parallel=2),
     "fallback_when alone": action(fallback_when="any_failure"), "a fallback with an id": action(fallback={**CALL, "id": "x"}),
+    "a fallback of a fallback": action(fallback={**CALL, "fallback": CALL}), "an undoing that is undone": action(compensate={**CALL, "compensate": CALL}),
 }
 
 

@@ -1,64 +1,8 @@
 // What a plan can say beside its calls: conditions, lists, fallbacks, undoing, a deadline.
-#include <algorithm>
-
-#include "tests/unit/workflows/support/fixture.h"
+#include "tests/unit/workflows/support/plans.h"
 
 namespace settle::test {
 namespace {
-
-constexpr const char* plain_input = R"({"name": "n", "value": "v"})";
-
-Json action(const std::string& id, std::string_view members = "{}") {
-  Json out = Json::object({{"id", id}, {"tool", "box.put"}, {"input", json(plain_input)}});
-  const Json more = json(members);
-  for (const JsonMember& member : more.as_object()) out.set(member.name, member.value);
-  return out;
-}
-
-std::vector<std::shared_ptr<const Tool>> tools() {
-  ToolSpec other, undo;
-  other.name = "box.other";
-  undo.name = "box.undo";
-  return {make_tool(), make_tool(other), make_tool(undo)};
-}
-
-Driver started(Json::Array actions, std::string_view members = "{}") {
-  Json plan = Json::object({{"name", "p"}, {"input", json(R"({"go": true, "list": ["x", "y", "z"]})")}});
-  const Json more = json(members);
-  for (const JsonMember& member : more.as_object()) plan.set(member.name, member.value);
-  plan.set("actions", std::move(actions));
-  Driver out(make_plan(plan, tools()));
-  out.start();
-  return out;
-}
-
-/// A read-back that shows what this run asked for.
-Outcome as_asked(const Driver& run, ActionIndex index) {
-  Json record = *run.action(index).input;
-  record.set("id", "r1");
-  return answered(record);
-}
-
-/// The call under way and its read-back both go well.
-void succeed(Driver& run, ActionIndex index = 0) {
-  run.answer(done(), index);
-  run.answer(as_asked(run, index), index);
-}
-
-/// Its answer is complete, and the read-back shows nothing of it, or something else, until nobody believes it any more.
-void mismatch(Driver& run, ActionIndex index, const Outcome& look) {
-  run.answer(done(), index);
-  while (run.stage(index) == Stage::reading || run.stage(index) == Stage::read_wait) {
-    if (run.stage(index) == Stage::reading) run.answer(look, index);
-    if (run.stage(index) == Stage::read_wait) run.wake();
-  }
-}
-
-std::vector<Stage> stages(const Driver& run) {
-  std::vector<Stage> out;
-  for (const ActionState& one : run.workflow.actions) out.push_back(one.stage);
-  return out;
-}
 
 // ---- when ----
 
@@ -285,18 +229,6 @@ TEST(Fallback, each_element_has_its_own) {
 }
 
 // ---- compensate ----
-
-constexpr const char* undoable =
-    R"({"compensate": {"tool": "box.undo", "input": {"name": {"$text": "${/actions/ID/record_id}"}, "value": "v"}}})";
-
-Json undoable_action(const std::string& id, const std::string& after = "") {
-  std::string members = undoable;
-  members.replace(members.find("ID"), 2, id);
-  Json out = action(id, members);
-  if (!after.empty()) out.set("after", Json(Json::Array{Json(after)}));
-  return out;
-}
-constexpr const char* undoing = R"({"on_failure": "compensate"})";
 
 TEST(Compensation, what_was_done_is_undone_in_reverse_order_and_verified) {
   Driver run = started({undoable_action("a"), undoable_action("b", "a"), action("c", R"({"after": ["b"]})")}, undoing);

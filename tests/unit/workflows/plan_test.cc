@@ -234,6 +234,36 @@ TEST(Plan, a_compensation_sees_only_what_has_happened_by_then) {
   EXPECT_EQ(plan_problems(changed(base(), "/actions/0/compensate", own), tools()), std::vector<std::string>());
 }
 
+TEST(Plan, what_undoes_a_run_sees_the_answer_of_that_run_only) {
+  const auto undone_by = [](std::string_view place) {
+    const std::string call = R"({"tool": "box.deep", "input": {"name": {"$from": "/actions/a/record_id"}}})";
+    Json plan =
+        changed(base(), "/actions/0/fallback", R"({"tool": "box.nameless", "input": {"name": "n", "value": "v"}})");
+    plan = changed(plan, std::string(place), call);
+    return plan_problems(plan, tools());
+  };
+  EXPECT_EQ(undone_by("/actions/0/compensate"), std::vector<std::string>()) << "the action's own tool has a record_id";
+  EXPECT_EQ(undone_by("/actions/0/fallback/compensate"),
+            std::vector<std::string>{"/actions/0/fallback/compensate/input/name reference_not_in_schema"})
+      << "the fallback's has none";
+}
+
+TEST(Plan, a_fallback_that_writes_beside_an_action_that_can_be_undone_is_a_warning_without_its_own_undoing) {
+  const char* call = R"({"tool": "box.deep", "input": {"name": "n"}})";
+  const std::vector<std::shared_ptr<const Tool>> known = tools();
+  const auto warned = [&](const Json& document) {
+    std::vector<Problem> warnings;
+    EXPECT_TRUE(check_plan(document, finder(known), {}, {}, &warnings));
+    return std::count_if(warnings.begin(), warnings.end(),
+                         [](const Problem& warning) { return warning.code == "fallback_not_compensated"; });
+  };
+  Json plan = changed(changed(base(), "/on_failure", R"("compensate")"), "/actions/1/fallback", call);
+  EXPECT_EQ(warned(plan), 0);
+  plan = changed(plan, "/actions/1/compensate", call);
+  EXPECT_EQ(warned(plan), 1);
+  EXPECT_EQ(warned(changed(plan, "/actions/1/fallback/compensate", call)), 0);
+}
+
 TEST(Plan, suggestions_name_what_to_put_there) {
   const auto suggestion = [](std::string_view place, std::string_view value) {
     const Json document = changed(base(), std::string(place), value);

@@ -3,6 +3,7 @@
 #include <sstream>
 
 #include "tests/unit/workflows/support/fixture.h"
+#include "workflows/consistency.h"
 #include "workflows/receipt.h"
 
 namespace settle::test {
@@ -54,7 +55,7 @@ std::string dump(const Workflow& w) {
   for (const ActionState& action : w.actions) out << dump(action) << "\n";
   for (const std::uint32_t unmet : w.unmet) out << unmet << " ";
   for (const auto& [index, g] : w.gatherings)
-    out << "gathers " << index << " " << g.next << g.running << g.left << "\n";
+    out << "gathers " << index << " " << g.next << g.running << g.left << g.failed << "\n";
   for (const auto& [at, index] : w.wakes) out << "wake " << text_of(at) << " " << index << "\n";
   return out.str();
 }
@@ -281,6 +282,8 @@ void Driver::check_counters(const Workflow& before, const Transition& transition
   EXPECT_EQ(fresh.open, workflow.open);
   EXPECT_EQ(fresh.parked, workflow.parked);
   EXPECT_EQ(fresh.failed, workflow.failed);
+  EXPECT_EQ(fresh.gatherings, workflow.gatherings);
+  EXPECT_EQ(inconsistency_of(workflow, PlanKnown::whole), std::nullopt);
 }
 
 void Driver::check_actions(const Workflow& before, const Transition& transition) const {
