@@ -205,8 +205,11 @@ Json refused_content(const ModelToolCall& call, const std::vector<Problem>& prob
 }  // namespace
 
 Json tool_results_view(const Workflow& workflow) {
-  Json::Array outputs;
-  for (const ActionState& action : workflow.actions) outputs.push_back(action.output ? *action.output : Json());
+  Json::Array outputs;  // of the actions of the plan, each by the run that counts: its own or its fallback's
+  for (ActionIndex i = 0; i < workflow.plan->actions.size(); ++i) {
+    const ActionState& run = workflow.effective(i);
+    outputs.push_back(run.output ? *run.output : Json());
+  }
   return Json::object({{"workflow", workflow_document(workflow)},
                        {"calls", value_or_null(workflow.plan->input, "tool_calls")},
                        {"outputs", std::move(outputs)}});

@@ -3,7 +3,7 @@
 
 #include "api/tool_results.h"
 #include "base/text.h"
-#include "tests/unit/workflows/support/fixture.h"
+#include "tests/unit/workflows/support/plans.h"
 
 namespace settle::test {
 namespace {
@@ -58,6 +58,21 @@ TEST(ToolCalls, the_workflow_id_is_that_of_exactly_these_calls_in_this_order) {
   EXPECT_NE(id({"a", "b"}), id({"b", "a"}));
   EXPECT_NE(id({"ab"}), id({"a", "b"}));
   EXPECT_TRUE(is_name(id({"a"})));
+}
+
+TEST(ToolResults, what_a_fallback_did_is_shown_with_what_it_answered) {
+  Json a = action("a", R"({"fallback": {"tool": "box.other", "input": {"name": "n", "value": "v"}}})");
+  Driver run = started({a});
+  run.answer(rejected(422));
+  succeed(run, 1, "r2");
+  std::vector<std::string> receipts;
+  for (const Json& receipt : run.receipts) receipts.push_back(canonical(receipt));
+  const Json results = tool_results(tool_results_view(run.workflow), ToolFormat::openai, receipts);
+  ASSERT_EQ(results.size(), 1U);
+  const Json content = json(results.as_array()[0].find("content")->as_string());
+  EXPECT_EQ(*content.find("status"), Json("verified"));
+  EXPECT_EQ(*content.find("output"), json(R"({"id": "r2", "value": "v"})"));
+  EXPECT_EQ(*content.find("receipt")->find("role"), Json("fallback"));
 }
 
 }  // namespace
