@@ -27,14 +27,21 @@ bool has_room(const DiskSpace& space) {
   return space.free_bytes >= room_needed(space);
 }
 
-void take_ballast(const std::string& directory, const DiskSpace& space) {
-  if (space.free_bytes < room_needed(space) + ballast_bytes) return;
+bool is_nearly_full(const DiskSpace& space) {
+  constexpr std::uint64_t least = 4U << 20;
+  return space.free_bytes < least;
+}
+
+bool take_ballast(const std::string& directory, const DiskSpace& space) {
   const std::string path = directory + "/" + ballast_file;
+  if (::access(path.c_str(), F_OK) == 0) return true;
+  if (space.free_bytes < room_needed(space) + ballast_bytes) return false;
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (file < 0) return;
+  if (file < 0) return false;
   const bool taken = ::posix_fallocate(file, 0, ballast_bytes) == 0;
   ::close(file);
   if (!taken) ::unlink(path.c_str());
+  return taken;
 }
 
 bool release_ballast(const std::string& directory) {

@@ -19,9 +19,12 @@ Result<DiskSpace> disk_space(const std::string& directory);
 std::uint64_t room_needed(const DiskSpace& space);
 bool has_room(const DiskSpace& space);
 
-/// The reserve file of a data directory: 16 MiB that can be given back when the disk is so full that the store can't
-/// even be opened. Takes it when it is not there and the disk has room; failing to is no error, only no reserve.
-void take_ballast(const std::string& directory, const DiskSpace& space);
+/// Whether the reserve is needed now, so that what runs can be finished: less than 4 MiB are left.
+bool is_nearly_full(const DiskSpace& space);
+
+/// The reserve file of a data directory: 16 MiB that are given back when the disk is nearly full. Takes it when it is
+/// not there and the disk has room; false when there is none then, which is no error, only no reserve.
+bool take_ballast(const std::string& directory, const DiskSpace& space);
 /// Gives the reserve back; false when there was none.
 bool release_ballast(const std::string& directory);
 

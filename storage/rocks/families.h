@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "storage/rocks/rocks_store.h"
+#include "storage/rocks/store_fs.h"
 #include "storage/store.h"
 
 namespace settle {
@@ -47,12 +48,21 @@ class Database {
                                  const std::vector<rocksdb::ColumnFamilyDescriptor>& families);
   void close();
 
+  /// From here on a failed write ends the process (store_fs.h).
+  void arm() { files_->arm(); }
+  /// The number of the oldest write-ahead log whose commits are not all in tables.
+  std::uint64_t oldest_log() const;
+
   rocksdb::DB& operator*() const { return *db_; }
   rocksdb::DB* operator->() const { return db_.get(); }
   rocksdb::ColumnFamilyHandle* family(Family family) const { return handles_[static_cast<std::size_t>(family) + 1]; }
   const std::vector<rocksdb::ColumnFamilyHandle*>& handles() const { return handles_; }
 
  private:
+  rocksdb::DBOptions on_our_files(rocksdb::DBOptions options, const std::string& directory);
+
+  std::shared_ptr<StoreFileSystem> files_;
+  std::unique_ptr<rocksdb::Env> env_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;
   std::unique_ptr<rocksdb::DB> db_;
 };

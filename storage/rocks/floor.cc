@@ -25,6 +25,9 @@ constexpr std::size_t checksum_offset = floor_slot_bytes - 4;
 constexpr std::size_t chain_offset = 32;
 constexpr std::size_t partitions_offset = 64;
 constexpr std::size_t manifest_offset = 68;
+constexpr std::size_t logs_offset = 88;
+constexpr std::size_t log_mark_bytes = 16;
+static_assert(logs_offset + 4 + log_marks_max * log_mark_bytes <= checksum_offset);
 
 constexpr std::chrono::milliseconds write_interval{100};
 constexpr std::chrono::seconds look_interval{1};
@@ -105,6 +108,12 @@ std::string encode_slot(const FloorRecord& record) {
   append_be32(out, record.manifest.checksum);
   append_be64(out, record.manifest.number);
   append_be64(out, record.manifest.bytes);
+  SETTLE_ASSERT(record.logs.size() <= log_marks_max);
+  append_be32(out, static_cast<std::uint32_t>(record.logs.size()));
+  for (const LogMark& log : record.logs) {
+    append_be64(out, log.number);
+    append_be64(out, log.bytes);
+  }
   out.resize(checksum_offset, '\0');
   append_be32(out, crc32c(out));
   return out;
@@ -128,6 +137,11 @@ Result<FloorRecord> decode_slot(std::string_view bytes) {
   record.manifest.checksum = read_be32(bytes, manifest_offset);
   record.manifest.number = read_be64(bytes, manifest_offset + 4);
   record.manifest.bytes = read_be64(bytes, manifest_offset + 12);
+  const std::size_t logs = std::min<std::size_t>(read_be32(bytes, logs_offset), log_marks_max);
+  for (std::size_t i = 0; i < logs; ++i) {
+    const std::size_t at = logs_offset + 4 + i * log_mark_bytes;
+    record.logs.push_back({read_be64(bytes, at), read_be64(bytes, at + 8)});
+  }
   return record;
 }
 
@@ -258,6 +272,7 @@ void FloorKeeper::run() {
       is_urgent_ = false;
       lock.unlock();
       record.manifest = mark_manifest(directory_, record.manifest);
+      record.logs = mark_logs(directory_);
       write(record);
       lock.lock();
       newest_.manifest = record.manifest;

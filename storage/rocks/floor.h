@@ -8,9 +8,11 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "base/hash.h"
 #include "base/result.h"
+#include "storage/rocks/logs.h"
 #include "storage/rocks/manifest.h"
 
 namespace settle {
@@ -28,6 +30,7 @@ struct FloorRecord {
   std::uint64_t group = 0;     ///< the last commit group known to be durable
   Hash chain{};                ///< its chain hash
   ManifestMark manifest;       ///< the list of tables, as far as it was durable then
+  std::vector<LogMark> logs;   ///< the logs that no longer grew then
 };
 
 inline constexpr std::size_t floor_slot_bytes = 512;

@@ -119,7 +119,7 @@ Result<StoreHead> read_head(const Reader& reader) {
 }
 
 Result<void> check_against_floor(const FloorRecord& floor, const StoreHead& head, const Reader& reader,
-                                 const std::string& directory) {
+                                 std::uint64_t oldest_log, const std::string& directory) {
   if (head.group < floor.group) return missing(directory, head.group, floor.group);
   if (head.group > 0 && head.partitions != floor.partitions) {
     return other_history(directory, "they were made with different numbers of partitions");
@@ -133,6 +133,8 @@ Result<void> check_against_floor(const FloorRecord& floor, const StoreHead& head
   }
   Result<void> ended = check_ledger_end(head, reader, directory);
   if (!ended) return ended;
+  Result<void> logged = check_logs(floor.logs, oldest_log, directory);
+  if (!logged) return logged;
   return check_manifest(floor.manifest, directory);
 }
 

@@ -40,9 +40,10 @@ Hash next_chain(const Hash& previous, std::uint64_t group, std::string_view batc
 Result<StoreHead> read_head(const Reader& reader);
 
 /// Checks that the store holds everything that the floor says was acknowledged, on the same chain, that its ledger
-/// ends where its head says, and that its manifest still names every table that it named. `directory` is for the
-/// messages. Errors: data_missing, corruption; each message says what to do.
+/// ends where its head says, and that its manifest still names every table that it named, and that no log
+/// from number `oldest_log` on is missing. `directory` is for the messages. Errors: data_missing, corruption; each
+/// message says what to do.
 Result<void> check_against_floor(const FloorRecord& floor, const StoreHead& head, const Reader& reader,
-                                 const std::string& directory);
+                                 std::uint64_t oldest_log, const std::string& directory);
 
 }  // namespace settle

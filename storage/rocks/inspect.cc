@@ -45,7 +45,7 @@ class OpenedView final : public ReadOnlyStore {
     if (!head) return std::move(head.error());
     head_ = *head;
     if (floor == nullptr) return {};
-    return check_against_floor(*floor, head_, *reader, options_.directory);
+    return check_against_floor(*floor, head_, *reader, database_.oldest_log(), options_.directory);
   }
 
   std::unique_ptr<Reader> snapshot() const override { return make_reader(database_, nullptr, options_.directory); }

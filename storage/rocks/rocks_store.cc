@@ -47,7 +47,8 @@ class FailStopListener final : public rocksdb::EventListener {
   explicit FailStopListener(std::string directory) : directory_(std::move(directory)) {}
 
   void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* error) override {
-    if (is_armed_) fail_stop(name_of(reason), directory_, error->ToString());
+    const ErrorCode code = error->IsCorruption() ? ErrorCode::corruption : ErrorCode::io_error;
+    if (is_armed_) fail_stop(name_of(reason), directory_, error->ToString(), code);
     had_error_ = true;
   }
 
@@ -125,6 +126,7 @@ class RocksStore::Impl {
   std::atomic<std::uint64_t> groups_{0};
   std::atomic<std::uint64_t> batches_{0};
   std::atomic<bool> has_room_{true};
+  bool is_reserve_given_ = false;  ///< and not yet taken again; of the opening, then of the floor's thread
   SubmissionQueue queue_;
   std::unique_ptr<FloorKeeper> floor_;
   std::thread committer_;
@@ -139,12 +141,11 @@ Result<void> RocksStore::Impl::open() {
   if (!opened) return opened;
   Result<void> adopted = adopt(*opening);
   if (!adopted) return adopted;
+  database_.arm();
   if (!listener_->arm()) {
     return fail(ErrorCode::io_error,
                 "the store in " + options_.directory + " failed while it was opened; see its file LOG");
   }
-  const Result<DiskSpace> space = measure();
-  if (space) take_ballast(options_.directory, *space);
   look_at_disk();
   committer_ = std::thread([this] { run(); });
   return {};
@@ -184,7 +185,7 @@ Result<void> RocksStore::Impl::adopt(const Opening& opening) {
   const std::unique_ptr<Reader> reader = snapshot();
   Result<StoreHead> head = read_head(*reader);
   if (!head) return std::move(head.error());
-  Result<void> checked = check_against_floor(opening.floor, *head, *reader, options_.directory);
+  Result<void> checked = check_against_floor(opening.floor, *head, *reader, database_.oldest_log(), options_.directory);
   if (!checked) return checked;
   head_ = *head;
   if (head_.group == 0) {
@@ -232,8 +233,14 @@ Result<DiskSpace> RocksStore::Impl::measure() const {
 
 void RocksStore::Impl::look_at_disk() {
   const Result<DiskSpace> space = measure();
-  // A disk that can't even be asked gets no new work.
-  has_room_.store(space && settle::has_room(*space), std::memory_order_relaxed);
+  if (space && is_nearly_full(*space)) {
+    is_reserve_given_ = release_ballast(options_.directory) || is_reserve_given_;
+  } else if (space && take_ballast(options_.directory, *space)) {
+    is_reserve_given_ = false;
+  }
+  // A disk that can't even be asked gets no new work, and what the reserve gave is not for new work.
+  const bool has_room = space && settle::has_room(*space) && !is_reserve_given_;
+  has_room_.store(has_room, std::memory_order_relaxed);
 }
 
 void RocksStore::Impl::submit(QueuedCommit commit) {

@@ -101,7 +101,10 @@ class Run:
                 assert status == 201, status
         self.first = len(self.sandbox.journal())
         tools = [json.loads(file.read_text()) for file in sorted((ROOT / "examples" / "tools").glob("*.json"))]
-        self.engine = Restarting(Engine(folder, tools, {"sandbox": self.sandbox.url})).start()
+        self.engine = self.make_engine(folder, tools).start()
+
+    def make_engine(self, folder, tools):
+        return Restarting(Engine(folder, tools, {"sandbox": self.sandbox.url}))
 
     def drive(self, case):
         """Submits (again and again, until it is acknowledged), then waits until nothing more can happen by itself."""

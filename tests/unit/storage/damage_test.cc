@@ -1,7 +1,11 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
+#include <map>
+#include <vector>
 
+#include "base/error.h"
 #include "storage/rocks/floor.h"
 #include "storage/rocks/head.h"
 #include "storage/rocks/inspect.h"
@@ -261,6 +265,21 @@ TEST_F(DamageTest, AManifestThatLostItsEndIsNoticed) {
   EXPECT_EQ(rows_after_opening(), row_count);
 }
 
+TEST_F(DamageTest, GarbageBehindTheManifestsDurableEndIsNoDamage) {
+  {
+    ASSERT_TRUE(RocksStore::open({.directory = copy_}));
+  }
+  const std::string path = file("MANIFEST-").string() + manifest_number();
+  const std::string whole = read_bytes(path);
+  const std::string record = std::string("\x01\x02\x03\x04\x0a\x00\x01", 7) + std::string(10, 'x');
+  for (const std::string& garbage : {std::string(3, '\x5a'), std::string(1000, '\x5a'), record}) {
+    SCOPED_TRACE(garbage.size());
+    write_bytes(path, whole + garbage);
+    EXPECT_TRUE(open_read_only(copy_));
+  }
+  EXPECT_EQ(rows_after_opening(), row_count);
+}
+
 TEST_F(DamageTest, AMissingTableFileIsNoticed) {
   {
     ASSERT_TRUE(RocksStore::open({.directory = copy_}));
@@ -269,6 +288,88 @@ TEST_F(DamageTest, AMissingTableFileIsNoticed) {
     if (entry.path().extension() == ".sst") fs::remove(entry.path());
   }
   EXPECT_EQ(refusal().code, ErrorCode::corruption);
+}
+
+/// A store in which one family was written to a table, so that the others still need the log before the newest.
+class TwoLogsTest : public testing::Test {
+ protected:
+  TwoLogsTest() {
+    const std::string live = temporary_.sub("live");
+    RocksOptions options{.directory = live};
+    options.write_buffer_bytes = 3U << 20;
+    Result<std::unique_ptr<RocksStore>> store = RocksStore::open(options);
+    EXPECT_TRUE(store);
+    put(**store, Family::state, "k0", "in the older log");
+    while (logs_in(live).size() < 2) put(**store, Family::meta, "large", std::string(100'000, 'x'));
+    put(**store, Family::state, "k1", "in the newer log");
+    (*store)->sync_floor();
+    copy_when_quiet(live);
+  }
+
+  /// A copy of one moment: the table is written meanwhile, and a copy of half of that is no store.
+  void copy_when_quiet(const std::string& live) {
+    std::map<std::string, std::string> before;
+    std::map<std::string, std::string> after;
+    do {
+      before = contents_of(live);
+      fs::remove_all(copy_);
+      fs::copy(live, copy_, fs::copy_options::recursive);
+      after = contents_of(live);
+      for (auto* contents : {&before, &after}) contents->erase("LOG");
+    } while (before != after);
+  }
+
+  static void put(Store& store, Family family, const std::string& key, const std::string& value) {
+    WriteBatch batch;
+    batch.put(family, key, value);
+    commit_and_wait(store, std::move(batch));
+  }
+
+  /// Those with content, oldest first.
+  static std::vector<fs::path> logs_in(const std::string& directory) {
+    std::vector<fs::path> out;
+    for (const auto& entry : fs::directory_iterator(directory)) {
+      if (entry.path().extension() == ".log" && entry.file_size() > 0) out.push_back(entry.path());
+    }
+    std::sort(out.begin(), out.end());
+    return out;
+  }
+
+  Error refusal() {
+    const auto before = contents_of(copy_);
+    EXPECT_FALSE(open_read_only(copy_)) << "shown with a hole";
+    const Result<std::unique_ptr<RocksStore>> opened = RocksStore::open({.directory = copy_});
+    EXPECT_FALSE(opened) << "opened with a hole";
+    EXPECT_TRUE(contents_of(copy_) == before) << "a refused store was changed";
+    return opened ? Error{} : opened.error();
+  }
+
+  TestDirectory temporary_;
+  const std::string copy_ = temporary_.sub("copy");
+};
+
+TEST_F(TwoLogsTest, BothAreReplayed) {
+  const Result<std::unique_ptr<RocksStore>> opened = RocksStore::open({.directory = copy_});
+  ASSERT_TRUE(opened) << opened.error().message;
+  for (const char* key : {"k0", "k1"}) EXPECT_TRUE((*opened)->snapshot()->get(Family::state, key)->has_value()) << key;
+}
+
+TEST_F(TwoLogsTest, AnOlderLogThatIsLostIsNoticed) {
+  fs::remove(logs_in(copy_).front());
+  const Error error = refusal();
+  EXPECT_TRUE(error.code == ErrorCode::data_missing || error.code == ErrorCode::corruption) << error.message;
+}
+
+TEST_F(TwoLogsTest, AnOlderLogThatLostItsEndIsNoticed) {
+  const fs::path log = logs_in(copy_).front();
+  const std::string whole = read_bytes(log);
+  for (std::size_t left = 0; left < whole.size(); left += whole.size() / 9) {
+    SCOPED_TRACE(left);
+    write_bytes(log, whole.substr(0, left));
+    // RocksDB may find a record that was cut off before we look at the length.
+    const ErrorCode code = refusal().code;
+    EXPECT_TRUE(code == ErrorCode::data_missing || code == ErrorCode::corruption) << info(code).name;
+  }
 }
 
 TEST(StoreHeadTest, AHeadReadsBackAndANewerOneIsRefused) {

@@ -46,6 +46,7 @@ class FloorTest : public testing::Test {
 TEST_F(FloorTest, ASlotReadsBackAsItWasWritten) {
   FloorRecord record = sample(0x0102030405060708);
   record.sequence = 77;
+  for (std::uint64_t number = 1; number <= log_marks_max; ++number) record.logs.push_back({number, number << 40});
   const std::string bytes = encode_slot(record);
   EXPECT_EQ(bytes.size(), floor_slot_bytes);
   EXPECT_EQ(bytes.substr(0, 8), "SETTLEFL");
@@ -55,6 +56,7 @@ TEST_F(FloorTest, ASlotReadsBackAsItWasWritten) {
   EXPECT_EQ(read->sequence, 77U);
   EXPECT_EQ(read->partitions, 64U);
   EXPECT_EQ(read->chain, record.chain);
+  EXPECT_EQ(read->logs, record.logs);
 }
 
 TEST_F(FloorTest, EveryDamagedByteOfASlotIsNoticed) {

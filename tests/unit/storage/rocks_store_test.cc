@@ -179,6 +179,7 @@ TEST_F(RocksStoreTest, RoomFollowsTheDisk) {
     EXPECT_TRUE(store->has_room());
     free_bytes = 1000;
     while (store->has_room()) std::this_thread::yield();
+    EXPECT_FALSE(fs::exists(data_ + "/" + ballast_file)) << "work under way gets the reserve";
     free_bytes = std::uint64_t{1} << 40;
     while (!store->has_room()) std::this_thread::yield();
     EXPECT_EQ(fs::file_size(data_ + "/" + ballast_file), ballast_bytes);
