@@ -38,6 +38,7 @@ std::vector<Route> HttpApi::routes() {
       {"GET", "/v1/workflows/{id}/events", {"after", "limit"}, false, to(&HttpApi::events)},
       {"GET", "/v1/workflows/{id}/receipts", {}, false, to(&HttpApi::receipts)},
       {"GET", "/v1/workflows/{id}/report", {}, false, to(&HttpApi::report)},
+      {"POST", "/v1/workflows/{id}/signals/{name}", {}, true, to(&HttpApi::signal)},
       {"GET", "/v1/workflows/{id}/tool_results", {"format", "wait", "until"}, false, to(&HttpApi::tool_results_of)},
       {"POST", "/v1/plans:check", {}, true, to(&HttpApi::check)},
       {"POST", "/v1/plans:from_tool_calls", {}, true, to(&HttpApi::from_tool_calls)},

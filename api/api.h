@@ -56,6 +56,9 @@ class HttpApi {
   void enable_tool(Ask ask);
   void set_tool_enabled(Ask ask, bool enabled);
 
+  // signal_api.cc
+  void signal(Ask ask);
+
   // tool_call_api.cc
   void from_tool_calls(Ask ask);
   void tool_results_of(Ask ask);

@@ -1,10 +1,13 @@
 // The registry's part of the API: tools, their versions, and their forms in other ecosystems.
 
+#include <algorithm>
+
 #include "api/api.h"
 #include "api/request_parts.h"
 #include "api/tool_formats.h"
 #include "base/json_parts.h"
 #include "base/text.h"
+#include "workflows/builtin_tools.h"
 
 namespace settle {
 namespace {
@@ -12,6 +15,7 @@ namespace {
 Json tool_summary(const Tool& tool) {
   return Json::object({{"name", tool.name},
                        {"version", tool.version_text()},
+                       {"builtin", tool.builtin != Builtin::none},
                        {"risk", name_of(tool.risk)},
                        {"description", tool.description},
                        {"deprecated", tool.deprecated},
@@ -73,8 +77,12 @@ void HttpApi::tools(Ask ask) {
     }
     return ask.json(200, export_tools(*format, known));
   }
+  // Settle's own tools are listed, but not offered to models: they make sense only inside of a plan.
   Json::Array tools;
   for (const std::shared_ptr<const Tool>& tool : known) tools.push_back(tool_summary(*tool));
+  for (const std::shared_ptr<const Tool>& tool : builtin_tools()) tools.push_back(tool_summary(*tool));
+  std::sort(tools.begin(), tools.end(),
+            [](const Json& a, const Json& b) { return text_member(a, "name") < text_member(b, "name"); });
   ask.json(200, Json::object({{"tools", std::move(tools)}}));
 }
 

@@ -1,11 +1,6 @@
 #include "api/request_parts.h"
 
 namespace settle {
-namespace {
-
-constexpr std::size_t idempotency_key_bytes_max = 255;
-
-}  // namespace
 
 Result<std::string> idempotency_key_of(const HttpRequest& request) {
   const std::string* header = request.header("idempotency-key");

@@ -15,6 +15,7 @@ inline constexpr const char* api_name_space = "default";
 /// The Idempotency-Key of a request, bare or as the quoted string of the IETF draft; empty when there is none. Errors:
 /// invalid_argument.
 Result<std::string> idempotency_key_of(const HttpRequest& request);
+inline constexpr std::size_t idempotency_key_bytes_max = 255;
 
 /// The ETag of a workflow's document: its version, quoted.
 std::string etag_of(const Json& workflow);

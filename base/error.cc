@@ -37,6 +37,7 @@ const std::vector<ErrorCodeInfo>& all_error_codes() {
       {data_missing, "data_missing", "Acknowledged data is missing from the store", 500, false, 12},
       {io_error, "io_error", "The system refused an operation on a file or socket", 500, false, 13},
       {internal, "internal", "Settle made a mistake", 500, false, 70},
+      {signals_full, "signals_full", "The workflow takes no more signals", 409, false, 5},
   };
   return table;
 }

@@ -41,6 +41,7 @@ enum class ErrorCode : std::uint8_t {
   data_missing,   ///< the store lacks commits that were acknowledged (below the durable floor)
   io_error,
   internal,
+  signals_full,  ///< a workflow has had as many signals as it takes
 };
 
 struct ErrorCodeInfo {

@@ -42,6 +42,7 @@ int list_tools(Client& client);
 int get_tool(Client& client, const ToolsOptions& options);
 int put_tools(Client& client, const ToolsOptions& options);
 int cancel(Client& client, const IdOptions& options);
+int signal(Client& client, const SignalOptions& options);
 int sandbox_log(Client& client);
 int sandbox_summary(Client& client);
 int sandbox_fault(Client& client, const SandboxOptions& options);

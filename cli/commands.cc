@@ -78,6 +78,7 @@ const std::map<std::string, ClientCommand, std::less<>>& client_commands() {
       {"tools disable", [](Client& c, const Options& o) { return enable_tool(c, o.tools, false); }},
       {"tools enable", [](Client& c, const Options& o) { return enable_tool(c, o.tools, true); }},
       {"cancel", [](Client& c, const Options& o) { return cancel(c, o.one); }},
+      {"signal", [](Client& c, const Options& o) { return signal(c, o.signal); }},
       {"sandbox log", [](Client& c, const Options&) { return sandbox_log(c); }},
       {"sandbox summary", [](Client& c, const Options&) { return sandbox_summary(c); }},
       {"sandbox fault", [](Client& c, const Options& o) { return sandbox_fault(c, o.sandbox); }},

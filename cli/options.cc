@@ -321,6 +321,21 @@ void declare_changes(CLI::App& app, Options& options) {
                   "settle cancel wf_0193",
                   "0 cancelling or cancelled; 4 no such workflow; 5 it has ended; 6, 7, 8 as elsewhere"}),
          options.one.id);
+
+  SignalOptions& to = options.signal;
+  CLI::App* signal =
+      command(app, options, "signal",
+              {"deliver a signal to a workflow",
+               "  Gives the workflow a signal that an action with flow.wait_signal takes, now or later. With --key a "
+               "repeat of the\n"
+               "  same signal changes nothing; without it one is made up for this command.",
+               "settle signal wf_0193 approved --payload '{\"by\": \"ada\"}' --key ticket-17",
+               "0 durable; 2 the payload is no strict JSON or too large; 4 no such workflow; 5 it has ended, takes no\n"
+               "  more signals, or the key came with another one; 6, 7, 8 as elsewhere"});
+  add_id(signal, to.id);
+  signal->add_option("name", to.name, "name of the signal")->required()->type_name("NAME");
+  add_text(signal, "--payload", to.payload, "JSON|@FILE", "what comes with it; @- reads standard input");
+  add_text(signal, "--key", to.key, "KEY", "makes a repeat harmless");
 }
 
 void declare_sandbox(CLI::App& app, Options& options) {

@@ -56,6 +56,13 @@ struct IdOptions {
   std::string id = {};
 };
 
+struct SignalOptions {
+  std::string id = {};
+  std::string name = {};
+  std::string payload = {};  ///< JSON, or "@FILE"; empty: none
+  std::string key = {};      ///< empty: one is made up, so that a lost answer can be asked for again
+};
+
 struct WatchOptions {
   std::string id = {};
   std::optional<Duration> timeout = {};
@@ -112,6 +119,7 @@ struct Options {
   CheckOptions check;
   ListOptions list;
   IdOptions one;
+  SignalOptions signal;
   WatchOptions watch;
   EventsOptions events;
   ToolsOptions tools;

@@ -116,7 +116,7 @@ std::string_view mark_of(std::string_view state, std::string_view phase) {
   if (state == "failed") return "✘";
   if (state == "skipped" || state == "cancelled") return "–";
   if (phase == "in_doubt") return "?";
-  if (phase == "blocked" || phase.empty()) return "·";
+  if (phase == "blocked" || phase == "waiting" || phase.empty()) return "·";
   return "▶";
 }
 
@@ -148,6 +148,19 @@ std::vector<Span> row_of(const Placed& placed, const View& view) {
           {confidence == "none" ? "" : "by " + confidence, Style::dim}};
 }
 
+// What one of Settle's own tools waits for; empty where none does.
+std::string waits_for(const Json& action) {
+  const Json* waits = action.find("waits_for");
+  if (waits == nullptr || !waits->is_object()) return "";
+  const std::string end = clock_of(action, "next_at");
+  const std::string until = end == "-" ? "" : " until " + end + " UTC";
+  if (waits->find("signal") != nullptr) return "waits for signal \"" + text_of(*waits, "signal") + "\"" + until;
+  if (waits->find("workflow") != nullptr)
+    return "waits for workflow " + text_of(*waits, "workflow") +
+           (flag_of(*waits, "attention") ? ", which needs a person" : "");
+  return "waits" + until;
+}
+
 std::vector<Line> notes_of(const Placed& placed, const std::vector<Node>& nodes) {
   const Json& action = *placed.node->action;
   std::vector<Line> notes;
@@ -171,7 +184,10 @@ std::vector<Line> notes_of(const Placed& placed, const std::vector<Node>& nodes)
   const bool ended_badly = text_of(action, "state") == "failed" || text_of(action, "state") == "cancelled";
   if (ended_badly && !effect.empty())
     note("effect on the world: " + effect, effect == "none" ? Style::dim : Style::red);
-  if (clock_of(action, "next_at") != "-") note("next try at " + clock_of(action, "next_at") + " UTC", Style::dim);
+  const std::string waits = waits_for(action);
+  if (!waits.empty()) note(waits, Style::dim);
+  if (waits.empty() && clock_of(action, "next_at") != "-")
+    note("next try at " + clock_of(action, "next_at") + " UTC", Style::dim);
   return notes;
 }
 
@@ -188,6 +204,9 @@ std::vector<Line> heading_of(const Json& workflow, const View& view) {
   if (!span.empty()) when += (ended ? ", took " : ", running for ") + span;
   const std::string labels = labels_of(workflow);
   if (!labels.empty()) when += ", " + labels;
+  const Json* parent = workflow.find("parent");
+  if (parent != nullptr && parent->is_object())
+    when += ", run by " + text_of(*parent, "action") + " of " + text_of(*parent, "workflow");
   return {title, {{when, Style::dim}}};
 }
 

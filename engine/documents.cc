@@ -4,6 +4,7 @@
 
 #include "base/json_parts.h"
 #include "workflows/receipt.h"
+#include "workflows/waiting.h"
 
 namespace settle {
 namespace {
@@ -31,6 +32,7 @@ void set_run(const Workflow& workflow, ActionIndex run, const ActionState& actio
   out.set("receipt", action.receipt == 0 ? Json() : Json(receipt_id(workflow.header.id, action.receipt)));
   out.set("since", format_time(action.since));
   out.set("next_at", time_or_null(action.wake_at));
+  out.set("waits_for", waits_for(workflow, run));
   out.set("error",
           action.error ? Json::object({{"code", action.error->code}, {"message", action.error->message}}) : Json());
   out.set("started_at", time_or_null(action.first_send_at));
@@ -49,7 +51,7 @@ Json action_document(const Workflow& workflow, ActionIndex index) {
   const PlanAction& planned = workflow.plan->actions[index];
   const ActionState& own = workflow.actions[index];
   Json out = Json::object();
-  out.as_object().reserve(18);  // so that no member is moved
+  out.as_object().reserve(20);  // so that no member is moved
   out.set("id", planned.id);
   Json::Array after;
   for (const ActionIndex need : planned.needs) after.push_back(workflow.plan->actions[need].id);
@@ -89,6 +91,21 @@ std::string said_by(const Json& receipt) {
   return text_member(*word, "who") + " (\"" + text_member(*word, "seen") + "\")";
 }
 
+/// What one of Settle's own tools did, when it came to its end; empty for any other tool.
+std::string sentence_of_builtin(const Json& receipt) {
+  const std::string method =
+      receipt.find("verification") == nullptr ? "" : text_member(*receipt.find("verification"), "method");
+  const Json* input = receipt.find("input");
+  if (method == "clock") return "Has waited until its time.";
+  if (method == "condition") return "Held: its condition was true.";
+  if (method == "signal")
+    return "Has taken a signal \"" + (input == nullptr ? "" : text_member(*input, "name")) + "\".";
+  if (method == "workflow")
+    return "Was run as workflow " + text_member(receipt, "record_id") +
+           ", which has receipts of its own: " + text_member(receipt, "state") + ".";
+  return "";
+}
+
 /// One sentence that says exactly what the receipt proves, and no more.
 std::string sentence_of(const Json& receipt) {
   const std::string state = text_member(receipt, "state"), confidence = text_member(receipt, "confidence"),
@@ -109,6 +126,9 @@ std::string sentence_of(const Json& receipt) {
                ? "Was run for " + all + ": " + what + "; each has its own receipt."
                : "Was run for a part of " + all + " only: " + what + "; " + count("cancelled") + " not done.";
   }
+  if (state == "verified" || state == "executed") {
+    if (std::string own = sentence_of_builtin(receipt); !own.empty()) return own;
+  }
   if (state == "verified") {
     if (confidence == "response") return "Was read: " + what + " answered as its contract says.";
     const std::string seen = std::to_string(checks) + (checks == 1 ? " field" : " fields") + " read back and equal";
@@ -127,13 +147,14 @@ std::string sentence_of(const Json& receipt) {
     return "The tool says it was done: " + what + "; not verified" +
            (first_error(receipt).empty() ? " yet." : ": " + first_error(receipt) + ".");
   }
+  const std::string left = effect == "none"      ? "nothing was changed"
+                           : effect == "partial" ? "a part of it is there"
+                           : effect == "unknown" ? "what it left behind is not known"
+                                                 : "its effect is there";
   if (state == "failed") {
-    const std::string left = effect == "none"      ? "nothing was changed"
-                             : effect == "partial" ? "a part of it is there"
-                             : effect == "unknown" ? "what it left behind is not known"
-                                                   : "its effect is there";
     return "Failed: " + what + ": " + first_error(receipt) + "; " + left + ".";
   }
+  if (state == "cancelled" && effect != "none") return "Was cancelled: " + what + "; " + left + ".";
   if (state == "cancelled") return "Was not done: " + what + ", cancelled.";
   if (state == "skipped") return "Was not done: " + what + ", skipped by its own condition.";
   return "Not known: " + what + ": " + first_error(receipt) + ". A person has to look.";
@@ -157,6 +178,8 @@ Json workflow_document(const Workflow& workflow) {
   out.set("deadline_at", time_or_null(header.deadline_at));
   out.set("retries", static_cast<std::int64_t>(header.retries));
   out.set("version", static_cast<std::int64_t>(header.version));
+  const std::optional<ParentLink>& parent = header.parent;
+  out.set("parent", parent ? Json::object({{"workflow", parent->workflow}, {"action", parent->action}}) : Json());
   Json::Array actions;
   const std::size_t planned = workflow.plan->actions.size();
   actions.reserve(planned);

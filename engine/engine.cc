@@ -59,6 +59,7 @@ Engine::Engine(Store& store, ToolRegistry& tools, std::vector<Part> parts, Shard
     homes_.push_back(
         {*part.loop, *part.connector, std::make_unique<Shard>(*part.loop, store, tools, *part.connector, limits)});
   }
+  connect_shards();
 }
 
 Engine::Home& Engine::home_of(const std::string& name_space, const std::string& id) {

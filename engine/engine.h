@@ -68,6 +68,11 @@ class Engine {
   void operate(const std::string& name_space, const std::string& id, Shard::Operation operation, Loop& loop,
                std::function<void(Result<Json>)> done);
 
+  /// Delivers a signal; `digest` and `payload` are filled in already. Errors: not_found, invalid_argument, wrong_state,
+  /// idempotency_key_reused, signals_full, disk_full, shutting_down.
+  void signal(const std::string& name_space, const std::string& id, Signal signal, Loop& loop,
+              std::function<void(Result<Shard::Delivered>)> done);
+
   struct Page {
     std::vector<Json> events;
     bool ended = false;  ///< the workflow has ended, and these are all events that there will be
@@ -105,6 +110,9 @@ class Engine {
   /// Runs `task` on the home's loop, at once when that is here.
   static void on(Loop& loop, std::function<void()> task);
   Result<NewWorkflow> prepare(const SubmitRequest& request) const;
+  // children.cc
+  void connect_shards();
+  Result<NewWorkflow> prepare_child(const ChildOrder& order) const;
   std::optional<Result<Submitted>> replay(const SubmitRequest& request, const std::string& body_digest) const;
   void answer(const std::string& name_space, Result<Submitted> submitted, Loop& loop,
               const std::function<void(Result<Started>)>& done);

@@ -6,6 +6,7 @@
 
 #include "storage/big_endian.h"
 #include "storage/keys.h"
+#include "workflows/builtin_tools.h"
 #include "workflows/consistency.h"
 
 namespace settle {
@@ -47,7 +48,7 @@ Result<std::shared_ptr<const Plan>> load_plan(std::string_view bytes, const Stor
 /// Every record of one workflow, undecoded.
 struct RawWorkflow {
   std::string header, plan;
-  std::map<std::uint32_t, std::string> actions, inputs, outputs;
+  std::map<std::uint32_t, std::string> actions, inputs, outputs, signals;
 };
 
 Result<RawWorkflow> read_raw(const Reader& reader, const std::string& name_space, const std::string& id) {
@@ -64,6 +65,7 @@ Result<RawWorkflow> read_raw(const Reader& reader, const std::string& name_space
                                              if (kind == 'a') raw.actions.emplace(index, value);
                                              if (kind == 'i') raw.inputs.emplace(index, value);
                                              if (kind == 'o') raw.outputs.emplace(index, value);
+                                             if (kind == 's') raw.signals.emplace(index, value);
                                              return true;
                                            });
   if (!scanned) return scanned.error();
@@ -97,6 +99,14 @@ Result<Workflow> assemble(const RawWorkflow& raw, const StoredHeader& stored, st
     action->output = *output;
     workflow.actions.push_back(*std::move(action));
   }
+  for (const auto& [number, bytes] : raw.signals) {
+    Result<SignalState> signal = decode_signal(bytes);
+    if (!signal) return std::move(signal).error();
+    const bool fits =
+        number == workflow.signals.size() + 1 && (!signal->taken_by || *signal->taken_by < workflow.actions.size());
+    if (!fits) return damaged(id, "a signal is missing, or was taken by nobody");
+    workflow.signals.push_back(*std::move(signal));
+  }
   if (const std::optional<std::string> why = inconsistency_of(workflow, known)) return damaged(id, *why);
   derive(workflow);
   return workflow;
@@ -107,6 +117,7 @@ std::shared_ptr<const Tool> tool_for_show(const Json& call, const StoredHeader& 
   auto tool = std::make_shared<Tool>();
   const Json* name = call.find("tool");
   if (name != nullptr && name->is_string()) tool->name = name->as_string();
+  if (const std::shared_ptr<const Tool> own = builtin_tool(tool->name)) *tool = *own;
   for (const PinnedTool& pin : stored.tools) {
     if (pin.name == tool->name && pin.version.size() == tool->version.size())
       std::copy(pin.version.begin(), pin.version.end(), tool->version.begin());

@@ -15,12 +15,14 @@ std::pair<std::string, std::string> split(const std::string& key) {
   return {key.substr(0, end), key.substr(end + 1)};
 }
 
-/// When a restart has to take the workflow up: at once while a call is under way (its creation, so that the queue stays
-/// in order of time), at its next timer, or never (it waits for a person).
+/// When a restart has to take the workflow up: at once while a call or a workflow of its own is under way (its
+/// creation, so that the queue stays in order of time), at its next timer, or never (it waits for a person).
 std::optional<Time> due_of(const Workflow& workflow) {
   if (workflow.header.status == WorkflowStatus::ended) return std::nullopt;
-  for (const ActionState& action : workflow.actions) {
-    if (is_calling(action.stage)) return workflow.header.created_at;
+  for (ActionIndex i = 0; i < workflow.actions.size(); ++i) {
+    const Stage stage = workflow.actions[i].stage;
+    const bool has_child = stage == Stage::waiting && workflow.call_of(i).tool->builtin == Builtin::run_plan;
+    if (is_calling(stage) || has_child) return workflow.header.created_at;
   }
   return workflow.next_wake();
 }
@@ -50,6 +52,7 @@ Result<Shard::Live*> Shard::find(const std::string& name_space, const std::strin
   made->workflow = std::move((*loaded)->workflow);
   made->durable = made->workflow.header.version;
   made->due_at = (*loaded)->due_at;
+  made->attention_told = made->workflow.header.attention;
   Live& out = *made;
   live_.emplace(key, std::move(made));
   if (out.workflow.next_wake()) {
@@ -65,12 +68,13 @@ Result<Shard::Live*> Shard::find(const std::string& name_space, const std::strin
 void Shard::apply(Live& live, Transition transition, WriteBatch batch) {
   if (!transition.changed) return;
   encode(live, transition, batch);
-  std::vector<CallEffect> later;
+  Effects later;
+  later.children = std::move(transition.children);
   for (CallEffect& call : transition.calls) {
     if (call.at_once && !draining_) {
       start_call(live, std::move(call));
     } else {
-      later.push_back(std::move(call));
+      later.calls.push_back(std::move(call));
     }
   }
   ++live.commits;
@@ -111,6 +115,8 @@ void Shard::encode(Live& live, const Transition& transition, WriteBatch& batch) 
   for (const ActionIndex index : transition.old_outputs) {
     if (workflow.actions[index].output == nullptr) batch.erase(Family::state, keys::output(space, id, index));
   }
+  for (const std::uint32_t index : transition.signals)
+    batch.put(Family::state, keys::signal(space, id, index + 1), encode_signal(workflow.signals[index]));
   if (!transition.history.empty()) {
     const auto first = static_cast<std::uint32_t>(header.events - transition.history.size() + 1);
     batch.put(Family::history, keys::events(space, id, first), encode_events(transition.history, now));
@@ -130,13 +136,15 @@ void Shard::encode(Live& live, const Transition& transition, WriteBatch& batch) 
   }
 }
 
-void Shard::committed(const std::string& key, std::uint32_t version, const std::vector<CallEffect>& calls) {
+void Shard::committed(const std::string& key, std::uint32_t version, const Effects& effects) {
   Live* found = live(key);
   SETTLE_ASSERT(found != nullptr && found->commits > 0);
   --found->commits;
   --commits_pending_;
   found->durable = version;
-  for (const CallEffect& call : calls) start_call(*found, call);
+  for (const CallEffect& call : effects.calls) start_call(*found, call);
+  for (const ChildEffect& child : effects.children) order_child(*found, child);
+  tell_parent(*found);
   while (!found->held.empty() && found->held.front().version <= found->durable) {
     const std::function<void()> give = std::move(found->held.front().give);
     found->held.pop_front();

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "connectors/connector.h"
+#include "engine/children.h"
 #include "engine/load.h"
 #include "engine/loop.h"
 #include "engine/tools.h"
@@ -31,6 +32,8 @@ struct NewWorkflow {
   std::string plan_bytes;  ///< canonical
   std::map<std::string, std::string> labels;
   std::shared_ptr<const Plan> plan;
+  std::optional<ParentLink> parent;  ///< the run that it runs for
+  std::uint32_t depth = 0;           ///< parents above it
 };
 
 /// The refusal of a tool call that runs in another workflow.
@@ -73,6 +76,24 @@ class Shard {
   using Operation = std::function<Result<Transition>(Workflow&, const Moment&)>;
   /// Applies it to the workflow; `done` runs once that is durable. Errors: not_found, those of the operation.
   void operate(const std::string& name_space, const std::string& id, const Operation& operation, const Done& done);
+
+  struct Delivered {
+    bool created = false;  ///< false: this key brought the same signal before
+    Json signal;           ///< its document
+  };
+  /// Delivers a signal; `done` runs when it is durable. Errors: not_found, wrong_state (the workflow has ended),
+  /// idempotency_key_reused, signals_full, shutting_down.
+  void signal(const std::string& name_space, const std::string& id, Signal signal,
+              std::function<void(Result<Delivered>)> done);
+
+  /// Where children and parents live. Set once, before anything else is asked.
+  void connect(Relatives relatives) { relatives_ = std::move(relatives); }
+  /// A workflow of another shard wants a child here: begins it, or sees it cancelled, or answers how it ended. What
+  /// can't be begun for the moment (overloaded, no room on the disk) is tried again.
+  void child_ordered(ChildOrder order);
+  /// A child tells its parent here.
+  void child_reported(const ChildReport& report);
+
   /// Takes a workflow up after start: what was under way becomes a question. Errors are reported through `failed`.
   void recover(const std::string& name_space, const std::string& id, const std::function<void(const Error&)>& failed);
   /// A workflow that sleeps until `at`; it is loaded then.
@@ -102,10 +123,12 @@ class Shard {
   struct Live {
     std::string key;
     Workflow workflow;
-    std::uint32_t durable = 0;     ///< version
-    std::size_t commits = 0;       ///< queued and not yet durable
-    std::size_t calls = 0;         ///< under way
-    bool creating = false;         ///< its first commit may still lose its guard
+    std::uint32_t durable = 0;  ///< version
+    std::size_t commits = 0;    ///< queued and not yet durable
+    std::size_t calls = 0;      ///< under way
+    bool creating = false;      ///< its first commit may still lose its guard
+    bool end_told = false;      ///< to its parent
+    bool attention_told = false;
     std::optional<Time> due_at;    ///< as stored
     std::optional<Time> timer_at;  ///< as in timers_
     std::map<std::uint64_t, Watch> watches;
@@ -118,7 +141,12 @@ class Shard {
   Live* live(const std::string& key);
   void apply(Live& live, Transition transition, WriteBatch batch);
   void encode(Live& live, const Transition& transition, WriteBatch& batch);
-  void committed(const std::string& key, std::uint32_t version, const std::vector<CallEffect>& calls);
+  /// What leaves once a transition is durable.
+  struct Effects {
+    std::vector<CallEffect> calls;
+    std::vector<ChildEffect> children;
+  };
+  void committed(const std::string& key, std::uint32_t version, const Effects& effects);
   void start_call(Live& live, CallEffect effect);
   void call_ended(const std::string& key, ActionIndex action, std::uint32_t number, Outcome outcome);
   void rearm(Live& live);
@@ -130,12 +158,19 @@ class Shard {
 
   // shard_api.cc
   void created(const std::string& key, const NewWorkflow& submission, const CommitResult& result,
-               const SubmitDone& done, std::uint32_t version, const std::vector<CallEffect>& calls);
+               const SubmitDone& done, std::uint32_t version, const Effects& effects);
   static Result<Submitted> answer_existing(const NewWorkflow& submission, const CommitResult& result);
   bool satisfied(const Live& live, const Watch& watch) const;
   void give(Live& live, Watch watch);
   void serve_watches(Live& live);
   void when_durable(Live& live, std::function<void()> give);
+
+  // shard_children.cc
+  void order_child(const Live& live, const ChildEffect& effect);
+  void tell_parent(Live& live);
+  void report(const ChildOrder& order, const ChildEnd& end);
+  void begin_child(ChildOrder order);
+  void try_again(ChildOrder order);
 
   Loop& loop_;
   Store& store_;
@@ -153,6 +188,9 @@ class Shard {
   Time clock_saved_{};
   bool draining_ = false;
   std::function<void()> quiet_;
+  Relatives relatives_;
+  /// Children that could not be begun yet, by key.
+  std::unordered_map<std::string, ChildOrder> orders_waiting_;
   Counters counters_;
 };
 

@@ -38,6 +38,8 @@ void Shard::submit(NewWorkflow submission, SubmitDone done) {
   header.labels = submission.labels;
   header.plan_digest = submission.plan_digest;
   header.body_digest = submission.body_digest;
+  header.parent = submission.parent;
+  header.depth = submission.depth;
   Live& begun = *made;
   live_.emplace(key, std::move(made));
   ++counters_.submitted;
@@ -65,13 +67,12 @@ void Shard::submit(NewWorkflow submission, SubmitDone done) {
   // Nothing leaves before the guard has held, not even a safe read: the id may belong to another workflow.
   store_.commit(std::move(batch), loop_,
                 [this, key, submission = std::move(submission), done = std::move(done), version,
-                 calls = std::move(transition.calls)](const CommitResult& result) {
-                  created(key, submission, result, done, version, calls);
-                });
+                 effects = Effects{std::move(transition.calls), std::move(transition.children)}](
+                    const CommitResult& result) { created(key, submission, result, done, version, effects); });
 }
 
 void Shard::created(const std::string& key, const NewWorkflow& submission, const CommitResult& result,
-                    const SubmitDone& done, std::uint32_t version, const std::vector<CallEffect>& calls) {
+                    const SubmitDone& done, std::uint32_t version, const Effects& effects) {
   Live* found = live(key);
   SETTLE_ASSERT(found != nullptr && found->creating);
   std::deque<std::function<void()>> waiting = std::move(found->after_creation);
@@ -80,7 +81,7 @@ void Shard::created(const std::string& key, const NewWorkflow& submission, const
     found->creating = false;
     rearm(*found);
     done(Submitted{true, submission.id});
-    committed(key, version, calls);
+    committed(key, version, effects);
   } else {
     --commits_pending_;
     live_.erase(key);

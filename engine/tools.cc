@@ -5,6 +5,7 @@
 #include "base/json_parts.h"
 #include "base/text.h"
 #include "storage/keys.h"
+#include "workflows/builtin_tools.h"
 
 namespace settle {
 namespace {
@@ -167,6 +168,8 @@ void ToolRegistry::put(const std::string& name_space, const Json& document, Time
 
 void ToolRegistry::set_enabled(const std::string& name_space, const std::string& name, const std::string& version,
                                bool enabled, Time now, CompletionSink& loop, VersionDone done) {
+  if (is_builtin_name(name))
+    return done(fail(ErrorCode::wrong_state, "\"" + name + "\" is one of Settle's own tools, which stay enabled"));
   {
     const std::lock_guard changing(changes_);
     const std::string key = keys::tool_standing(name_space, name, version);
@@ -241,6 +244,7 @@ ToolRegistry::Version ToolRegistry::version_of(std::string_view name, const Vers
 }
 
 std::shared_ptr<const Tool> ToolRegistry::latest(std::string_view name_space, std::string_view name) const {
+  if (is_builtin_name(name)) return builtin_tool(name);
   const std::lock_guard lock(mutex_);
   const Versions* versions = find(name_space, name);
   const Versions::value_type* found = versions == nullptr ? nullptr : newest(*versions);
@@ -249,6 +253,7 @@ std::shared_ptr<const Tool> ToolRegistry::latest(std::string_view name_space, st
 
 std::shared_ptr<const Tool> ToolRegistry::version(std::string_view name_space, std::string_view name,
                                                   std::string_view version) const {
+  if (is_builtin_name(name)) return builtin_tool(name);  // whatever the version was when the workflow began
   const std::lock_guard lock(mutex_);
   const Versions* versions = find(name_space, name);
   if (versions == nullptr) return nullptr;
@@ -285,6 +290,8 @@ std::vector<std::string> ToolRegistry::known_names(std::string_view name_space) 
 }
 
 std::vector<ToolRegistry::Version> ToolRegistry::versions(std::string_view name_space, std::string_view name) const {
+  if (const std::shared_ptr<const Tool> own = builtin_tool(name))
+    return {{std::string(name), version_bytes(*own), own, {}, true}};
   const std::lock_guard lock(mutex_);
   std::vector<Version> out;
   const Versions* versions = find(name_space, name);

@@ -22,7 +22,8 @@ struct VersionStanding {
 };
 
 /// All tools of all namespaces, every version that was ever put. Readers take a snapshot; a change is durable before it
-/// is seen. Thread: any.
+/// is seen. Settle's own tools are found by their names in every namespace and version; the lists leave them out.
+/// Thread: any.
 class ToolRegistry {
  public:
   ToolRegistry(Store& store, Values values);

@@ -100,6 +100,12 @@ std::string encode_header(const Workflow& workflow, const std::optional<Time>& d
   record.set_expired(header.expired);
   record.set_paused(header.paused);
   record.set_retries(header.retries);
+  if (header.parent) {
+    record.set_parent_workflow(header.parent->workflow);
+    record.set_parent_action(header.parent->action);
+    record.set_parent_run(header.parent->run);
+  }
+  record.set_depth(header.depth);
   for (const auto& [name, tool] : tools_of(*workflow.plan)) {
     records::ToolVersion* pinned = record.add_tools();
     pinned->set_name(std::string(name));
@@ -133,6 +139,9 @@ Result<StoredHeader> decode_header(std::string_view bytes) {
   out.header.expired = record.expired();
   out.header.paused = record.paused();
   out.header.retries = record.retries();
+  if (!record.parent_workflow().empty())
+    out.header.parent = ParentLink{record.parent_workflow(), record.parent_action(), record.parent_run()};
+  out.header.depth = record.depth();
   for (const records::ToolVersion& tool : record.tools()) out.tools.push_back({tool.name(), tool.version()});
   return out;
 }
@@ -193,6 +202,7 @@ std::string encode_action(const ActionState& action) {
     word->set_seen(action.word->seen);
     word->set_at(number(action.word->at));
   }
+  record.set_child_attention(action.child_attention);
   return record.SerializeAsString();
 }
 
@@ -262,6 +272,34 @@ Result<ActionState> decode_action(std::string_view bytes) {
   if (record.has_word())
     out.word =
         OperatorWord{record.word().happened(), record.word().who(), record.word().seen(), time_of(record.word().at())};
+  out.child_attention = record.child_attention();
+  return out;
+}
+
+std::string encode_signal(const SignalState& signal) {
+  records::SignalRecord record;
+  record.set_name(signal.name);
+  record.set_payload(canonical(*signal.payload));
+  record.set_key(signal.key);
+  record.set_digest(signal.digest);
+  record.set_received_at(number(signal.received_at));
+  if (signal.taken_by) record.set_taken_by(*signal.taken_by);
+  return record.SerializeAsString();
+}
+
+Result<SignalState> decode_signal(std::string_view bytes) {
+  records::SignalRecord record;
+  if (!record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return damaged("signal");
+  Result<Json> payload = read_stored(record.payload());
+  if (!payload) return std::move(payload).error();
+  SignalState out{record.name(),
+                  std::make_shared<const Json>(*std::move(payload)),
+                  record.key(),
+                  record.digest(),
+                  time_of(record.received_at()),
+                  record.payload().size(),
+                  std::nullopt};
+  if (record.has_taken_by()) out.taken_by = record.taken_by();
   return out;
 }
 

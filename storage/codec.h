@@ -30,6 +30,9 @@ Result<StoredHeader> decode_header(std::string_view bytes);
 std::string encode_action(const ActionState& action);
 Result<ActionState> decode_action(std::string_view bytes);
 
+std::string encode_signal(const SignalState& signal);
+Result<SignalState> decode_signal(std::string_view bytes);
+
 struct StoredEvent {
   std::uint32_t seq = 0;
   Time at{};

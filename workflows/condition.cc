@@ -104,6 +104,34 @@ Condition::Truth Condition::evaluate(const Scope& scope) const {
   return truth(settle::holds(op_, &*left, *right));
 }
 
+namespace {
+
+Json side(const Template& value, const Scope& scope) {
+  Result<Json> resolved = value.resolve(scope);
+  if (resolved) return *std::move(resolved);
+  for (const Template::Reference& reference : value.references()) {
+    if (scope.find(reference.source) == nullptr) return Json::object({{"$from", reference.source.text()}});
+  }
+  return Json::object({{"$from", value.references().front().source.text()}});  // a $text of what is no text
+}
+
+}  // namespace
+
+Json Condition::resolved(const Scope& scope) const {
+  Json operand;
+  if (op_ == Operator::not_) {
+    operand = children_[0].resolved(scope);
+  } else if (combines(op_)) {
+    operand = Json::array();
+    for (const Condition& child : children_) operand.push_back(child.resolved(scope));
+  } else if (tells_absence(op_)) {
+    operand = side(left_, scope);
+  } else {
+    operand = Json(Json::Array{side(left_, scope), side(right_, scope)});
+  }
+  return Json::object({{name_of(op_), std::move(operand)}});
+}
+
 void Condition::collect(std::vector<Comparison>& out) const {
   if (!combines(op_) && !tells_absence(op_)) out.push_back({op_, &left_, &right_, place_});
   for (const Condition& child : children_) child.collect(out);

@@ -22,6 +22,13 @@ constexpr bool has_input(Stage stage) {
   return !is_unstarted(stage) && stage != Stage::failed && stage != Stage::skipped && stage != Stage::cancelled;
 }
 
+/// What ends the wait of one of Settle's own tools is there.
+bool waits_well(const ActionState& run, Builtin tool) {
+  if (tool == Builtin::sleep) return run.wake_at && !run.child_attention;
+  if (tool == Builtin::wait_signal) return !run.child_attention;
+  return tool == Builtin::run_plan && !run.wake_at;
+}
+
 class Audit {
  public:
   Audit(const Workflow& workflow, PlanKnown known)
@@ -144,6 +151,9 @@ bool Audit::may_be_in(ActionIndex i, Stage stage) const {
            !(whole && planned.fallback_after_any);
   if (!whole) return true;
   const Tool& tool = *workflow_.call_of(i).tool;
+  const bool makes_calls = tool.builtin == Builtin::none;
+  if (stage == Stage::waiting) return !makes_calls && waits_well(run, tool.builtin);
+  if (!makes_calls) return is_unstarted(stage) || is_final(stage) || stage == Stage::fallback_held;
   if (stage == Stage::looking || stage == Stage::look_wait) return tool.lookup.has_value();
   const bool reads_back = stage == Stage::settling || stage == Stage::settle_wait || stage == Stage::reading ||
                           stage == Stage::read_wait || stage == Stage::unverified;
@@ -153,7 +163,7 @@ bool Audit::may_be_in(ActionIndex i, Stage stage) const {
 /// Input, answer, error, doubt and the next wake-up are there where the stage needs them.
 bool Audit::has_members(ActionIndex i) const {
   const ActionState& run = runs_[i];
-  if (run.wake_at.has_value() != waits(run.stage)) return false;
+  if (run.stage != Stage::waiting && (run.wake_at.has_value() != waits(run.stage) || run.child_attention)) return false;
   if (run.receipt > header_.receipts) return false;
   if (has_input(run.stage) && !run.input) return false;
   if (run.stage == Stage::blocked && run.scheduled_at) return false;

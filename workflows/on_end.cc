@@ -51,6 +51,7 @@ void Stepper::action_concluded(ActionIndex index) {
     const std::vector<ActionIndex>& more = plan[never[i]].dependents;
     if (!stop) never.insert(never.end(), more.begin(), more.end());
   }
+  if (stop) stop_idle_waits();
 }
 
 /// A failed run has a fallback that may still be tried. In a `for_each` that is a matter of each element; a list that
@@ -164,6 +165,8 @@ void Stepper::expire() {
       wake_to_send(i);
     } else if (stage == Stage::fallback_held) {
       give_up_fallback(i);
+    } else if (stage == Stage::waiting) {
+      expire_wait(i);
     }
   }
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "workflows/stepper.h"
+#include "workflows/waiting.h"
 
 namespace settle {
 namespace {
@@ -43,19 +44,15 @@ struct PlanScope {
   }
 };
 
-/// The weaker of two confidences: what a whole list can claim is what its weakest element can.
-Confidence weaker(Confidence a, Confidence b) {
-  constexpr Confidence from_weak[] = {Confidence::none,      Confidence::acknowledged, Confidence::state_match,
-                                      Confidence::operator_, Confidence::lookup,       Confidence::response,
-                                      Confidence::read_back};
-  return *std::find_if(std::begin(from_weak), std::end(from_weak), [&](Confidence c) { return c == a || c == b; });
-}
-
 }  // namespace
 
 Result<Json> Stepper::resolve(const Template& value, ActionIndex index) const {
   const PlanScope before(workflow_, index);
   return value.resolve(before.scope);
+}
+
+bool Stepper::holds(const Condition& condition, ActionIndex index) const {
+  return condition.holds(PlanScope(workflow_, index).scope);
 }
 
 /// All that it needs is there: the input is resolved and checked once, and stored.
@@ -68,15 +65,18 @@ void Stepper::start(ActionIndex index) {
   if (workflow_.header.expired && !undoes)
     return fail(index, "deadline_exceeded", "the plan's deadline passed before this could start", Effect::none);
   if (state.role == CallRole::main && !state.element) {
-    if (whole.when && !whole.when->holds(PlanScope(workflow_, index).scope)) return skip(index);
+    if (whole.when && !holds(*whole.when, index)) return skip(index);
     if (whole.for_each) return expand(index);
   }
   Result<Json> input = resolve(planned(index).input, index);
   if (!input) return fail(index, "reference_unresolved", input.error().message, Effect::none);
+  if (const std::optional<Condition>& that = planned(index).that)
+    input->set("that", that->resolved(PlanScope(workflow_, index).scope));
   action(index).input = std::make_shared<const Json>(*std::move(input));
   out_.new_inputs.push_back(index);
   const std::vector<SchemaFailure> failures = tool(index).input_schema->validate(*state.input);
   if (!failures.empty()) return fail(index, "input_invalid", first_failures(failures), Effect::none);
+  if (tool(index).builtin != Builtin::none) return begin_builtin(index);
   send(index);
 }
 
@@ -135,7 +135,7 @@ void Stepper::cancel_elements(ActionIndex index) {
   const ActionIndex first = workflow_.actions[index].first_element;
   const ActionIndex end = first + workflow_.actions[index].elements;
   for (ActionIndex i = first; i < end; ++i) {
-    if (is_unstarted(workflow_.actions[i].stage)) cancelled(i);
+    if (is_unstarted(workflow_.actions[i].stage) || waits_idly(i)) cancelled(i);
   }
 }
 

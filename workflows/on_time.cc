@@ -1,5 +1,7 @@
 // The events that come from inside: the beginning, timers, a restart and a cancellation.
 
+#include <algorithm>
+
 #include "workflows/stepper.h"
 
 namespace settle {
@@ -44,6 +46,8 @@ void Stepper::timer() {
       look(index);
     } else if (stage == Stage::settle_wait) {
       settle(index);
+    } else if (stage == Stage::waiting) {
+      wait_over(index);
     } else {
       read(index);
     }
@@ -58,7 +62,9 @@ void Stepper::restart() {
   for (ActionIndex i = 0; i < workflow_.actions.size(); ++i) {
     if (is_calling(workflow_.actions[i].stage)) under_way.push_back(i);
   }
-  if (!under_way.empty() || !workflow_.wakes.empty()) note("workflow.resumed", std::nullopt);
+  const bool waits = std::any_of(workflow_.actions.begin(), workflow_.actions.end(),
+                                 [](const ActionState& run) { return run.stage == Stage::waiting; });
+  if (!under_way.empty() || waits || !workflow_.wakes.empty()) note("workflow.resumed", std::nullopt);
   expire_if_due();
   newly_failed_ = workflow_.failed > 0;
   for (ActionIndex i = 0; i < workflow_.actions.size(); ++i) {
@@ -66,6 +72,7 @@ void Stepper::restart() {
     const bool of_plan = i < workflow_.unmet.size();
     if (stage == Stage::blocked && of_plan && workflow_.unmet[i] == 0) ready_.push_back(i);
     if (stage == Stage::gathering) start_elements(i);
+    if (stage == Stage::waiting && tool(i).builtin == Builtin::run_plan) ask_child(i);
   }
   for (const ActionIndex i : under_way) take_up(i);
   if (workflow_.header.status == WorkflowStatus::compensating)
@@ -99,6 +106,8 @@ void Stepper::cancel() {
       cancelled(i);
     } else if (state.stage == Stage::fallback_held) {
       give_up_fallback(i);
+    } else if (state.stage == Stage::waiting) {
+      stop_waiting(i);
     } else if (state.stage == Stage::backing_off) {
       if (state.unclear) {
         resolve_doubt(i);

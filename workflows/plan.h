@@ -32,6 +32,9 @@ constexpr bool is_undoing(CallRole role) {
   return role == CallRole::compensate || role == CallRole::compensate_fallback;
 }
 
+/// Levels of plans below one that somebody submitted.
+inline constexpr std::size_t children_depth_max = 8;
+
 /// The elements of one `for_each`.
 inline constexpr std::size_t elements_max = 10'000;
 
@@ -42,6 +45,7 @@ struct PlannedCall {
   RetryPolicy retry;  ///< the tool's, tightened by the plan
   Duration start_to_close_timeout{};
   Duration schedule_to_close_timeout{};
+  std::optional<Condition> that;  ///< of flow.assert
 };
 
 /// The action runs once for each element of a list; its output is the list of the elements' outputs.
@@ -79,6 +83,8 @@ struct Plan {
   std::optional<Duration> deadline;  ///< from the submission on
   std::vector<PlanAction> actions;
   std::map<std::string, ActionIndex, std::less<>> by_id;
+  /// While a child is checked with its parent: places of `/input` that are known only when it starts. Else empty.
+  std::vector<Pointer> unknown_input;
 };
 
 /// Finds the tool that an action is to run: the latest version on submission, the pinned one when a workflow is loaded.
@@ -86,6 +92,7 @@ using ToolOf = std::function<std::shared_ptr<const Tool>(std::string_view action
 
 struct PlanLimits {
   std::size_t actions_max = 10'000;
+  std::size_t depth_max = children_depth_max;  ///< levels of plans inside of flow.run_plan that are still allowed
 };
 
 /// The whole static check: known tools, inputs against their schemas, every reference upstream, present in the output

@@ -50,13 +50,24 @@ bool check_cycles(const Plan& plan, std::vector<Problem>& problems) {
   return false;
 }
 
+Plan check_whole(const Json& document, const PlanCheck& with, const KnownInput* input, std::vector<Problem>& problems,
+                 std::vector<Problem>& warnings) {
+  Plan plan = read_plan(document, with.tools, with.tool_names, with.limits, problems);
+  if (input != nullptr) {
+    plan.input = input->value;
+    plan.unknown_input = input->unknown;
+  }
+  check_types(plan, problems, warnings);
+  check_cycles(plan, problems);
+  check_children(plan, with, problems, warnings);
+  return plan;
+}
+
 Result<std::shared_ptr<const Plan>> check_plan(const Json& document, const ToolOf& tools,
                                                const std::vector<std::string>& tool_names, const PlanLimits& limits,
                                                std::vector<Problem>* warnings) {
   std::vector<Problem> problems, doubts;
-  auto plan = std::make_shared<Plan>(read_plan(document, tools, tool_names, limits, problems));
-  check_types(*plan, problems, doubts);
-  check_cycles(*plan, problems);
+  auto plan = std::make_shared<Plan>(check_whole(document, {tools, tool_names, limits}, nullptr, problems, doubts));
   if (!problems.empty()) return refusal(std::move(problems));
   if (warnings != nullptr) warnings->insert(warnings->end(), doubts.begin(), doubts.end());
   return std::shared_ptr<const Plan>(std::move(plan));

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "workflows/builtin_tools.h"
 #include "workflows/fields.h"
 #include "workflows/plan_parts.h"
 
@@ -99,6 +100,7 @@ PlanAction PlanReader::read_action(const Json& document, std::size_t index) {
     fields.problem("fallback_when", "member_without_its_other", "\"fallback\" beside it",
                    "\"fallback_when\" says when the fallback is tried, and there is none");
   action.compensate = nested_call(fields, "compensate", action.id);
+  check_undoing(fields, action, action.compensate);
   fields.not_yet("approval", not_supported);
   fields.finish();
   return action;
@@ -107,6 +109,7 @@ PlanAction PlanReader::read_action(const Json& document, std::size_t index) {
 /// The members of a call: of an action itself, of its fallback, of its compensation.
 void PlanReader::read_call(Fields& fields, const std::string& action_id, PlannedCall& call) {
   const std::string tool = fields.needed_text("tool");
+  if (is_builtin_name(tool)) return read_builtin_call(fields, tool, call, problems_);
   if (!tool.empty()) {
     call.tool = tools_(action_id, tool);
     if (call.tool == nullptr) {
@@ -147,6 +150,7 @@ std::optional<PlannedFallback> PlanReader::fallback(Fields& fields, const std::s
   if (!members.is_object()) return std::nullopt;
   read_call(members, action_id, out);
   out.compensate = nested_call(members, "compensate", action_id);
+  check_undoing(members, out, out.compensate);
   members.finish();
   return out;
 }
@@ -285,9 +289,12 @@ std::vector<Template::Reference> references_at_start(const PlanAction& action) {
   const auto add = [&out](const std::vector<Template::Reference>& more) {
     out.insert(out.end(), more.begin(), more.end());
   };
-  if (action.when) {
-    add(action.when->references());
-    add(action.when->optional_references());
+  const std::optional<Condition>* conditions[] = {&action.when, &action.that,
+                                                  action.fallback ? &action.fallback->that : nullptr};
+  for (const std::optional<Condition>* condition : conditions) {
+    if (condition == nullptr || !*condition) continue;
+    add((*condition)->references());
+    add((*condition)->optional_references());
   }
   if (action.for_each) add(action.for_each->list.references());
   if (action.fallback) add(action.fallback->input.references());

@@ -231,6 +231,7 @@ std::optional<PlanSource> PlanSources::follow_item(const Pointer& source, const 
 
 std::optional<PlanSource> PlanSources::follow(const Pointer& source, CallRole role, const std::string* place) {
   const std::string root = source.tokens.empty() ? "" : source.tokens[0];
+  if (root == "input" && is_unknown_input(plan_, source.tokens)) return PlanSource{};
   if (root == "input") return follow_constant(plan_.input, source, place, "the plan's input");
   if (root == "actions") return follow_action(source, role, place);
   if (root == "item" || root == "index") return follow_item(source, place);

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "workflows/builtin_tools.h"
 #include "workflows/plan_sources.h"
 
 namespace settle {
@@ -26,8 +27,8 @@ class TypeCheck {
   void check_call(const PlannedCall& call, CallRole role, const std::string& where);
   void check_fallback(const PlannedFallback& fallback, const std::string& where);
   void check_undoing(const PlannedCall& call, CallRole role, const std::string& where);
-  void check_condition(const Condition& condition);
-  void check_comparison(const Condition::Comparison& comparison);
+  void check_condition(const Condition& condition, CallRole role);
+  void check_comparison(const Condition::Comparison& comparison, CallRole role);
   void check_list(const ForEach& each);
   void check_input(const PlannedCall& call, CallRole role, const std::string& where, const Scope& scope,
                    const std::string& element);
@@ -57,7 +58,7 @@ void TypeCheck::check_action(std::size_t index) {
   elements_ = nullptr;
   sources_.enter(index);
   const std::string place = action_place(index);
-  if (action().when) check_condition(*action().when);
+  if (action().when) check_condition(*action().when, CallRole::main);
   if (action().for_each) check_list(*action().for_each);
   check_call(action(), CallRole::main, place);
   if (action().fallback) check_fallback(*action().fallback, place + "/fallback");
@@ -83,6 +84,7 @@ void TypeCheck::check_undoing(const PlannedCall& call, CallRole role, const std:
 
 void TypeCheck::check_call(const PlannedCall& call, CallRole role, const std::string& where) {
   for (const Template::Reference& reference : call.input.references()) sources_.check(reference, role, false);
+  if (call.that) check_condition(*call.that, role);
   if (call.tool == nullptr) return;
   if (call.tool->deprecated) {
     const std::string& why = call.tool->deprecation;
@@ -90,7 +92,7 @@ void TypeCheck::check_call(const PlannedCall& call, CallRole role, const std::st
                          "tool \"" + call.tool->name + "\" is deprecated" + (why.empty() ? "" : ": " + why)});
   }
   Scope scope;
-  scope.add("input", &plan_.input);
+  add_known_input(plan_, scope);
   if (elements_ == nullptr || elements_->empty()) return check_input(call, role, where + "/input", scope, "");
   const bool same_for_all = std::none_of(
       call.input.references().begin(), call.input.references().end(),
@@ -110,7 +112,7 @@ void TypeCheck::check_list(const ForEach& each) {
   for (const Template::Reference& reference : each.list.references()) sources_.check(reference, CallRole::main, false);
   const std::string place = action_place(index_) + "/for_each";
   Scope scope;
-  scope.add("input", &plan_.input);
+  add_known_input(plan_, scope);
   std::vector<Template::Hole> holes;
   Json known = each.list.resolve_known(scope, holes);
   const auto not_a_list = [&](const std::string& got) {
@@ -135,15 +137,14 @@ void TypeCheck::check_list(const ForEach& each) {
   sources_.over(elements_);
 }
 
-void TypeCheck::check_condition(const Condition& condition) {
-  for (const Template::Reference& reference : condition.references()) sources_.check(reference, CallRole::main, false);
-  for (const Template::Reference& reference : condition.optional_references())
-    sources_.check(reference, CallRole::main, true);
-  for (const Condition::Comparison& comparison : condition.comparisons()) check_comparison(comparison);
+void TypeCheck::check_condition(const Condition& condition, CallRole role) {
+  for (const Template::Reference& reference : condition.references()) sources_.check(reference, role, false);
+  for (const Template::Reference& reference : condition.optional_references()) sources_.check(reference, role, true);
+  for (const Condition::Comparison& comparison : condition.comparisons()) check_comparison(comparison, role);
 }
 
 /// Types never mix: a comparison of two that have none in common is a mistake.
-void TypeCheck::check_comparison(const Condition::Comparison& comparison) {
+void TypeCheck::check_comparison(const Condition::Comparison& comparison, CallRole role) {
   switch (comparison.op) {
     case Operator::equals:
     case Operator::not_equals:
@@ -161,7 +162,7 @@ void TypeCheck::check_comparison(const Condition::Comparison& comparison) {
   const Template* templates[2] = {comparison.left, comparison.right};
   for (int i = 0; i < 2; ++i) {
     Scope scope;
-    scope.add("input", &plan_.input);
+    add_known_input(plan_, scope);
     std::vector<Template::Hole> holes;
     const Json value = templates[i]->resolve_known(scope, holes);
     if (holes.empty()) {
@@ -171,7 +172,7 @@ void TypeCheck::check_comparison(const Condition::Comparison& comparison) {
       schemas[i] = Json::object({{"type", "string"}});
       sides[i].schemas.push_back(&schemas[i]);
     } else if (holes[0].place.empty() && holes[0].sources.size() == 1) {
-      const std::optional<PlanSource> source = sources_.follow(holes[0].sources[0], CallRole::main);
+      const std::optional<PlanSource> source = sources_.follow(holes[0].sources[0], role);
       if (!source || source->views.size() != 1) return;
       sides[i] = source->views[0].place();
     } else {
@@ -190,6 +191,8 @@ void TypeCheck::check_input(const PlannedCall& call, CallRole role, const std::s
   std::vector<Template::Hole> holes;
   const Json value = call.input.resolve_known(scope, holes);
   check_failures(call, where, value, holes, element);
+  if (const std::optional<Problem> wrong = builtin_input_problem(*call.tool, value, std::nullopt))
+    problem(where + wrong->pointer, wrong->code, wrong->expected, wrong->got, wrong->message + element);
   for (const Template::Hole& hole : holes) check_hole(call, role, where, hole);
 }
 

@@ -41,6 +41,8 @@ Json check_document(const CheckResult& check) {
 }
 
 std::string_view method_of(const Tool& tool, const ActionState& action) {
+  constexpr std::string_view of_builtin[] = {"", "clock", "signal", "workflow", "condition"};
+  if (tool.builtin != Builtin::none) return of_builtin[static_cast<std::size_t>(tool.builtin)];
   if (!action.checks.empty()) return "read_back";
   if (action.confidence == Confidence::operator_) return "operator";
   if (tool.verify == VerifyKind::none) return "none";

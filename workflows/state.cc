@@ -10,7 +10,7 @@ std::string_view name_of(Stage stage) {
   constexpr std::array<std::string_view, stage_count> names = {
       "blocked",  "sending",   "backing_off", "looking",       "look_wait", "settling", "settle_wait",
       "in_doubt", "reading",   "read_wait",   "unverified",    "executed",  "verified", "failed",
-      "skipped",  "cancelled", "gathering",   "fallback_held", "ready"};
+      "skipped",  "cancelled", "gathering",   "fallback_held", "ready",     "waiting"};
   return names[static_cast<std::size_t>(stage)];
 }
 
@@ -93,6 +93,8 @@ std::string_view phase_of(const ActionState& action) {
       return "unverified";
     case Stage::fallback_held:
       return "fallback_held";
+    case Stage::waiting:
+      return "waiting";
     case Stage::failed:
       return action.error ? std::string_view(action.error->code) : std::string_view();
     default:
@@ -152,7 +154,7 @@ void derive(Workflow& workflow) {
     const ActionState& action = workflow.actions[i];
     if (action.wake_at) workflow.wakes.emplace(*action.wake_at, i);
     workflow.open += is_final(action.stage) ? 0 : 1;
-    workflow.parked += is_parked(action.stage) ? 1 : 0;
+    workflow.parked += is_parked(action.stage) || action.child_attention ? 1 : 0;
   }
   const WorkflowHeader& header = workflow.header;
   if (header.deadline_at && !header.expired && header.status == WorkflowStatus::running)

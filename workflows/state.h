@@ -38,8 +38,9 @@ enum class Stage : std::uint8_t {
   gathering = 16,      ///< a `for_each`: its elements are under way
   fallback_held = 17,  ///< failed with an effect, so its fallback waits for a person
   ready = 18,          ///< could start, but the workflow is paused
+  waiting = 19,        ///< a tool of Settle's own waits: until wake_at, for a signal or for a workflow (waits_for)
 };
-inline constexpr std::size_t stage_count = 19;
+inline constexpr std::size_t stage_count = 20;
 
 /// What can happen to an action.
 enum class EventKind : std::uint8_t {
@@ -87,6 +88,8 @@ inline constexpr std::array<LegalEvents, stage_count> legal_events = {{
     /* gathering     */ legal({EventKind::restart, EventKind::cancel}),
     /* fallback_held */ legal({EventKind::restart, EventKind::cancel, EventKind::resolve}),
     /* ready         */ legal({EventKind::start, EventKind::restart, EventKind::cancel}),
+    /* waiting       */
+    legal({EventKind::timer, EventKind::restart, EventKind::cancel, EventKind::signal, EventKind::child}),
 }};
 constexpr bool is_legal(Stage stage, EventKind event) {
   return legal_events[static_cast<std::size_t>(stage)][static_cast<std::size_t>(event)];
@@ -186,6 +189,8 @@ struct ActionState {
   std::uint32_t receipt = 0;         ///< number of the latest receipt; 0: none
   std::optional<OperatorWord> word;  ///< the latest
 
+  bool child_attention = false;  ///< it waits for a workflow that waits for a person
+
   std::shared_ptr<const Json> input;   ///< resolved; null until it could start
   std::shared_ptr<const Json> output;  ///< the tool's answer; null until executed
 };
@@ -196,7 +201,26 @@ std::string_view name_of(WorkflowStatus status);
 enum class WorkflowOutcome : std::uint8_t { none = 0, verified = 1, executed = 2, failed = 3, cancelled = 4 };
 std::string_view name_of(WorkflowOutcome outcome);
 
-/// Everything that is stored about a workflow but its actions and its plan.
+/// The action that runs a workflow with flow.run_plan.
+struct ParentLink {
+  std::string workflow;
+  std::string action;   ///< its id, for people
+  ActionIndex run = 0;  ///< which run of that workflow
+  friend bool operator==(const ParentLink&, const ParentLink&) = default;
+};
+
+/// One signal that was delivered. Stored for good, so that a repeat is known as one.
+struct SignalState {
+  std::string name;
+  std::shared_ptr<const Json> payload;
+  std::string key;     ///< of the sender; empty: none
+  std::string digest;  ///< of name and payload, to tell a repeat from another one with the same key
+  Time received_at{};
+  std::size_t bytes = 0;                ///< of the payload's canonical form
+  std::optional<ActionIndex> taken_by;  ///< the run that took it
+};
+
+/// Everything that is stored about a workflow but its actions, its plan and its signals.
 struct WorkflowHeader {
   std::string name_space = "default";
   std::string id;
@@ -215,6 +239,8 @@ struct WorkflowHeader {
   std::uint32_t events = 0;         ///< history events so far
   std::uint32_t receipts = 0;       ///< receipts so far
   std::uint32_t retries = 0;        ///< how often it was retried after it had failed
+  std::optional<ParentLink> parent;
+  std::uint32_t depth = 0;  ///< parents above
 };
 /// `status` of the contract.
 WorkflowStatus shown_status(const WorkflowHeader& header);
@@ -234,13 +260,14 @@ struct Workflow {
   std::shared_ptr<const Plan> plan;
   /// The actions of the plan in its order, then what was added while it ran: elements, fallbacks, compensations.
   std::vector<ActionState> actions;
+  std::vector<SignalState> signals;  ///< in the order in which they came; the n-th has number n, from 1
 
   // derived
   std::vector<std::uint32_t> unmet;              ///< per action of the plan: needs that are not satisfied yet
   std::set<std::pair<Time, ActionIndex>> wakes;  ///< runs with wake_at, and the deadline (as deadline_wake)
   std::map<ActionIndex, Gathering> gatherings;   ///< each `for_each` under way
   std::uint32_t open = 0;                        ///< runs that are not final
-  std::uint32_t parked = 0;
+  std::uint32_t parked = 0;                      ///< runs that wait for a person, or for a workflow that does
   std::uint32_t failed = 0;  ///< actions of the plan that failed for good: without a fallback, or with it
 
   static constexpr ActionIndex deadline_wake = UINT32_MAX;

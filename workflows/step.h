@@ -31,6 +31,38 @@ struct CallEffect {
   bool at_once = false;  ///< safe: waits for no commit
 };
 
+/// A workflow that flow.run_plan has to have: to be begun where it is not there yet, or to be cancelled. Its end comes
+/// back as on_child_ended. It leaves when the commit of its transition is durable.
+struct ChildEffect {
+  ActionIndex action = 0;
+  std::string child;  ///< its id
+  bool cancel = false;
+};
+
+/// What a workflow that ran for another one has to say about its end.
+struct ChildEnd {
+  enum class How : std::uint8_t {
+    ended,
+    refused,  ///< it was not begun: `code` says why
+    absent,   ///< it was to be cancelled, and was never begun
+  };
+  How how = How::ended;
+  WorkflowOutcome outcome = WorkflowOutcome::none;
+  Effect effect = Effect::none;
+  Confidence confidence = Confidence::none;
+  std::string code = {};
+  std::string message = {};
+};
+
+/// A signal as it comes in.
+struct Signal {
+  std::string name;
+  std::shared_ptr<const Json> payload;  ///< never null: JSON null where none came
+  std::string key;
+  std::string digest;
+  std::size_t bytes = 0;  ///< of the payload's canonical form
+};
+
 struct IssuedReceipt {
   ActionIndex action = 0;
   std::uint32_t number = 0;
@@ -49,6 +81,8 @@ struct Transition {
   std::vector<HistoryEvent> history;
   std::vector<IssuedReceipt> receipts;
   std::vector<CallEffect> calls;
+  std::vector<ChildEffect> children;
+  std::vector<std::uint32_t> signals;  ///< new or taken, by their index in the workflow; ascending, no repeats
 };
 
 /// The core. Each function takes the workflow's state by reference, changes it and says what follows; given the same
@@ -98,5 +132,17 @@ std::vector<ActionIndex> parked_runs(const Workflow& workflow, ActionIndex plann
 /// only what could not be undone. What may have happened is looked at, not sent. `plan` is the same document with other
 /// tool versions; null: with those that it has. Errors: wrong_state (it did not end failed, or is undone whole).
 Result<Transition> on_retry(Workflow& workflow, std::shared_ptr<const Plan> plan, const Moment& moment);
+
+/// A signal is delivered: it stays for whoever asks for it first, or ends a wait at once. Repeats and limits are the
+/// caller's matter.
+Transition on_signal(Workflow& workflow, Signal signal, const Moment& moment);
+
+/// The workflow `child`, which this run waits for, has ended.
+Transition on_child_ended(Workflow& workflow, ActionIndex run, const std::string& child, const ChildEnd& end,
+                          const Moment& moment);
+
+/// The workflow `child` waits for a person, or no longer.
+Transition on_child_attention(Workflow& workflow, ActionIndex run, const std::string& child, bool attention,
+                              const Moment& moment);
 
 }  // namespace settle

@@ -90,6 +90,10 @@ void Stepper::enter(ActionIndex index, Stage stage, std::optional<Time> wake_at)
   if (is_parked(state.stage) && !is_parked(stage)) --workflow_.parked;
   if (!is_final(state.stage) && is_final(stage)) --workflow_.open;
   if (is_final(state.stage) && !is_final(stage)) ++workflow_.open;
+  if (state.child_attention && stage != Stage::waiting) {
+    state.child_attention = false;
+    --workflow_.parked;
+  }
   if (state.wake_at) workflow_.wakes.erase({*state.wake_at, index});
   if (wake_at) workflow_.wakes.emplace(*wake_at, index);
   state.wake_at = wake_at;
@@ -274,6 +278,8 @@ Transition Stepper::finish() {
   if (workflow_.open == 0 && header.status != WorkflowStatus::ended) finish_workflow();
   std::sort(out_.actions.begin(), out_.actions.end());
   out_.actions.erase(std::unique(out_.actions.begin(), out_.actions.end()), out_.actions.end());
+  std::sort(out_.signals.begin(), out_.signals.end());
+  out_.signals.erase(std::unique(out_.signals.begin(), out_.signals.end()), out_.signals.end());
   out_.changed = !out_.actions.empty() || !out_.history.empty();
   if (out_.changed) ++header.version;
   return std::move(out_);

@@ -25,6 +25,9 @@ class Stepper {
   void resume();
   void resolve(ActionIndex index, Resolution resolution);
   void retry();
+  void signal(Signal signal);
+  void child_ended(ActionIndex index, const ChildEnd& end);
+  void child_attention(ActionIndex index, bool attention);
 
  private:
   void take_up(ActionIndex index);
@@ -32,6 +35,7 @@ class Stepper {
   // --- on_start.cc: what happens before the first send
   void start(ActionIndex index);
   Result<Json> resolve(const Template& value, ActionIndex index) const;
+  bool holds(const Condition& condition, ActionIndex index) const;
   void skip(ActionIndex index);
   void expand(ActionIndex index);
   void start_elements(ActionIndex index);
@@ -99,6 +103,23 @@ class Stepper {
   Seen compare(ActionIndex index, const Outcome& outcome);
   Time match_counts_from(ActionIndex index) const;
   Effect effect_seen(ActionIndex index, const Outcome& outcome) const;
+
+  // --- on_builtin.cc: Settle's own tools
+  void begin_builtin(ActionIndex index);
+  void begin_wait_signal(ActionIndex index);
+  void begin_child(ActionIndex index);
+  void wait(ActionIndex index, std::optional<Time> until);
+  void wait_over(ActionIndex index);
+  void take_signal(ActionIndex index, std::size_t taken);
+  void held(ActionIndex index);
+  void builtin_done(ActionIndex index, Json output);
+  void ask_child(ActionIndex index);
+  void stop_waiting(ActionIndex index);
+  void stop_idle_waits();
+  void expire_wait(ActionIndex index);
+  bool waits_idly(ActionIndex index) const;
+  void child_succeeded(ActionIndex index, const ChildEnd& end);
+  bool out_of_time(ActionIndex index) const;
 
   // --- stepper.cc: shared
   /// The engine itself ended a look because it stops: that says nothing about the outside; it is taken again after the

@@ -43,6 +43,9 @@ struct RetryPolicy {
 
 enum class VerifyKind : std::uint8_t { response, none, read_back };
 
+/// Settle's own tools (builtin_tools.h); `none` for all others.
+enum class Builtin : std::uint8_t { none, sleep, wait_signal, run_plan, assertion };
+
 /// A named contract, compiled from its document. Immutable; shared by every workflow that runs it. Thread: any.
 struct Tool {
   std::string name;
@@ -79,6 +82,8 @@ struct Tool {
   /// Origin and credential of look-up and read-back, a line each; an empty line for one that it has not. Part of an
   /// intent, so that a look that has moved since is noticed.
   std::string look_endpoints;
+
+  Builtin builtin = Builtin::none;
 
   bool reads_only() const { return risk == Risk::read; }
   std::string version_text() const;  ///< "sha256:…"

@@ -58,7 +58,7 @@ class Shapes(harness.SharedEngineTest):
         document = self.client.end_of("shown")
         self.assertEqual(set(document), {"id", "namespace", "name", "status", "outcome", "attention", "labels",
                                          "plan_digest", "created_at",
-                                         "ended_at", "deadline_at", "version", "actions"})
+                                         "ended_at", "deadline_at", "version", "parent", "actions"})
         self.assertEqual((document["id"], document["namespace"], document["name"]), ("shown", "default", "a-plan"))
         self.assertEqual((document["status"], document["outcome"], document["attention"]), ("ended", "verified", False))
         self.assertEqual(document["labels"], {"team": "sales", "of": "plan"})
@@ -140,7 +140,9 @@ class Shapes(harness.SharedEngineTest):
     def test_tools_are_listed_and_shown_with_the_version_of_their_canonical_form(self):
         listed = {tool["name"]: tool for tool in self.client.get("/v1/tools").json["tools"]}
         self.assertEqual(list(listed), sorted(listed))
-        self.assertEqual(set(listed) - {"things.look"}, {tool["name"] for tool in ALL})
+        own = {name for name, tool in listed.items() if tool.pop("builtin")}
+        self.assertEqual(own, {"flow.assert", "flow.run_plan", "flow.sleep", "flow.wait_signal"})
+        self.assertEqual(set(listed) - own - {"things.look"}, {tool["name"] for tool in ALL})
         for tool in ALL:
             self.assertEqual(listed[tool["name"]], {"name": tool["name"], "version": digest(tool), "risk": tool["risk"],
                                                     "description": tool["description"], "deprecated": False,

@@ -141,6 +141,29 @@ class RealAnswers(Described):
         self.look_at_everything(waiting)
         self.ask("GET", "/v1/workflows", "/v1/workflows?limit=2")
 
+    def test_waits_signals_and_workflows_of_workflows_fit_their_description(self):
+        inner = {"name": "c", "actions": [{"id": "x", "tool": "flow.sleep", "input": {"for": "0s"}}]}
+        id = self.client.start({"id": "sleep", "tool": "flow.sleep", "input": {"for": "1h"}},
+                               {"id": "wait", "tool": "flow.wait_signal", "input": {"name": "go"}},
+                               {"id": "hold", "tool": "flow.assert", "input": {"that": {"equals": [1, 1]}}},
+                               {"id": "child", "tool": "flow.run_plan", "input": {"plan": {"$literal": inner}}})
+        document = self.client.wait_for_action(id, lambda action: action["state"] == "verified", "is done", action=3)
+        self.look_at_everything(id)
+        self.look_at_everything(document["actions"][3]["record_id"])
+        path, place = "/v1/workflows/{id}/signals/{name}", f"/v1/workflows/{id}/signals/go"
+        body = {"payload": {"by": "ada"}}
+        self.assertEqual(self.validator.problems({"$ref": "#/components/schemas/SignalBody"}, body), [])
+        self.ask("POST", path, place, body, 201, Idempotency_Key="k")
+        self.ask("POST", path, place, body, 200, Idempotency_Key="k")
+        self.ask("POST", path, place, {}, 422, Idempotency_Key="k")
+        self.ask("POST", path, place, {"payload": "x" * 65536}, 413)
+        self.ask("POST", path, "/v1/workflows/nobody/signals/go", {}, 404)
+        self.look_at_everything(id)
+        self.client.post(f"/v1/workflows/{id}:cancel")
+        self.client.end_of(id)
+        self.ask("POST", path, place, {}, 409)
+        self.look_at_everything(id)
+
     def test_tool_calls_and_their_results_fit_their_description(self):
         path, results = "/v1/plans:from_tool_calls", "/v1/workflows/{id}/tool_results"
 
@@ -169,8 +192,9 @@ class RealAnswers(Described):
         self.ask("PUT", "/v1/tools/{name}", "/v1/tools/things.new", tool)
         self.ask("PUT", "/v1/tools/{name}", "/v1/tools/things.new", changed(tool, risk=7), status=422)
         self.ask("GET", "/v1/tools")
-        for each in ALL:
-            self.ask("GET", "/v1/tools/{name}", f"/v1/tools/{each['name']}")
+        for name in [each["name"] for each in ALL] + ["flow.sleep"]:
+            self.ask("GET", "/v1/tools/{name}", f"/v1/tools/{name}")
+        self.ask("GET", "/v1/tools/{name}/versions", "/v1/tools/flow.sleep/versions")
         place, versions = "/v1/tools/things.new/versions", "/v1/tools/{name}/versions"
         version = self.ask("GET", versions, place).json["versions"][0]["version"]
         self.ask("GET", versions + "/{v}", f"{place}/{version}")

@@ -191,5 +191,24 @@ TEST_F(Commands, DuplicatesInASandboxAreAnExitCodeOfTheirOwn) {
       json(R"({"match": {"method": "POST", "path_prefix": "/mail", "nth": 2}, "fault": "drop_after", "times": 1})"));
 }
 
+TEST_F(Commands, SignalSendsThePayloadUnderOneKey) {
+  api.replies.emplace_back(fail(ErrorCode::unreachable, "connection reset"));
+  api.reply(201, R"({"workflow": "wf_1", "signal": 1, "name": "go", "taken_by": "a"})");
+  EXPECT_EQ(signal(client, {.id = "wf_1", .name = "go", .payload = R"({"by": "ada"})"}), 0);
+  ASSERT_EQ(api.asked.size(), 2U);
+  for (const ApiRequest& request : api.asked) {
+    EXPECT_EQ(request.path, "/v1/workflows/wf_1/signals/go");
+    EXPECT_EQ(json(*request.body), json(R"({"payload": {"by": "ada"}})"));
+    EXPECT_EQ(*header(request, "Idempotency-Key"), "fresh");
+  }
+  EXPECT_EQ(out.str(), "signal go of workflow wf_1 is durable; taken by a\n");
+  api.reply(200, R"({"workflow": "wf_1", "signal": 1, "name": "go", "taken_by": null})");
+  EXPECT_EQ(signal(client, {.id = "wf_1", .name = "go", .payload = "@" + file_with("7"), .key = "k"}), 0);
+  EXPECT_EQ(json(*api.asked.back().body), json(R"({"payload": 7})"));
+  EXPECT_EQ(*header(api.asked.back(), "Idempotency-Key"), "k");
+  EXPECT_EQ(signal(client, {.id = "wf_1", .name = "go", .payload = "{oops"}), 2);
+  EXPECT_EQ(api.asked.size(), 3U) << "a payload that is no JSON is never sent";
+}
+
 }  // namespace
 }  // namespace settle

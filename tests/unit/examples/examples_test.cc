@@ -62,5 +62,18 @@ TEST(Examples, ThePlanPassesTheWholeCheckAndItsThirdCallIsTheMail) {
     EXPECT_FALSE(actions[i].needs.empty()) << "nothing overtakes the mail";
 }
 
+TEST(Examples, ThePlanWithSettlesOwnToolsIsFineAsAWholeAndSoIsThePlanInside) {
+  const Tools tools = example_tools();
+  const ToolOf find = [&](std::string_view, std::string_view name) -> std::shared_ptr<const Tool> {
+    const auto found = tools.find(name);
+    return found == tools.end() ? nullptr : found->second;
+  };
+  const Json document = read_file(SETTLE_EXAMPLES "/plans/renewal.json");
+  const auto plan = check_plan(document, find, {});
+  ASSERT_TRUE(plan) << plan.error().message << (plan.error().problems.empty() ? "" : plan.error().problems[0].pointer);
+  EXPECT_EQ((*plan)->actions.back().tool->builtin, Builtin::run_plan);
+  EXPECT_TRUE((*plan)->actions[1].that.has_value());
+}
+
 }  // namespace
 }  // namespace settle

@@ -91,6 +91,27 @@ Injection member(const std::string& code, const std::string& name, const std::st
           }};
 }
 
+/// The action becomes one of a tool of Settle's own.
+Injection builtin(const std::string& code, const std::string& members, const std::string& below) {
+  return {code, [=](Json& plan, std::size_t at) {
+            Json own = Json::object({{"id", *action(plan, at).find("id")}});
+            const Json more = json(members);
+            for (const JsonMember& one : more.as_object()) own.set(one.name, one.value);
+            action(plan, at) = std::move(own);
+            return place(at, below);
+          }};
+}
+
+/// A plan that runs itself so many times inside of itself.
+std::string nested(int levels) {
+  std::string out = R"({"name": "p", "actions": [{"id": "x", "tool": "flow.sleep", "input": {"for": "0s"}}]})";
+  for (int i = 0; i < levels; ++i) {
+    out = R"({"name": "p", "actions": [{"id": "x", "tool": "flow.run_plan", "input": {"plan": {"$literal": )" + out +
+          "}}}]}";
+  }
+  return R"({"tool": "flow.run_plan", "input": {"plan": {"$literal": )" + out + "}}}";
+}
+
 std::vector<Injection> injections() {
   return {
       // any document
@@ -145,6 +166,52 @@ std::vector<Injection> injections() {
          action(plan, at).set("after", Json(Json::Array{*action(plan, at).find("id")}));
          return place(at);
        }},
+      // Settle's own tools
+      builtin("plan_not_supported", R"({"tool": "flow.approve"})", "/tool"),
+      builtin("plan_not_supported", R"({"tool": "flow.emit"})", "/tool"),
+      builtin("unknown_tool", R"({"tool": "flow.slep", "input": {"for": "1s"}})", "/tool"),
+      builtin("policy_not_for_builtin", R"({"tool": "flow.sleep", "input": {"for": "1s"}, "retry": {}})", "/retry"),
+      builtin("nothing_to_undo", R"({"tool": "flow.sleep", "input": {"for": "1s"}, "compensate":
+        {"tool": "case.rich", "input": {"name": "n", "value": "v"}}})",
+              "/compensate"),
+      builtin("nothing_to_undo",
+              R"({"tool": "case.rich", "input": {"name": "n", "value": "v"}, "fallback": {"tool": "flow.sleep",
+        "input": {"for": "1s"}}, "compensate": {"tool": "flow.assert", "input": {"that": {"equals": [1, 1]}}}})",
+              "/compensate"),
+      builtin("child_plan_not_literal", R"({"tool": "flow.run_plan", "input": {"plan": {"$from": "/input/who"}}})",
+              "/input/plan"),
+      builtin("child_plan_not_literal", R"({"tool": "flow.run_plan", "input": {"$from": "/input"}})", "/input"),
+      builtin("plan_nested_too_deeply", nested(8),
+              "/input/plan/$literal/actions/0/input/plan/$literal/actions/0/input/plan/$literal/actions/0/input/plan/"
+              "$literal/actions/0/input/plan/$literal/actions/0/input/plan/$literal/actions/0/input/plan/$literal/"
+              "actions/0/input/plan/$literal/actions/0/input/plan/$literal"),
+      builtin("unknown_tool", R"({"tool": "flow.run_plan", "input": {"plan": {"$literal": {"name": "c", "actions":
+        [{"id": "x", "tool": "case.ricj", "input": {}}]}}}})",
+              "/input/plan/$literal/actions/0/tool"),
+      builtin("reference_not_found", R"({"tool": "flow.run_plan", "input": {"input": {"known": 1}, "plan": {"$literal":
+        {"name": "c", "actions": [{"id": "x", "tool": "case.rich", "input": {"name": "n", "value": {"$from": "/input/other"}}}]}}}})",
+              "/input/plan/$literal/actions/0/input/value"),
+      builtin("input_type",
+              R"({"tool": "flow.run_plan", "input": {"input": {"known": 1, "later": {"$from": "/actions/a0/output/id"}},
+        "plan": {"$literal": {"name": "c", "actions": [{"id": "x", "tool": "case.rich",
+        "input": {"name": {"$from": "/input/later"}, "value": {"$from": "/input/known"}}}]}}}})",
+              "/input/plan/$literal/actions/0/input/value"),
+      builtin("condition_malformed", R"({"tool": "flow.assert", "input": {"that": {"equals": [1]}}})",
+              "/input/that/equals"),
+      builtin("condition_malformed", R"({"tool": "flow.assert", "input": {"$literal": {"that": {"equals": [1, 1]}}}})",
+              "/input"),
+      builtin("condition_types",
+              R"({"tool": "flow.assert", "input": {"that": {"equals": [{"$from": "/actions/a0/output/size"}, "1"]}}})",
+              "/input/that/equals"),
+      builtin("reference_not_in_schema",
+              R"({"tool": "flow.assert", "input": {"that": {"exists": {"$from": "/actions/a0/output/nothing"}}}})",
+              "/input/that/exists"),
+      builtin("input_required", R"({"tool": "flow.assert", "input": {}})", "/input"),
+      builtin("input_minProperties", R"({"tool": "flow.sleep"})", "/input"),
+      builtin("input_duration", R"({"tool": "flow.sleep", "input": {"for": "400d"}})", "/input/for"),
+      builtin("input_duration", R"({"tool": "flow.wait_signal", "input": {"name": "go", "timeout": "soon"}})",
+              "/input/timeout"),
+      builtin("input_pattern", R"({"tool": "flow.wait_signal", "input": {"name": "a b"}})", "/input/name"),
       // input_ and a keyword
       input("input_type", "name", "7"),
       input("input_additionalProperties", "nmae", R"("x")"),

@@ -93,6 +93,8 @@ Example in_stage(Stage stage) {
       }
       return out;
     }
+    case waiting:
+      return {with(R"({"tool": "flow.wait_signal", "input": {"name": "go", "timeout": "1h"}})")};
     case cancelled: {
       Example out{pair(), 1};
       out.run.cancel();
@@ -131,10 +133,15 @@ bool happens(Example& example, EventKind kind) {
       return run.resolve({.happened = false, .who = "ada", .seen = "nothing there"}, example.index).empty();
     case EventKind::retry:
       return run.retry().empty();
-    case EventKind::signal:
-    case EventKind::child:
     case EventKind::permit:
       return false;
+    case EventKind::signal: {  // the workflow keeps it in any case; whether the action takes it is the question
+      const std::string before = dump(run.action(example.index));
+      run.signal("go");
+      return dump(run.action(example.index)) != before;
+    }
+    case EventKind::child:
+      return run.child_ended(example.index, {.outcome = WorkflowOutcome::verified});
   }
   return false;
 }

@@ -5,6 +5,7 @@
 #include "tests/unit/workflows/support/fixture.h"
 #include "workflows/consistency.h"
 #include "workflows/receipt.h"
+#include "workflows/waiting.h"
 
 namespace settle::test {
 namespace {
@@ -35,7 +36,7 @@ std::string dump(const ActionState& a) {
   }
   out << " status " << a.status_code << " record " << a.record_id.value_or("-") << " error " << text_of(a.error)
       << " refusal " << text_of(a.refusal) << " effect " << name_of(a.effect) << " confidence " << name_of(a.confidence)
-      << " receipt " << a.receipt;
+      << " receipt " << a.receipt << " child attention " << a.child_attention;
   for (const CheckResult& check : a.checks) {
     out << " check " << check.at << " " << name_of(check.op) << " " << write_json(check.expected) << " "
         << write_json(check.actual) << check.present << check.ok;
@@ -53,6 +54,11 @@ std::string dump(const Workflow& w) {
       << " failed " << w.failed << " deadline " << text_of(h.deadline_at) << h.expired << " paused " << h.paused
       << " retries " << h.retries << "\n";
   for (const ActionState& action : w.actions) out << dump(action) << "\n";
+  for (const SignalState& signal : w.signals) {
+    out << "signal " << signal.name << " " << write_json(*signal.payload) << " " << signal.key << " "
+        << text_of(signal.received_at) << " taken by "
+        << (signal.taken_by ? std::to_string(*signal.taken_by) : "nobody") << "\n";
+  }
   for (const std::uint32_t unmet : w.unmet) out << unmet << " ";
   for (const auto& [index, g] : w.gatherings)
     out << "gathers " << index << " " << g.next << g.running << g.left << g.failed << "\n";
@@ -68,9 +74,11 @@ bool may_follow(Stage from, Stage to) {
   if (from == to) return true;
   switch (from) {
     case blocked:
-      return one_of({sending, failed, cancelled, skipped, gathering, verified, fallback_held, ready});
+      return one_of({sending, failed, cancelled, skipped, gathering, verified, fallback_held, ready, waiting});
     case ready:
-      return one_of({sending, failed, cancelled, skipped, gathering, verified, fallback_held});
+      return one_of({sending, failed, cancelled, skipped, gathering, verified, fallback_held, waiting});
+    case waiting:
+      return one_of({verified, executed, failed, cancelled, fallback_held});
     case gathering:
       return one_of({verified, executed, failed, cancelled});
     case fallback_held:
@@ -81,7 +89,8 @@ bool may_follow(Stage from, Stage to) {
       return one_of({reading, read_wait, executed, failed, fallback_held, sending, backing_off});
     case failed:
     case cancelled:
-      return one_of({blocked, ready, sending, gathering, looking, reading, failed, cancelled, skipped, verified});
+      return one_of(
+          {blocked, ready, sending, gathering, looking, reading, failed, cancelled, skipped, verified, waiting});
     case sending:
       return one_of({backing_off, looking, settling, settle_wait, in_doubt, reading, read_wait, unverified, executed,
                      verified, failed, cancelled, fallback_held});
@@ -186,6 +195,22 @@ std::string Driver::retry(std::shared_ptr<const Plan> plan) {
   return take_result(before, on_retry(workflow, std::move(plan), moment()));
 }
 
+bool Driver::signal(const std::string& name, Json payload, const std::string& key) {
+  const Workflow before = workflow;
+  return take(before,
+              on_signal(workflow, {name, std::make_shared<const Json>(std::move(payload)), key, "", 0}, moment()));
+}
+
+bool Driver::child_ended(ActionIndex index, const ChildEnd& end) {
+  const Workflow before = workflow;
+  return take(before, on_child_ended(workflow, index, child_id(workflow, index), end, moment()));
+}
+
+bool Driver::child_attention(ActionIndex index, bool attention) {
+  const Workflow before = workflow;
+  return take(before, on_child_attention(workflow, index, child_id(workflow, index), attention, moment()));
+}
+
 void Driver::swap_tool(std::shared_ptr<const Tool> tool, ActionIndex index) {
   auto plan = std::make_shared<Plan>(*workflow.plan);
   plan->actions[index].tool = std::move(tool);
@@ -257,12 +282,14 @@ bool Driver::take(Workflow before, Transition transition) {
   if (!last.changed) {
     EXPECT_EQ(dump(before), dump(workflow)) << "a refused event changed something";
     EXPECT_TRUE(last.actions.empty() && last.history.empty() && last.receipts.empty() && last.calls.empty());
+    EXPECT_TRUE(last.children.empty() && last.signals.empty());
     return false;
   }
   check_counters(before, last);
   check_actions(before, last);
   check_receipts(before, last);
   check_calls(before, last);
+  check_children(last);
   history.insert(history.end(), last.history.begin(), last.history.end());
   return true;
 }
@@ -306,7 +333,10 @@ void Driver::check_actions(const Workflow& before, const Transition& transition)
     EXPECT_GE(is.call, was.call);
     const bool waits = is.stage == Stage::backing_off || is.stage == Stage::look_wait ||
                        is.stage == Stage::settle_wait || is.stage == Stage::read_wait;
-    EXPECT_EQ(is.wake_at.has_value(), waits);
+    if (is.stage != Stage::waiting) {
+      EXPECT_EQ(is.wake_at.has_value(), waits);
+      EXPECT_FALSE(is.child_attention);
+    }
     if (is.wake_at && is.wake_at != was.wake_at) {
       EXPECT_GT(*is.wake_at, now);
     }
@@ -362,6 +392,16 @@ void Driver::check_receipts(const Workflow& before, const Transition& transition
       return r.action == i;
     })) << "a final or parked action without a receipt";
   }
+}
+
+void Driver::check_children(const Transition& transition) const {
+  for (const ChildEffect& effect : transition.children) {
+    EXPECT_EQ(workflow.actions[effect.action].stage, Stage::waiting);
+    EXPECT_EQ(workflow.call_of(effect.action).tool->builtin, Builtin::run_plan);
+    EXPECT_EQ(effect.child, child_id(workflow, effect.action));
+    EXPECT_EQ(effect.cancel, workflow.header.status == WorkflowStatus::cancelling || workflow.header.expired);
+  }
+  for (const std::uint32_t index : transition.signals) EXPECT_LT(index, workflow.signals.size());
 }
 
 void Driver::check_calls(const Workflow& before, const Transition& transition) {

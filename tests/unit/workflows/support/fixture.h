@@ -94,6 +94,10 @@ class Driver {
   /// The code of the refusal; empty when it was taken.
   std::string resolve(Resolution resolution, ActionIndex run = 0);
   std::string retry(std::shared_ptr<const Plan> plan = nullptr);
+  bool signal(const std::string& name, Json payload = Json(), const std::string& key = "");
+  /// The workflow that this run waits for has ended, or its attention changed.
+  bool child_ended(ActionIndex index, const ChildEnd& end);
+  bool child_attention(ActionIndex index, bool attention);
   void advance(Duration by) { now += by; }
   /// The configuration changes behind the workflow's back: the same action with another tool.
   void swap_tool(std::shared_ptr<const Tool> tool, ActionIndex index = 0);
@@ -124,6 +128,7 @@ class Driver {
   void check_actions(const Workflow& before, const Transition& transition) const;
   void check_receipts(const Workflow& before, const Transition& transition);
   void check_calls(const Workflow& before, const Transition& transition);
+  void check_children(const Transition& transition) const;
   Moment moment() { return Moment{now, ++entropy_}; }
 
   std::uint64_t entropy_;

@@ -1,0 +1,69 @@
+#include "workflows/waiting.h"
+
+#include <algorithm>
+
+#include "base/json_parts.h"
+
+namespace settle {
+
+Confidence weaker(Confidence a, Confidence b) {
+  constexpr Confidence from_weak[] = {Confidence::none,      Confidence::acknowledged, Confidence::state_match,
+                                      Confidence::operator_, Confidence::lookup,       Confidence::response,
+                                      Confidence::read_back};
+  return *std::find_if(std::begin(from_weak), std::end(from_weak), [&](Confidence c) { return c == a || c == b; });
+}
+
+std::string child_id(const Workflow& workflow, ActionIndex run) {
+  const ActionState& state = workflow.actions[run];
+  return "wf_" + idempotency_key(workflow.header.name_space, workflow.header.id, workflow.action_of(run).id,
+                                 state.element.value_or(0), name_of(state.role), state.generation);
+}
+
+Json waits_for(const Workflow& workflow, ActionIndex run) {
+  const ActionState& state = workflow.actions[run];
+  if (state.stage != Stage::waiting) return {};
+  switch (workflow.call_of(run).tool->builtin) {
+    case Builtin::sleep:
+      return Json::object({{"until", time_or_null(state.wake_at)}});
+    case Builtin::wait_signal:
+      return Json::object({{"signal", state.input == nullptr ? "" : text_member(*state.input, "name")}});
+    case Builtin::run_plan:
+      return Json::object({{"workflow", child_id(workflow, run)}, {"attention", state.child_attention}});
+    default:
+      return {};
+  }
+}
+
+ChildEnd child_end_of(const Workflow& workflow) {
+  ChildEnd out;
+  out.outcome = workflow.header.outcome;
+  bool changed = false, unknown = false;
+  for (const ActionState& run : workflow.actions) {
+    changed = changed || run.effect == Effect::complete || run.effect == Effect::partial;
+    unknown = unknown || run.effect == Effect::unknown;
+  }
+  out.confidence = Confidence::read_back;
+  bool any = false;
+  for (ActionIndex i = 0; i < workflow.plan->actions.size(); ++i) {
+    const ActionState& action = workflow.effective(i);
+    if (action.stage == Stage::failed && out.message.empty()) {
+      out.message = "action \"" + workflow.plan->actions[i].id +
+                    "\" failed: " + (action.error ? action.error->code + ": " + action.error->message : "");
+    }
+    // A skipped action and an empty list claim nothing.
+    if (action.stage == Stage::skipped || (action.stage == Stage::verified && action.confidence == Confidence::none))
+      continue;
+    any = true;
+    out.confidence = weaker(out.confidence, action.confidence);
+  }
+  if (!any) out.confidence = Confidence::response;
+  const bool done = out.outcome == WorkflowOutcome::verified || out.outcome == WorkflowOutcome::executed;
+  if (done) {
+    out.effect = changed || unknown ? Effect::complete : Effect::none;
+  } else {
+    out.effect = unknown ? Effect::unknown : changed ? Effect::partial : Effect::none;
+  }
+  return out;
+}
+
+}  // namespace settle
