@@ -71,7 +71,8 @@ class Shapes(harness.SharedEngineTest):
         for action in document["actions"]:
             self.assertEqual(set(action), {"id", "tool", "after", "state", "phase", "attempts", "record_id",
                                            "confidence", "effect", "receipt",
-                                           "since", "next_at", "error", "started_at", "executed_at", "verified_at"})
+                                           "since", "next_at", "waits_for", "error", "started_at", "executed_at",
+                                           "verified_at"})
             self.assertEqual((action["state"], action["phase"], action["attempts"], action["error"], action["next_at"]),
                              ("verified", None, 1, None, None))
             self.assertEqual(action["tool"]["version"], versions[action["tool"]["name"]])
