@@ -46,7 +46,7 @@ Result<std::shared_ptr<const Plan>> load_plan(std::string_view bytes, const Stor
 /// Every record of one workflow, undecoded.
 struct RawWorkflow {
   std::string header, plan;
-  std::map<std::uint32_t, std::string> actions, inputs, outputs;
+  std::map<std::uint32_t, std::string> actions, inputs, outputs, befores;
 };
 
 Result<RawWorkflow> read_raw(const Reader& reader, const std::string& name_space, const std::string& id) {
@@ -63,6 +63,7 @@ Result<RawWorkflow> read_raw(const Reader& reader, const std::string& name_space
                                              if (kind == 'a') raw.actions.emplace(index, value);
                                              if (kind == 'i') raw.inputs.emplace(index, value);
                                              if (kind == 'o') raw.outputs.emplace(index, value);
+                                             if (kind == 'b') raw.befores.emplace(index, value);
                                              return true;
                                            });
   if (!scanned) return scanned.error();
@@ -102,11 +103,14 @@ Result<Workflow> assemble(const RawWorkflow& raw, const StoredHeader& stored, st
     if (index != workflow.actions.size()) return damaged(id, "an action is missing");
     Result<ActionState> action = decode_action(bytes);
     if (!action) return std::move(action).error();
-    Result<std::shared_ptr<const Json>> input = payload(raw.inputs, index), output = payload(raw.outputs, index);
+    Result<std::shared_ptr<const Json>> input = payload(raw.inputs, index), output = payload(raw.outputs, index),
+                                        before = payload(raw.befores, index);
     if (!input) return std::move(input).error();
     if (!output) return std::move(output).error();
+    if (!before) return std::move(before).error();
     action->input = *input;
     action->output = *output;
+    if (action->before_at) action->before = *before;  // without it, it is of an earlier beginning
     workflow.actions.push_back(*std::move(action));
   }
   for (ActionIndex i = 0; i < workflow.actions.size(); ++i) {

@@ -67,6 +67,9 @@ std::string input(std::string_view name_space, std::string_view id, std::uint32_
 std::string output(std::string_view name_space, std::string_view id, std::uint32_t index) {
   return numbered(name_space, id, 'o', index);
 }
+std::string before(std::string_view name_space, std::string_view id, std::uint32_t index) {
+  return numbered(name_space, id, 'b', index);
+}
 std::string events(std::string_view name_space, std::string_view id, std::uint32_t first) {
   return numbered(name_space, id, 'e', first);
 }

@@ -27,6 +27,7 @@ std::string plan(std::string_view name_space, std::string_view id);
 std::string action(std::string_view name_space, std::string_view id, std::uint32_t index);
 std::string input(std::string_view name_space, std::string_view id, std::uint32_t index);
 std::string output(std::string_view name_space, std::string_view id, std::uint32_t index);
+std::string before(std::string_view name_space, std::string_view id, std::uint32_t index);
 // history
 std::string events(std::string_view name_space, std::string_view id, std::uint32_t first);
 // receipts

@@ -28,6 +28,10 @@ void Stepper::answer(ActionIndex index, std::uint32_t number, Outcome outcome) {
       return settle_ended(index, outcome);
     case Stage::reading:
       return read_ended(index, outcome);
+    case Stage::before_reading:
+      return before_ended(index, outcome);
+    case Stage::rechecking:
+      return recheck_ended(index, outcome);
     default:
       SETTLE_ASSERT(!"an answer is legal only while a call is under way");
   }
@@ -48,6 +52,10 @@ void Stepper::timer() {
       look(index);
     } else if (stage == Stage::settle_wait) {
       settle(index);
+    } else if (stage == Stage::before_wait) {
+      look_before(index);
+    } else if (stage == Stage::verified) {
+      recheck(index);
     } else {
       read(index);
     }
@@ -73,6 +81,10 @@ void Stepper::restart() {
       settle(i);
     } else if (stage == Stage::reading) {
       read(i);
+    } else if (stage == Stage::before_reading) {
+      look_before(i);
+    } else if (stage == Stage::rechecking) {
+      recheck(i);
     } else if (tool(i).reads_only() && !cancelling()) {
       send(i);
     } else {
@@ -94,6 +106,8 @@ void Stepper::cancel() {
       cancelled(i);
     } else if (state.stage == Stage::fallback_held) {
       give_up_fallback(i);
+    } else if (state.stage == Stage::before_wait) {
+      cancelled(i);
     } else if (state.stage == Stage::backing_off) {
       if (state.unclear) {
         resolve_doubt(i);

@@ -23,7 +23,7 @@ class Walk {
     run_.start();
     begin_calls();
     const Time heals = run_.now + Duration(90'000);
-    for (int step = 0; step < 20'000 && run_.workflow.header.status != WorkflowStatus::ended; ++step) {
+    for (int step = 0; step < 20'000 && !over(); ++step) {
       if (run_.now >= heals) {
         for (World& world : worlds_) world.heal();
       } else if (chance(3)) {
@@ -39,6 +39,10 @@ class Walk {
   }
 
  private:
+  /// Ended, and nothing is to be looked at again.
+  bool over() const {
+    return run_.workflow.header.status == WorkflowStatus::ended && !run_.workflow.next_wake() && scripts_.empty();
+  }
   bool chance(int percent) { return std::uniform_int_distribution<int>(1, 100)(dice_) <= percent; }
   std::uint64_t below(std::uint64_t most) { return std::uniform_int_distribution<std::uint64_t>(0, most - 1)(dice_); }
 
@@ -53,6 +57,9 @@ class Walk {
       spec.mode = static_cast<IdempotencyMode>(below(4));
       spec.read_back = spec.mode == IdempotencyMode::natural || chance(85);
       spec.tied = chance(50);
+      spec.unique = spec.mode != IdempotencyMode::natural && chance(25);
+      spec.before = chance(20);
+      spec.recheck = chance(30);
       spec.key_lookup = spec.mode == IdempotencyMode::key && chance(40);
       spec.window = chance(50) ? Duration(8'000) : Duration(3'600'000);
       spec.attempts = static_cast<int>(1 + below(5));
@@ -85,7 +92,9 @@ class Walk {
       // A crash may come between the commit of an intent and its call: then nothing of it ever happens outside.
       scripts_[effect.action] = stage == Stage::sending   ? world.send(effect.call, run_.now)
                                 : stage == Stage::looking ? world.look_up(run_.now)
-                                                          : world.read_back(run_.now);
+                                : specs_[effect.action].unique && stage != Stage::before_reading
+                                    ? world.search(run_.now)
+                                    : world.read_back(run_.now);
     }
     const Transition& last = run_.last;
     for (const HistoryEvent& event : last.history) sometimes()[event.type] += 1;
@@ -126,6 +135,7 @@ class Walk {
     const ToolSpec& spec = specs_[i];
     World& world = worlds_[i];
     if (spec.reads) return;
+    EXPECT_FALSE(action.recheck_failed) << "it held, and nobody has touched it";
     if (action.stage == Stage::verified) {
       EXPECT_TRUE(world.last_read_matched) << "verified, but the last look showed something else";
       sometimes()[std::string("verified by ") + std::string(name_of(action.confidence))] += 1;
@@ -217,6 +227,9 @@ TEST(RandomWalk, nothing_it_says_is_untrue_whatever_the_world_does) {
                              "action.repeat_refused",
                              "action.in_doubt",
                              "action.unverified",
+                             "action.before",
+                             "action.rechecked",
+                             "failed: before_unreadable",
                              "sent again after absence",
                              "window exhausted",
                              "natural waits for quiet",
