@@ -75,6 +75,68 @@ int compare(const DecimalValue& a, const DecimalValue& b) {
   return order == 0 ? 0 : (order > 0 ? larger : -larger);
 }
 
+namespace {
+
+/// The digits of |value| × 10^-low, filled with zeros in front to `count` digits.
+std::string aligned(const DecimalValue& value, std::int64_t low, std::size_t count) {
+  const std::int64_t behind = value.point - static_cast<std::int64_t>(value.digits.size()) - low;
+  std::string out = value.digits + std::string(static_cast<std::size_t>(behind), '0');
+  return std::string(count - out.size(), '0') + out;
+}
+
+/// The digits of a + b, one more than they have.
+std::string sum_of(const std::string& a, const std::string& b) {
+  std::string out(a.size() + 1, '0');
+  int carry = 0;
+  for (std::size_t i = a.size(); i-- > 0;) {
+    const int digit = (a[i] - '0') + (b[i] - '0') + carry;
+    out[i + 1] = static_cast<char>('0' + digit % 10);
+    carry = digit / 10;
+  }
+  out[0] = static_cast<char>('0' + carry);
+  return out;
+}
+
+/// The digits of a - b, which is not negative.
+std::string rest_of(const std::string& a, const std::string& b) {
+  std::string out(a.size(), '0');
+  int borrowed = 0;
+  for (std::size_t i = a.size(); i-- > 0;) {
+    const int digit = (a[i] - '0') - (b[i] - '0') - borrowed;
+    borrowed = digit < 0 ? 1 : 0;
+    out[i] = static_cast<char>('0' + digit + 10 * borrowed);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::optional<DecimalValue> difference(const DecimalValue& a, const DecimalValue& b) {
+  DecimalValue minus_b = b;
+  minus_b.negative = !b.negative && !b.is_zero();
+  if (a.is_zero()) return minus_b;
+  if (b.is_zero()) return a;
+  const auto low_of = [](const DecimalValue& value) {
+    return value.point - static_cast<std::int64_t>(value.digits.size());
+  };
+  const std::int64_t low = std::min(low_of(a), low_of(b)), high = std::max(a.point, b.point);
+  if (high - low > difference_digits_max) return std::nullopt;
+  const auto count = static_cast<std::size_t>(high - low);
+  const std::string left = aligned(a, low, count), right = aligned(b, low, count);
+  const bool adds = a.negative != b.negative, swapped = !adds && left < right;
+  DecimalValue out;
+  out.digits = adds ? sum_of(left, right) : swapped ? rest_of(right, left) : rest_of(left, right);
+  out.point = adds ? high + 1 : high;
+  const std::size_t last = out.digits.find_last_not_of('0');
+  if (last == std::string::npos) return DecimalValue();
+  const std::size_t first = out.digits.find_first_not_of('0');
+  out.digits.erase(last + 1);
+  out.digits.erase(0, first);
+  out.point -= static_cast<std::int64_t>(first);
+  out.negative = a.negative != swapped;
+  return out;
+}
+
 void write_decimal(const DecimalValue& value, std::string& out) {
   if (value.is_zero()) {
     out += '0';

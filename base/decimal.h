@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -39,6 +40,10 @@ DecimalValue decimal_value(const Json& number);
 
 /// Negative, 0 or positive, as a < b, a == b or a > b.
 int compare(const DecimalValue& a, const DecimalValue& b);
+
+/// The exact a − b. Null when its digits would span more than `difference_digits_max` places, as 1e300000 − 1 does.
+inline constexpr std::int64_t difference_digits_max = 10'000;
+std::optional<DecimalValue> difference(const DecimalValue& a, const DecimalValue& b);
 
 /// Appends the number as ECMAScript's Number::toString lays digits out (ECMA-262 §6.1.6.1.20, RFC 8785 §3.2.2.3),
 /// with all of its digits, however many.

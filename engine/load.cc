@@ -48,7 +48,7 @@ Result<std::shared_ptr<const Plan>> load_plan(std::string_view bytes, const Stor
 /// Every record of one workflow, undecoded.
 struct RawWorkflow {
   std::string header, plan;
-  std::map<std::uint32_t, std::string> actions, inputs, outputs, signals;
+  std::map<std::uint32_t, std::string> actions, inputs, outputs, befores, signals;
 };
 
 Result<RawWorkflow> read_raw(const Reader& reader, const std::string& name_space, const std::string& id) {
@@ -66,6 +66,7 @@ Result<RawWorkflow> read_raw(const Reader& reader, const std::string& name_space
                                              if (kind == 'i') raw.inputs.emplace(index, value);
                                              if (kind == 'o') raw.outputs.emplace(index, value);
                                              if (kind == 's') raw.signals.emplace(index, value);
+                                             if (kind == 'b') raw.befores.emplace(index, value);
                                              return true;
                                            });
   if (!scanned) return scanned.error();
@@ -92,11 +93,14 @@ Result<Workflow> assemble(const RawWorkflow& raw, const StoredHeader& stored, st
     if (index != workflow.actions.size()) return damaged(id, "an action is missing");
     Result<ActionState> action = decode_action(bytes);
     if (!action) return std::move(action).error();
-    Result<std::shared_ptr<const Json>> input = payload(raw.inputs, index), output = payload(raw.outputs, index);
+    Result<std::shared_ptr<const Json>> input = payload(raw.inputs, index), output = payload(raw.outputs, index),
+                                        before = payload(raw.befores, index);
     if (!input) return std::move(input).error();
     if (!output) return std::move(output).error();
+    if (!before) return std::move(before).error();
     action->input = *input;
     action->output = *output;
+    if (action->before_at) action->before = *before;  // without it, it is of an earlier beginning
     workflow.actions.push_back(*std::move(action));
   }
   for (const auto& [number, bytes] : raw.signals) {

@@ -16,9 +16,9 @@ std::pair<std::string, std::string> split(const std::string& key) {
 }
 
 /// When a restart has to take the workflow up: at once while a call or a workflow of its own is under way (its
-/// creation, so that the queue stays in order of time), at its next timer, or never (it waits for a person).
+/// creation, so that the queue stays in order of time), at its next timer, or never (it waits for a person, or has
+/// ended and is not looked at again).
 std::optional<Time> due_of(const Workflow& workflow) {
-  if (workflow.header.status == WorkflowStatus::ended) return std::nullopt;
   for (ActionIndex i = 0; i < workflow.actions.size(); ++i) {
     const Stage stage = workflow.actions[i].stage;
     const bool has_child = stage == Stage::waiting && workflow.call_of(i).tool->builtin == Builtin::run_plan;
@@ -117,6 +117,8 @@ void Shard::encode(Live& live, const Transition& transition, WriteBatch& batch) 
   }
   for (const std::uint32_t index : transition.signals)
     batch.put(Family::state, keys::signal(space, id, index + 1), encode_signal(workflow.signals[index]));
+  for (const ActionIndex index : transition.new_befores)
+    batch.put(Family::state, keys::before(space, id, index), canonical(*workflow.actions[index].before));
   if (!transition.history.empty()) {
     const auto first = static_cast<std::uint32_t>(header.events - transition.history.size() + 1);
     batch.put(Family::history, keys::events(space, id, first), encode_events(transition.history, now));
@@ -127,9 +129,11 @@ void Shard::encode(Live& live, const Transition& transition, WriteBatch& batch) 
     batch.ledger.push_back(std::move(entry));
   }
   bool listed = header.version == 1;
-  for (const HistoryEvent& event : transition.history) listed = listed || event.type.starts_with("workflow.");
+  for (const HistoryEvent& event : transition.history) {
+    listed = listed || event.type.starts_with("workflow.");
+    counters_.ended += event.type == "workflow.ended" ? 1 : 0;
+  }
   if (listed) batch.put(Family::index, keys::summary(space, header.created_at, id), encode_summary(workflow));
-  if (header.status == WorkflowStatus::ended) ++counters_.ended;
   if (now - clock_saved_ >= clock_interval) {
     clock_saved_ = now;
     batch.put(Family::meta, std::string(keys::clock), format_time(now));
@@ -232,8 +236,7 @@ void Shard::release(const std::string& key) {
   if (found == nullptr || found->commits > 0 || found->calls > 0 || found->creating) return;
   if (!found->watches.empty() || !found->held.empty()) return;
   const std::optional<Time> wake = found->workflow.next_wake();
-  const bool rests =
-      found->workflow.header.status == WorkflowStatus::ended || !wake || *wake > loop_.now() + limits_.rest_after;
+  const bool rests = !wake || *wake > loop_.now() + limits_.rest_after;
   if (rests) live_.erase(key);
 }
 

@@ -182,6 +182,7 @@ std::string encode_action(const ActionState& action) {
     out->set_expected(canonical(check.expected));
     if (check.present) out->set_actual(canonical(check.actual));
     out->set_ok(check.ok);
+    out->set_read(check.read);
   }
   record.set_receipt(action.receipt);
   record.set_look_endpoints(action.look_endpoints);
@@ -203,6 +204,10 @@ std::string encode_action(const ActionState& action) {
     word->set_at(number(action.word->at));
   }
   record.set_child_attention(action.child_attention);
+  record.set_before_at(number(action.before_at));
+  record.set_rechecks(action.rechecks);
+  record.set_recheck_since(number(action.recheck_since));
+  record.set_recheck_failed(action.recheck_failed);
   return record.SerializeAsString();
 }
 
@@ -245,11 +250,12 @@ Result<ActionState> decode_action(std::string_view bytes) {
   out.effect = static_cast<Effect>(record.effect());
   out.confidence = static_cast<Confidence>(record.confidence());
   for (const records::CheckRecord& check : record.checks()) {
-    if (!names_up_to(check.op(), Operator::not_)) return damaged("action");
+    if (!names_up_to(check.op(), Operator::decreased_by)) return damaged("action");
     Result<Json> expected = read_stored(check.expected());
     if (!expected) return std::move(expected).error();
-    CheckResult result{check.at(), static_cast<Operator>(check.op()), *std::move(expected),
-                       Json(),     !check.actual().empty(),           check.ok()};
+    CheckResult result{check.at(),  static_cast<Operator>(check.op()), *std::move(expected),
+                       Json(),      !check.actual().empty(),           check.ok(),
+                       check.read()};
     if (result.present) {
       Result<Json> actual = read_stored(check.actual());
       if (!actual) return std::move(actual).error();
@@ -272,6 +278,10 @@ Result<ActionState> decode_action(std::string_view bytes) {
   if (record.has_word())
     out.word =
         OperatorWord{record.word().happened(), record.word().who(), record.word().seen(), time_of(record.word().at())};
+  out.before_at = optional_time(record.before_at());
+  out.rechecks = record.rechecks();
+  out.recheck_since = optional_time(record.recheck_since());
+  out.recheck_failed = record.recheck_failed();
   out.child_attention = record.child_attention();
   return out;
 }

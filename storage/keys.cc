@@ -70,6 +70,9 @@ std::string output(std::string_view name_space, std::string_view id, std::uint32
 std::string signal(std::string_view name_space, std::string_view id, std::uint32_t number) {
   return numbered(name_space, id, 's', number);
 }
+std::string before(std::string_view name_space, std::string_view id, std::uint32_t index) {
+  return numbered(name_space, id, 'b', index);
+}
 std::string events(std::string_view name_space, std::string_view id, std::uint32_t first) {
   return numbered(name_space, id, 'e', first);
 }

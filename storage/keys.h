@@ -29,6 +29,7 @@ std::string input(std::string_view name_space, std::string_view id, std::uint32_
 std::string output(std::string_view name_space, std::string_view id, std::uint32_t index);
 /// `number` counts from 1.
 std::string signal(std::string_view name_space, std::string_view id, std::uint32_t number);
+std::string before(std::string_view name_space, std::string_view id, std::uint32_t index);
 // history
 std::string events(std::string_view name_space, std::string_view id, std::uint32_t first);
 // receipts

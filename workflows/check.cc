@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/decimal.h"
 #include "base/text.h"
 
 namespace settle {
@@ -14,7 +15,7 @@ struct OperatorName {
   Operator op;
   std::string_view name;
 };
-constexpr std::array<OperatorName, 17> operator_table = {{
+constexpr std::array<OperatorName, 19> operator_table = {{
     {Operator::equals, "equals"},
     {Operator::equals_ignoring_case, "equals_ignoring_case"},
     {Operator::equals_unordered, "equals_unordered"},
@@ -32,6 +33,8 @@ constexpr std::array<OperatorName, 17> operator_table = {{
     {Operator::all, "all"},
     {Operator::any, "any"},
     {Operator::not_, "not"},
+    {Operator::increased_by, "increased_by"},
+    {Operator::decreased_by, "decreased_by"},
 }};
 
 /// Negative, 0 or positive for two numbers or two strings (by bytes); null when they can't be ordered.
@@ -131,6 +134,9 @@ std::string wrong_constant(Operator op, const Json& expected) {
     case Operator::greater:
     case Operator::greater_equal:
       return expected.is_number() || expected.is_string() ? "" : "takes a number or a string";
+    case Operator::increased_by:
+    case Operator::decreased_by:
+      return expected.is_number() ? "" : "takes a number";
     case Operator::matches: {
       if (!expected.is_string()) return "takes a pattern (RE2)";
       RE2::Options options;
@@ -187,6 +193,7 @@ bool holds(Operator op, const Json* actual, const Json& expected) {
 Check Check::compile(const Json& document, const std::string& place, const Values* values,
                      std::vector<Problem>& problems) {
   Check check;
+  check.place_ = place;
   if (!document.is_object()) {
     problems.push_back(malformed(place, "a check is an object"));
     return check;
@@ -216,14 +223,9 @@ Check Check::compile(const Json& document, const std::string& place, const Value
   const std::string operator_place = place + "/" + escape_token(chosen->name);
   const std::optional<Operator> op = find_operator(chosen->name);
   if (!op) {
-    if (chosen->name == "increased_by" || chosen->name == "decreased_by") {
-      problems.push_back({operator_place, "check_needs_before", "an operator that compares one look", chosen->name,
-                          "\"" + chosen->name + "\" needs verify.before, which this version does not offer yet"});
-    } else {
-      const std::optional<std::string> near = nearest(chosen->name, operator_names());
-      problems.push_back({operator_place, "check_unknown_operator", "one of the operators of docs/tools.md",
-                          chosen->name, "there is no operator \"" + chosen->name + "\"" + did_you_mean(near)});
-    }
+    const std::optional<std::string> near = nearest(chosen->name, operator_names());
+    problems.push_back({operator_place, "check_unknown_operator", "one of the operators of docs/tools.md", chosen->name,
+                        "there is no operator \"" + chosen->name + "\"" + did_you_mean(near)});
     return check;
   }
   check.op_ = *op;
@@ -285,6 +287,10 @@ CheckResult Check::evaluate(const Json& document, const Scope& scope) const {
   Result<Json> expected = expected_.resolve(scope);
   if (!expected) return result;  // what it needs went with a lost answer: not met
   result.expected = *std::move(expected);
+  if (compares_before(op_)) {
+    evaluate_difference(actual, scope, result);
+    return result;
+  }
   result.ok = holds(op_, actual, result.expected);
   // What was counted can be long; what it came to is the evidence.
   const bool counted = op_ == Operator::count && actual != nullptr && (actual->is_array() || actual->is_object());
@@ -292,8 +298,40 @@ CheckResult Check::evaluate(const Json& document, const Scope& scope) const {
   return result;
 }
 
+/// By how much the value differs from the one before; the exact difference is the evidence. Where it can't be told,
+/// there is none, and the check is not met.
+void Check::evaluate_difference(const Json* actual, const Scope& scope, CheckResult& result) const {
+  result.present = false;
+  result.actual = Json();
+  const Json* before = scope.find(before_place());
+  if (actual == nullptr || before == nullptr || !actual->is_number() || !before->is_number()) return;
+  const bool up = op_ == Operator::increased_by;
+  const std::optional<DecimalValue> by =
+      difference(decimal_value(up ? *actual : *before), decimal_value(up ? *before : *actual));
+  if (!by) return;
+  std::string text;
+  write_decimal(*by, text);
+  Result<Json> number = read_json(text, {.numbers = JsonNumbers::exact});
+  if (!number) return;
+  result.present = true;
+  result.actual = *std::move(number);
+  result.ok = result.expected.is_number() && result.actual == result.expected;
+}
+
+Pointer Check::before_place() const {
+  Pointer out{{"before"}};
+  out.tokens.insert(out.tokens.end(), at_.tokens.begin(), at_.tokens.end());
+  return out;
+}
+
+bool Check::needs_before() const {
+  return compares_before(op_) ||
+         std::any_of(children_.begin(), children_.end(), [](const Check& child) { return child.needs_before(); });
+}
+
 std::vector<Template::Reference> Check::references() const {
   std::vector<Template::Reference> out = expected_.references();
+  if (compares_before(op_)) out.push_back({before_place(), place_ + "/" + std::string(name_of(op_)), false});
   for (const Check& child : children_) {
     const std::vector<Template::Reference> more = child.references();
     out.insert(out.end(), more.begin(), more.end());

@@ -36,8 +36,8 @@ Condition Condition::compile(const Json& document, const std::string& place, std
   const std::string inside = place + "/" + escape_token(member.name);
   out.place_ = inside;
   const std::optional<Operator> op = find_operator(member.name);
-  if (!op) {
-    const std::optional<std::string> near = nearest(member.name, operator_names());
+  if (!op || compares_before(*op)) {
+    const std::optional<std::string> near = op ? std::nullopt : nearest(member.name, operator_names());
     problems.push_back({inside, "condition_unknown_operator", "one of the operators of docs/plans.md", member.name,
                         "there is no operator \"" + shorten(member.name, 60) + "\"" + did_you_mean(near),
                         near.value_or("")});

@@ -8,7 +8,7 @@ namespace {
 
 constexpr bool waits(Stage stage) {
   return stage == Stage::backing_off || stage == Stage::look_wait || stage == Stage::settle_wait ||
-         stage == Stage::read_wait;
+         stage == Stage::read_wait || stage == Stage::before_wait;
 }
 constexpr bool in_doubt(Stage stage) {
   return stage >= Stage::looking && stage <= Stage::in_doubt;
@@ -156,14 +156,18 @@ bool Audit::may_be_in(ActionIndex i, Stage stage) const {
   if (!makes_calls) return is_unstarted(stage) || is_final(stage) || stage == Stage::fallback_held;
   if (stage == Stage::looking || stage == Stage::look_wait) return tool.lookup.has_value();
   const bool reads_back = stage == Stage::settling || stage == Stage::settle_wait || stage == Stage::reading ||
-                          stage == Stage::read_wait || stage == Stage::unverified;
-  return !reads_back || tool.read_back.has_value();
+                          stage == Stage::read_wait || stage == Stage::unverified || stage == Stage::rechecking;
+  if (stage == Stage::before_reading || stage == Stage::before_wait) return tool.before.has_value();
+  return !reads_back || !tool.reads.empty();
 }
 
 /// Input, answer, error, doubt and the next wake-up are there where the stage needs them.
 bool Audit::has_members(ActionIndex i) const {
   const ActionState& run = runs_[i];
-  if (run.stage != Stage::waiting && (run.wake_at.has_value() != waits(run.stage) || run.child_attention)) return false;
+  if (run.stage != Stage::waiting && run.child_attention) return false;
+  // What was verified may be looked at again later; Settle's own tools may wait without an end.
+  const bool may_wait = run.stage == Stage::waiting || run.stage == Stage::verified;
+  if (!may_wait && run.wake_at.has_value() != waits(run.stage)) return false;
   if (run.receipt > header_.receipts) return false;
   if (has_input(run.stage) && !run.input) return false;
   if (run.stage == Stage::blocked && run.scheduled_at) return false;

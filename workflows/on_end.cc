@@ -35,7 +35,12 @@ void Stepper::action_concluded(ActionIndex index) {
         ready_.push_back(dependent);
     }
   }
-  if (stage != Stage::failed) return;
+  if (stage == Stage::failed) cancel_what_depends(index);
+}
+
+/// An action failed: what waits for it will never start, nor anything else where the plan says so.
+void Stepper::cancel_what_depends(ActionIndex index) {
+  const std::vector<PlanAction>& plan = workflow_.plan->actions;
   const bool stop = stopping();
   std::vector<ActionIndex> never;
   if (stop) {
@@ -60,6 +65,7 @@ bool Stepper::wants_fallback(ActionIndex index) const {
   const ActionState& state = workflow_.actions[index];
   if (!workflow_.action_of(index).fallback || state.role != CallRole::main || workflow_.gathers(index)) return false;
   if (state.element && list_stopped(index)) return false;
+  if (state.recheck_failed) return false;  // others have built on it since
   return !stopping() && !cancelling() && !workflow_.header.expired;
 }
 
@@ -115,6 +121,8 @@ void Stepper::begin_compensation() {
       note("action.not_compensated", i, Json::object({{"reason", unknown ? "effect_unknown" : "nothing_declared"}}));
       continue;
     }
+    if (run.stage == Stage::verified && run.wake_at)
+      enter(i, Stage::verified);  // what is undone on purpose is not looked at again
     done.push_back({run.executed_at.value_or(run.first_send_at.value_or(run.since)), i});
   }
   if (done.empty()) return;
@@ -161,7 +169,7 @@ void Stepper::expire() {
     if (is_unstarted(stage)) {
       action(i);
       fail(i, "deadline_exceeded", "the plan's deadline passed before this could start", Effect::none);
-    } else if (stage == Stage::backing_off) {
+    } else if (stage == Stage::backing_off || stage == Stage::before_wait) {
       wake_to_send(i);
     } else if (stage == Stage::fallback_held) {
       give_up_fallback(i);
@@ -171,17 +179,22 @@ void Stepper::expire() {
   }
 }
 
-void Stepper::finish_workflow() {
-  WorkflowHeader& header = workflow_.header;
+/// As true as the weakest action.
+WorkflowOutcome Stepper::outcome_now() const {
   bool cancelled = false, unverifiable = false;
   for (ActionIndex i = 0; i < workflow_.plan->actions.size(); ++i) {
     cancelled = cancelled || workflow_.effective(i).stage == Stage::cancelled;
     unverifiable = unverifiable || workflow_.effective(i).stage == Stage::executed;
   }
-  header.outcome = workflow_.failed > 0 ? WorkflowOutcome::failed
-                   : cancelled          ? WorkflowOutcome::cancelled
-                   : unverifiable       ? WorkflowOutcome::executed
-                                        : WorkflowOutcome::verified;
+  return workflow_.failed > 0 ? WorkflowOutcome::failed
+         : cancelled          ? WorkflowOutcome::cancelled
+         : unverifiable       ? WorkflowOutcome::executed
+                              : WorkflowOutcome::verified;
+}
+
+void Stepper::finish_workflow() {
+  WorkflowHeader& header = workflow_.header;
+  header.outcome = outcome_now();
   header.status = WorkflowStatus::ended;
   header.paused = false;
   header.ended_at = moment_.now;

@@ -10,21 +10,19 @@ namespace {
 
 constexpr Duration look_interval_min{100};
 
-/// Waits between looks that could not be read: doubling up to the policy's maximum, without jitter (one look at a
-/// time).
-Duration look_delay(const ActionState& state, const RetryPolicy& policy) {
+}  // namespace
+
+Duration Stepper::look_delay(const ActionState& state, const RetryPolicy& policy) {
   Duration delay = std::max(policy.initial_interval, look_interval_min);
   for (std::uint32_t i = 0; i < state.backoffs && delay < policy.maximum_interval; ++i) delay *= 2;
   return std::min(delay, std::max(policy.maximum_interval, look_interval_min));
 }
 
-}  // namespace
-
 /// A send is unclear and may not (or not yet) be repeated: ask the outside, by the best means that the tool has.
 void Stepper::resolve_doubt(ActionIndex index) {
   action(index).backoffs = 0;
   if (tool(index).lookup) return look(index);
-  if (tool(index).read_back) {
+  if (tool(index).verify == VerifyKind::read_back) {
     if (tool(index).mode == IdempotencyMode::none || moment_.now >= match_counts_from(index)) return settle(index);
     note("action.looking", index, Json::object({{"method", "read_back"}}));
     return enter(index, Stage::settle_wait, match_counts_from(index));
@@ -87,10 +85,16 @@ void Stepper::look_ended(ActionIndex index, Outcome& outcome) {
   const Json* records = outcome.kind == OutcomeClass::answered && outcome.body
                             ? find_below(*outcome.body, contract.lookup_records.tokens, 0)
                             : nullptr;
-  if (records == nullptr || !records->is_array()) {
-    const std::string why = outcome.kind == OutcomeClass::answered
-                                ? "its answer has no list at " + contract.lookup_records.text()
-                                : outcome.code + ": " + outcome.detail;
+  std::string why = records == nullptr && outcome.kind != OutcomeClass::answered ? outcome.code + ": " + outcome.detail
+                    : records == nullptr || !records->is_array()
+                        ? "its answer has no list at " + contract.lookup_records.text()
+                        : "";
+  if (why.empty() && contract.lookup->answer_schema)
+    why = first_failures(contract.lookup->answer_schema->validate(*outcome.body));
+  // What the further page holds may be ours, or a second one.
+  if (why.empty() && records->size() < 2 && has_further_page(*outcome.body, contract.lookup_next))
+    why = "there is a further page";
+  if (!why.empty()) {
     if (moment_.now >= deadline(index))
       return park_in_doubt(index, "look_up_unreadable", "the look-up could not be read: " + why);
     const Duration wait = std::max(look_delay(state, planned(index).retry), outcome.retry_after.value_or(Duration(0)));
@@ -130,7 +134,7 @@ void Stepper::absent(ActionIndex index) {
 
 void Stepper::settle(ActionIndex index) {
   if (endpoint_changed(index)) return;
-  if (!begin_call(index, *tool(index).read_back, false)) {
+  if (!begin_looks(index)) {
     const std::string why = workflow_.actions[index].error->message;
     return park_in_doubt(index, "call_unresolved", why);
   }
@@ -146,13 +150,17 @@ void Stepper::settle_ended(ActionIndex index, Outcome& outcome) {
   if (interrupted(outcome)) return enter(index, Stage::settle_wait, moment_.now + Duration(1));
   ActionState& state = action(index);
   const Tool& contract = tool(index);
-  const Seen seen = compare(index, outcome);
   const Time counts_from =
       contract.mode == IdempotencyMode::none ? state.closed_at.value_or(moment_.now) : match_counts_from(index);
-  if (seen == Seen::match && outcome.started >= counts_from) return verified(index, outcome.ended);
+  const std::optional<Seen> seen = looked(index, outcome, counts_from);
+  if (!seen) return;
+  if (*seen != Seen::unreadable) keep_checks(index, outcome.ended);
+  if (*seen == Seen::match) return verified(index, outcome.ended);
+  if (*seen == Seen::duplicate)
+    return park_in_doubt(index, "duplicate_found", "the read-back finds more than one record");
 
   const Time settle_deadline = counts_from + contract.within;
-  if (seen == Seen::unreadable) {
+  if (*seen == Seen::unreadable) {
     const Time limit = std::max(settle_deadline, deadline(index));
     if (moment_.now >= limit)
       return park_in_doubt(index, "read_back_unreadable",
@@ -166,7 +174,11 @@ void Stepper::settle_ended(ActionIndex index, Outcome& outcome) {
     return enter(index, Stage::settle_wait,
                  std::max(moment_.now + Duration(1), std::min(moment_.now + contract.interval, settle_deadline)));
   }
-  if (state.refusal && contract.mode != IdempotencyMode::none && effect_seen(index, outcome) == Effect::none) {
+  if (*seen == Seen::pending)
+    return park_in_doubt(index, "verification_pending",
+                         "attempt " + std::to_string(state.attempt) +
+                             " may or may not have happened, and what the read-back shows has not settled");
+  if (state.refusal && contract.mode != IdempotencyMode::none && effect_seen(index) == Effect::none) {
     return fail(index, state.refusal->code, state.refusal->message, Effect::none);
   }
   park_in_doubt(index, state.error ? state.error->code : "unclear",

@@ -23,7 +23,8 @@ std::optional<std::string> id_in(const Tool& tool, const Json& output) {
 /// Whether what was seen is enough to go on with, and fits the tool.
 std::vector<Problem> problems_of(const Tool& tool, const ActionState& state, const Resolution& resolution) {
   std::vector<Problem> problems;
-  if (!resolution.happened || state.stage == Stage::fallback_held) return problems;
+  const bool failed = state.stage == Stage::fallback_held || state.stage == Stage::failed;
+  if (!resolution.happened || failed) return problems;
   std::optional<std::string> id = resolution.record_id ? resolution.record_id : state.record_id;
   if (resolution.output) {
     for (const SchemaFailure& failure : tool.output_schema->validate(*resolution.output))
@@ -35,17 +36,25 @@ std::vector<Problem> problems_of(const Tool& tool, const ActionState& state, con
                           "the output names another record"});
     if (!id) id = inside;
   }
-  if (!id && resolution.verify && tool.read_back && refers_to_record(*tool.read_back))
+  const bool needs_id =
+      !tool.read_unseen && std::any_of(tool.reads.begin(), tool.reads.end(),
+                                       [](const ReadBack& look) { return refers_to_record(look.call); });
+  if (!id && resolution.verify && needs_id)
     problems.push_back({"/happened/record_id", "missing_member", "the id of the record that was seen", "nothing",
                         "the read-back of tool \"" + tool.name + "\" needs it"});
   return problems;
 }
 
+bool waits_for_person(const ActionState& run) {
+  return is_legal(run.stage, EventKind::resolve) && (run.stage != Stage::failed || is_fallen(run));
+}
+
 std::optional<std::string> not_allowed(const Workflow& workflow, const ActionState& state, const Resolution& resolution,
                                        Time now) {
-  if (!is_legal(state.stage, EventKind::resolve)) return "it waits for no person";
+  if (!waits_for_person(state)) return "it waits for no person";
   if (!resolution.send_again) return std::nullopt;
-  if (state.stage == Stage::fallback_held) return "it has failed for good; it can't be sent again";
+  if (state.stage == Stage::fallback_held || state.stage == Stage::failed)
+    return "it has failed for good; it can't be sent again";
   const WorkflowHeader& header = workflow.header;
   if (header.status == WorkflowStatus::cancelling) return "the workflow is being cancelled; nothing is sent any more";
   const bool passed = header.expired || (header.deadline_at && *header.deadline_at <= now);
@@ -81,18 +90,30 @@ void Stepper::hold(ActionIndex index) {
 
 void Stepper::resolve(ActionIndex index, Resolution resolution) {
   expire_if_due();
-  if (!is_legal(workflow_.actions[index].stage, EventKind::resolve)) return;  // the deadline has settled it
+  if (!waits_for_person(workflow_.actions[index])) return;  // the deadline has settled it
   ActionState& state = action(index);
   state.word = OperatorWord{resolution.happened, resolution.who, resolution.seen, moment_.now};
   note("action.resolved", index,
        Json::object({{"said", resolution.happened ? "happened" : "did_not_happen"},
                      {"who", resolution.who},
                      {"seen", resolution.seen}}));
-  if (resolution.happened) {
+  if (state.stage == Stage::failed) {
+    seen_to(index, resolution.happened);
+  } else if (resolution.happened) {
     happened(index, resolution);
   } else {
     did_not_happen(index, resolution);
   }
+}
+
+/// What was verified and no longer holds stays failed; a person has seen to it, and says whether anything of it is
+/// left.
+void Stepper::seen_to(ActionIndex index, bool left) {
+  ActionState& state = action(index);
+  state.recheck_failed = false;
+  --workflow_.fallen;
+  if (!left) state.effect = Effect::none;
+  issue_receipt(index);
 }
 
 /// What a person saw stands in for the tool's answer; then the read-back, as after an answer.
@@ -114,7 +135,7 @@ void Stepper::happened(ActionIndex index, Resolution& resolution) {
   state.confidence = Confidence::operator_;
   if (tool(index).mode != IdempotencyMode::natural) state.unclear = false;
   note("action.executed", index, Json::object({{"record_id", state.record_id ? Json(*state.record_id) : Json()}}));
-  if (!resolution.verify || !tool(index).read_back) {
+  if (!resolution.verify || tool(index).verify != VerifyKind::read_back) {
     state.unclear = false;
     enter(index, Stage::executed);
     issue_receipt(index);
@@ -156,7 +177,7 @@ std::vector<ActionIndex> parked_runs(const Workflow& workflow, ActionIndex plann
   std::vector<ActionIndex> out;
   for (ActionIndex i = 0; i < workflow.actions.size(); ++i) {
     const ActionState& run = workflow.actions[i];
-    if (run.planned == planned && is_legal(run.stage, EventKind::resolve)) out.push_back(i);
+    if (run.planned == planned && waits_for_person(run)) out.push_back(i);
   }
   return out;
 }

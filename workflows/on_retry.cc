@@ -91,10 +91,11 @@ void Stepper::revive_run(ActionIndex index) {
   // A repeat of mode natural changes nothing more. A doubt that was settled as "did not happen" may be sent again.
   const bool settled = !state.executed_at && state.effect == Effect::none;
   if (contract.mode == IdempotencyMode::natural || (settled && !contract.lookup)) return begin_anew(index, true);
-  if (!contract.lookup && !contract.read_back) return begin_anew(index, true);
+  if (!contract.lookup && contract.verify != VerifyKind::read_back) return begin_anew(index, true);
   enter(index, Stage::ready);
   ActionState& looked = action(index);
   looked.error = looked.refusal = std::nullopt;
+  looked.recheck_failed = false;
 }
 
 /// As if nothing had been tried. The key's generation rises only where no send can have happened.
@@ -105,6 +106,13 @@ void Stepper::begin_anew(ActionIndex index, bool same_key) {
     state.first_send_at = std::nullopt;
     state.doubted = false;
   }
+  if (!same_key) {  // nothing of it was there, so the outside is looked at anew
+    state.before = nullptr;
+    state.before_at = std::nullopt;
+  }
+  state.rechecks = 0;
+  state.recheck_since = std::nullopt;
+  state.recheck_failed = false;
   state.counted = state.backoffs = 0;
   state.unclear = state.adopted = state.throttled = false;
   state.scheduled_at = state.closed_at = state.executed_at = state.verified_at = state.observed_at = std::nullopt;

@@ -60,6 +60,7 @@ void Stepper::start(ActionIndex index) {
   const ActionState& state = workflow_.actions[index];
   const PlanAction& whole = workflow_.action_of(index);
   action(index).scheduled_at = moment_.now;
+  action(index).recheck_failed = false;
   const bool undoes = is_undoing(state.role);
   if (cancelling() && !undoes) return cancelled(index);
   if (workflow_.header.expired && !undoes)
@@ -77,6 +78,7 @@ void Stepper::start(ActionIndex index) {
   const std::vector<SchemaFailure> failures = tool(index).input_schema->validate(*state.input);
   if (!failures.empty()) return fail(index, "input_invalid", first_failures(failures), Effect::none);
   if (tool(index).builtin != Builtin::none) return begin_builtin(index);
+  if (tool(index).before && !state.before_at) return look_before(index);
   send(index);
 }
 
@@ -168,49 +170,60 @@ void Stepper::element_concluded(ActionIndex element) {
   }
 }
 
-/// Every element is concluded: the action is what its weakest element is.
-void Stepper::finish_elements(ActionIndex index) {
-  workflow_.gatherings.erase(index);
+/// What the elements of a list came to, together.
+Stepper::Tally Stepper::tally_of(ActionIndex index) const {
   const ActionIndex first = workflow_.actions[index].first_element;
   const std::uint32_t count = workflow_.actions[index].elements;
-  std::uint32_t failed = 0, stopped = 0, unverifiable = 0;
+  Tally out;
   bool changed = false, unknown = false;
-  std::optional<std::uint32_t> first_failed;
-  Confidence confidence = count == 0 ? Confidence::none : Confidence::read_back;
-  Json::Array outputs;
+  out.confidence = count == 0 ? Confidence::none : Confidence::read_back;
   for (std::uint32_t i = 0; i < count; ++i) {
     const ActionState& element = workflow_.effective(first + i);
-    if (element.stage == Stage::failed && !first_failed) first_failed = i;
-    failed += element.stage == Stage::failed ? 1 : 0;
-    stopped += element.stage == Stage::cancelled ? 1 : 0;
-    unverifiable += element.stage == Stage::executed ? 1 : 0;
+    if (element.stage == Stage::failed && !out.first_failed) out.first_failed = i;
+    out.failed += element.stage == Stage::failed ? 1 : 0;
+    out.stopped += element.stage == Stage::cancelled ? 1 : 0;
+    out.unverifiable += element.stage == Stage::executed ? 1 : 0;
     const ActionState& own = workflow_.actions[first + i];
     for (const ActionState* run : {&own, &element}) {  // a failed one may have changed something
       changed = changed || run->effect == Effect::complete || run->effect == Effect::partial;
       unknown = unknown || run->effect == Effect::unknown;
     }
-    confidence = weaker(confidence, element.confidence);
+    out.confidence = weaker(out.confidence, element.confidence);
+  }
+  out.effect = unknown ? Effect::unknown : changed ? Effect::partial : Effect::none;
+  return out;
+}
+
+/// Every element is concluded: the action is what its weakest element is.
+void Stepper::finish_elements(ActionIndex index) {
+  workflow_.gatherings.erase(index);
+  const ActionIndex first = workflow_.actions[index].first_element;
+  const std::uint32_t count = workflow_.actions[index].elements;
+  const Tally tally = tally_of(index);
+  if (tally.failed > 0) {
+    const ActionError& error = *workflow_.effective(first + *tally.first_failed).error;
+    return fail(index, "elements_failed",
+                std::to_string(tally.failed) + " of " + std::to_string(count) +
+                    " elements failed; the first, element " + std::to_string(*tally.first_failed) + ": " + error.code +
+                    ": " + error.message,
+                tally.effect);
+  }
+  if (tally.stopped > 0) return cancelled(index, tally.effect);
+  Json::Array outputs;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const ActionState& element = workflow_.effective(first + i);
     outputs.push_back(element.output ? *element.output : Json());
   }
-  const Effect effect = unknown ? Effect::unknown : changed ? Effect::partial : Effect::none;
-  if (failed > 0) {
-    const ActionError& error = *workflow_.effective(first + *first_failed).error;
-    return fail(index, "elements_failed",
-                std::to_string(failed) + " of " + std::to_string(count) + " elements failed; the first, element " +
-                    std::to_string(*first_failed) + ": " + error.code + ": " + error.message,
-                effect);
-  }
-  if (stopped > 0) return cancelled(index, effect);
   ActionState& state = action(index);
   state.output = std::make_shared<const Json>(std::move(outputs));
   out_.new_outputs.push_back(index);
-  state.effect = changed ? Effect::complete : Effect::none;
-  state.confidence = confidence;
+  state.effect = tally.effect == Effect::partial ? Effect::complete : tally.effect;
+  state.confidence = tally.confidence;
   state.executed_at = moment_.now;
-  if (unverifiable == 0) state.verified_at = moment_.now;
-  enter(index, unverifiable > 0 ? Stage::executed : Stage::verified);
-  note(unverifiable > 0 ? "action.executed" : "action.verified", index,
-       Json::object({{"elements", static_cast<std::int64_t>(count)}, {"confidence", name_of(confidence)}}));
+  if (tally.unverifiable == 0) state.verified_at = moment_.now;
+  enter(index, tally.unverifiable > 0 ? Stage::executed : Stage::verified);
+  note(tally.unverifiable > 0 ? "action.executed" : "action.verified", index,
+       Json::object({{"elements", static_cast<std::int64_t>(count)}, {"confidence", name_of(tally.confidence)}}));
   issue_receipt(index);
   ended(index);
 }

@@ -29,6 +29,10 @@ void Stepper::answer(ActionIndex index, std::uint32_t number, Outcome outcome) {
       return settle_ended(index, outcome);
     case Stage::reading:
       return read_ended(index, outcome);
+    case Stage::before_reading:
+      return before_ended(index, outcome);
+    case Stage::rechecking:
+      return recheck_ended(index, outcome);
     default:
       SETTLE_ASSERT(!"an answer is legal only while a call is under way");
   }
@@ -48,6 +52,10 @@ void Stepper::timer() {
       settle(index);
     } else if (stage == Stage::waiting) {
       wait_over(index);
+    } else if (stage == Stage::before_wait) {
+      look_before(index);
+    } else if (stage == Stage::verified) {
+      recheck(index);
     } else {
       read(index);
     }
@@ -87,6 +95,10 @@ void Stepper::take_up(ActionIndex index) {
     settle(index);
   } else if (stage == Stage::reading) {
     read(index);
+  } else if (stage == Stage::before_reading) {
+    look_before(index);
+  } else if (stage == Stage::rechecking) {
+    recheck(index);
   } else if (tool(index).reads_only() && !cancelling()) {
     wake_to_send(index);
   } else {
@@ -108,6 +120,8 @@ void Stepper::cancel() {
       give_up_fallback(i);
     } else if (state.stage == Stage::waiting) {
       stop_waiting(i);
+    } else if (state.stage == Stage::before_wait) {
+      cancelled(i);
     } else if (state.stage == Stage::backing_off) {
       if (state.unclear) {
         resolve_doubt(i);

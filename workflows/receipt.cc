@@ -27,7 +27,8 @@ void collect_ids(const Json& value, Json::Array& ids) {
   }
 }
 
-Json result_of(const Json& output, const std::string& bytes) {
+Json result_of(const Json& output) {
+  const std::string bytes = canonical(output);
   return Json::object(
       {{"digest", "sha256:" + to_hex(sha256(bytes))},
        {"summary", bytes.size() <= result_bytes_max ? output : Json(shorten(bytes, result_bytes_max))}});
@@ -37,6 +38,7 @@ Json check_document(const CheckResult& check) {
   Json out =
       Json::object({{"at", check.at}, {"operator", name_of(check.op)}, {"expected", check.expected}, {"ok", check.ok}});
   if (check.present) out.set("actual", check.actual);
+  if (!check.read.empty()) out.set("read", check.read);
   return out;
 }
 
@@ -80,7 +82,7 @@ Json operator_document(const OperatorWord& word) {
 
 /// What is to come: the state that the action can still reach without a person, or the person it needs.
 std::string_view next_state_of(const Tool& tool, const ActionState& action) {
-  if (is_parked(action.stage)) return "operator";
+  if (is_parked(action.stage) || is_fallen(action)) return "operator";
   if (is_final(action.stage)) return "end";
   if (action.stage == Stage::reading || action.stage == Stage::read_wait || action.stage == Stage::gathering)
     return "verified";
@@ -143,7 +145,7 @@ Json receipt_document(const Workflow& workflow, ActionIndex index, std::uint32_t
   Json result;
   if (action.output) {
     collect_ids(*action.output, ids);
-    result = result_of(*action.output, canonical(*action.output));
+    result = result_of(*action.output);
   }
   out.set("ids", std::move(ids));
   out.set("result", std::move(result));
@@ -153,6 +155,11 @@ Json receipt_document(const Workflow& workflow, ActionIndex index, std::uint32_t
   Json verification = Json::object({{"method", method_of(tool, action)},
                                     {"checks", std::move(checks)},
                                     {"observed_at", time_or_null(action.observed_at)}});
+  if (action.before) {
+    Json before = result_of(*action.before);
+    before.set("observed_at", time_or_null(action.before_at));
+    verification.set("before", std::move(before));
+  }
   if (tool.verify == VerifyKind::none) verification.set("reason", tool.unverifiable_reason);
   out.set("verification", std::move(verification));
 

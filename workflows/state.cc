@@ -8,9 +8,10 @@ namespace settle {
 
 std::string_view name_of(Stage stage) {
   constexpr std::array<std::string_view, stage_count> names = {
-      "blocked",  "sending",   "backing_off", "looking",       "look_wait", "settling", "settle_wait",
-      "in_doubt", "reading",   "read_wait",   "unverified",    "executed",  "verified", "failed",
-      "skipped",  "cancelled", "gathering",   "fallback_held", "ready",     "waiting"};
+      "blocked",     "sending",  "backing_off", "looking",        "look_wait",   "settling",
+      "settle_wait", "in_doubt", "reading",     "read_wait",      "unverified",  "executed",
+      "verified",    "failed",   "skipped",     "cancelled",      "gathering",   "fallback_held",
+      "ready",       "waiting",  "gated",       "before_reading", "before_wait", "rechecking"};
   return names[static_cast<std::size_t>(stage)];
 }
 
@@ -57,6 +58,8 @@ std::string_view state_of(Stage stage) {
     case Stage::unverified:
     case Stage::executed:
       return "executed";
+    case Stage::rechecking:
+      return "verified";
     case Stage::verified:
     case Stage::failed:
     case Stage::skipped:
@@ -77,6 +80,8 @@ std::string_view phase_of(const ActionState& action) {
       return "ready";
     case Stage::sending:
     case Stage::gathering:
+    case Stage::before_reading:
+    case Stage::before_wait:
       return "executing";
     case Stage::backing_off:
       return action.throttled ? "rate_limited" : "backing_off";
@@ -142,7 +147,7 @@ void derive(Workflow& workflow) {
   workflow.unmet.assign(plan.size(), 0);
   workflow.wakes.clear();
   workflow.gatherings.clear();
-  workflow.open = workflow.parked = workflow.failed = 0;
+  workflow.open = workflow.parked = workflow.fallen = workflow.failed = 0;
   for (ActionIndex i = 0; i < plan.size(); ++i) {
     for (const ActionIndex need : plan[i].needs)
       workflow.unmet[i] += is_satisfied(workflow.effective(need).stage) ? 0 : 1;
@@ -155,6 +160,7 @@ void derive(Workflow& workflow) {
     if (action.wake_at) workflow.wakes.emplace(*action.wake_at, i);
     workflow.open += is_final(action.stage) ? 0 : 1;
     workflow.parked += is_parked(action.stage) || action.child_attention ? 1 : 0;
+    workflow.fallen += is_fallen(action) ? 1 : 0;
   }
   const WorkflowHeader& header = workflow.header;
   if (header.deadline_at && !header.expired && header.status == WorkflowStatus::running)

@@ -39,8 +39,12 @@ enum class Stage : std::uint8_t {
   fallback_held = 17,  ///< failed with an effect, so its fallback waits for a person
   ready = 18,          ///< could start, but the workflow is paused
   waiting = 19,        ///< a tool of Settle's own waits: until wake_at, for a signal or for a workflow (waits_for)
+  gated = 20,
+  before_reading = 21,  ///< the look before the first send is under way
+  before_wait = 22,     ///< that look is taken again at wake_at
+  rechecking = 23,      ///< verified: a look long after is under way
 };
-inline constexpr std::size_t stage_count = 20;
+inline constexpr std::size_t stage_count = 24;
 
 /// What can happen to an action.
 enum class EventKind : std::uint8_t {
@@ -81,8 +85,8 @@ inline constexpr std::array<LegalEvents, stage_count> legal_events = {{
     /* read_wait     */ legal({EventKind::timer, EventKind::restart, EventKind::cancel}),
     /* unverified    */ legal({EventKind::restart, EventKind::cancel, EventKind::resolve}),
     /* executed      */ legal({}),
-    /* verified      */ legal({}),
-    /* failed        */ legal({EventKind::retry}),
+    /* verified      */ legal({EventKind::timer}),
+    /* failed        */ legal({EventKind::retry, EventKind::resolve}),
     /* skipped       */ legal({}),
     /* cancelled     */ legal({EventKind::retry}),
     /* gathering     */ legal({EventKind::restart, EventKind::cancel}),
@@ -90,21 +94,26 @@ inline constexpr std::array<LegalEvents, stage_count> legal_events = {{
     /* ready         */ legal({EventKind::start, EventKind::restart, EventKind::cancel}),
     /* waiting       */
     legal({EventKind::timer, EventKind::restart, EventKind::cancel, EventKind::signal, EventKind::child}),
+    /* gated         */ legal({}),
+    /* before_reading */ legal({EventKind::answer, EventKind::restart, EventKind::cancel}),
+    /* before_wait   */ legal({EventKind::timer, EventKind::restart, EventKind::cancel}),
+    /* rechecking    */ legal({EventKind::answer, EventKind::restart, EventKind::cancel}),
 }};
 constexpr bool is_legal(Stage stage, EventKind event) {
   return legal_events[static_cast<std::size_t>(stage)][static_cast<std::size_t>(event)];
 }
 
+/// Done, whether or not it is looked at again.
 constexpr bool is_final(Stage stage) {
   return stage == Stage::executed || stage == Stage::verified || stage == Stage::failed || stage == Stage::skipped ||
-         stage == Stage::cancelled;
+         stage == Stage::cancelled || stage == Stage::rechecking;
 }
 constexpr bool is_parked(Stage stage) {
   return stage == Stage::in_doubt || stage == Stage::unverified || stage == Stage::fallback_held;
 }
 /// Dependents may start.
 constexpr bool is_satisfied(Stage stage) {
-  return stage == Stage::executed || stage == Stage::verified || stage == Stage::skipped;
+  return stage == Stage::executed || stage == Stage::verified || stage == Stage::skipped || stage == Stage::rechecking;
 }
 /// Nothing of it was begun.
 constexpr bool is_unstarted(Stage stage) {
@@ -112,7 +121,8 @@ constexpr bool is_unstarted(Stage stage) {
 }
 /// A call is (or may be) under way.
 constexpr bool is_calling(Stage stage) {
-  return stage == Stage::sending || stage == Stage::looking || stage == Stage::settling || stage == Stage::reading;
+  return stage == Stage::sending || stage == Stage::looking || stage == Stage::settling || stage == Stage::reading ||
+         stage == Stage::before_reading || stage == Stage::rechecking;
 }
 
 std::string_view name_of(Stage stage);
@@ -138,6 +148,17 @@ struct OperatorWord {
   std::string seen;
   Time at{};
   friend bool operator==(const OperatorWord&, const OperatorWord&) = default;
+};
+
+/// How far a read-back is that takes several looks. Not stored: after a restart its first look is taken again.
+struct LookPass {
+  std::uint32_t next = 0;    ///< the look under way
+  std::uint32_t absent = 0;  ///< looks that found no such record
+  bool mismatch = false;
+  bool pending = false;
+  bool duplicate = false;
+  bool early = false;  ///< one began before a match counts
+  std::vector<CheckResult> checks;
 };
 
 /// All that is known about one run of an action: the action itself, one element of its `for_each`, its fallback or its
@@ -193,7 +214,19 @@ struct ActionState {
 
   std::shared_ptr<const Json> input;   ///< resolved; null until it could start
   std::shared_ptr<const Json> output;  ///< the tool's answer; null until executed
+
+  std::shared_ptr<const Json> before;  ///< what the look before the first send saw; null until it was taken
+  std::optional<Time> before_at;       ///< when that was
+  std::uint32_t rechecks = 0;          ///< looks long after that are over
+  std::optional<Time> recheck_since;   ///< the one under way began
+  bool recheck_failed = false;         ///< what was verified no longer holds, and nobody has seen to it
+  LookPass pass;
 };
+
+/// What was verified no longer holds: a person has to see to it.
+inline bool is_fallen(const ActionState& action) {
+  return action.stage == Stage::failed && action.recheck_failed;
+}
 
 /// `paused` is only ever shown (shown_status); a paused workflow goes on in the status that it has.
 enum class WorkflowStatus : std::uint8_t { running = 0, cancelling = 1, ended = 2, compensating = 3, paused = 4 };
@@ -268,6 +301,7 @@ struct Workflow {
   std::map<ActionIndex, Gathering> gatherings;   ///< each `for_each` under way
   std::uint32_t open = 0;                        ///< runs that are not final
   std::uint32_t parked = 0;                      ///< runs that wait for a person, or for a workflow that does
+  std::uint32_t fallen = 0;                      ///< runs that no longer hold (is_fallen)
   std::uint32_t failed = 0;  ///< actions of the plan that failed for good: without a fallback, or with it
 
   static constexpr ActionIndex deadline_wake = UINT32_MAX;
@@ -284,6 +318,8 @@ struct Workflow {
     return actions[run].fallback == 0 ? actions[run] : actions[actions[run].fallback];
   }
 
+  /// It can't go on, or is not what it was, without a person.
+  bool needs_person() const { return parked + fallen > 0; }
   /// The earliest moment at which a timer is due, or null.
   std::optional<Time> next_wake() const {
     return wakes.empty() ? std::nullopt : std::optional<Time>(wakes.begin()->first);

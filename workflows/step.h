@@ -78,6 +78,7 @@ struct Transition {
   std::vector<ActionIndex> new_outputs;  ///< actions whose output is new
   std::vector<ActionIndex> old_inputs;   ///< runs that begin anew: what is stored goes
   std::vector<ActionIndex> old_outputs;
+  std::vector<ActionIndex> new_befores;  ///< actions whose look before the first send is new
   std::vector<HistoryEvent> history;
   std::vector<IssuedReceipt> receipts;
   std::vector<CallEffect> calls;

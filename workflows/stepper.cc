@@ -48,7 +48,7 @@ std::uint64_t next_dice(std::uint64_t& state) {  // splitmix64
 }  // namespace
 
 Stepper::Stepper(Workflow& workflow, const Moment& moment)
-    : workflow_(workflow), moment_(moment), dice_(moment.entropy), attention_before_(workflow.parked > 0) {}
+    : workflow_(workflow), moment_(moment), dice_(moment.entropy), attention_before_(workflow.needs_person()) {}
 
 /// Every mutable access goes through here, so that what changed is known.
 ActionState& Stepper::action(ActionIndex index) {
@@ -88,6 +88,8 @@ void Stepper::enter(ActionIndex index, Stage stage, std::optional<Time> wake_at)
   ActionState& state = action(index);
   if (!is_parked(state.stage) && is_parked(stage)) ++workflow_.parked;
   if (is_parked(state.stage) && !is_parked(stage)) --workflow_.parked;
+  if (is_fallen(state) && stage != Stage::failed) --workflow_.fallen;
+  if (!is_fallen(state) && stage == Stage::failed && state.recheck_failed) ++workflow_.fallen;
   if (!is_final(state.stage) && is_final(stage)) --workflow_.open;
   if (is_final(state.stage) && !is_final(stage)) ++workflow_.open;
   if (state.child_attention && stage != Stage::waiting) {
@@ -169,6 +171,7 @@ Stepper::CheckScope::CheckScope(const Stepper& stepper, ActionIndex index, const
       state.record_id || output == nullptr ? state.record_id : stepper.record_id_in(index, *output);
   scope.add("input", state.input.get());
   scope.add("output", output);
+  scope.add("before", state.before.get());
   scope.add("idempotency_key", &key);
   if (!id) return;
   record_id = *id;
@@ -188,6 +191,7 @@ Result<Call> Stepper::prepare(const CallSpec& spec, ActionIndex index) const {
   Scope scope;
   scope.add("input", state.input.get());
   scope.add("output", state.output.get());
+  scope.add("before", state.before.get());
   scope.add("idempotency_key", &values.key);
   scope.add("workflow", &values, &ToolScope::workflow_root);
   scope.add("action", &values, &ToolScope::action_root);
@@ -270,12 +274,16 @@ Transition Stepper::finish() {
     begin_compensation();
     run_ready();
   }
-  const bool attention = workflow_.parked > 0;
+  const bool attention = workflow_.needs_person();
   if (attention != attention_before_) {
     header.attention = attention;
     note(attention ? "workflow.attention" : "workflow.attention_over", std::nullopt);
   }
   if (workflow_.open == 0 && header.status != WorkflowStatus::ended) finish_workflow();
+  if (header.status == WorkflowStatus::ended && header.outcome != outcome_now()) {
+    header.outcome = outcome_now();
+    note("workflow.outcome_changed", std::nullopt, Json::object({{"outcome", name_of(header.outcome)}}));
+  }
   std::sort(out_.actions.begin(), out_.actions.end());
   out_.actions.erase(std::unique(out_.actions.begin(), out_.actions.end()), out_.actions.end());
   std::sort(out_.signals.begin(), out_.signals.end());
@@ -318,7 +326,9 @@ Transition on_timer(Workflow& workflow, const Moment& moment) {
 }
 
 Transition on_restart(Workflow& workflow, const Moment& moment) {
-  if (workflow.header.status == WorkflowStatus::ended) return {};
+  const auto rechecks = [](const ActionState& action) { return action.stage == Stage::rechecking; };
+  const bool ended = workflow.header.status == WorkflowStatus::ended;
+  if (ended && std::none_of(workflow.actions.begin(), workflow.actions.end(), rechecks)) return {};
   Stepper stepper(workflow, moment);
   stepper.restart();
   return stepper.finish();

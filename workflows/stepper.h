@@ -1,6 +1,7 @@
 #pragma once
 
 #include <deque>
+#include <span>
 #include <string>
 
 #include "workflows/step.h"
@@ -42,11 +43,32 @@ class Stepper {
   void cancel_elements(ActionIndex index);
   void element_concluded(ActionIndex element);
   void finish_elements(ActionIndex index);
+  struct Tally {
+    std::uint32_t failed = 0, stopped = 0, unverifiable = 0;
+    std::optional<std::uint32_t> first_failed;
+    Effect effect = Effect::none;
+    Confidence confidence = Confidence::none;
+  };
+  Tally tally_of(ActionIndex index) const;
+
+  // --- on_before.cc: the look before the first send
+  void look_before(ActionIndex index);
+  void before_ended(ActionIndex index, Outcome& outcome);
+
+  // --- on_recheck.cc: looking again at what was verified
+  void schedule_recheck(ActionIndex index);
+  void recheck(ActionIndex index);
+  void recheck_ended(ActionIndex index, Outcome& outcome);
+  void recheck_over(ActionIndex index, std::string event, Json data);
+  bool is_undone(ActionIndex index) const;
+  void no_longer_holds(ActionIndex index, const Outcome& outcome, std::string message);
+  void fallen(ActionIndex index);
 
   // --- on_end.cc: what follows when a run has come to its end
   void ended(ActionIndex index);
   void concluded(ActionIndex index);
   void action_concluded(ActionIndex index);
+  void cancel_what_depends(ActionIndex index);
   bool wants_fallback(ActionIndex index) const;
   void begin_fallback(ActionIndex index);
   void give_up_fallback(ActionIndex index);
@@ -58,10 +80,12 @@ class Stepper {
   void expire();
   void expire_if_due();
   void finish_workflow();
+  WorkflowOutcome outcome_now() const;
 
   // --- on_operator.cc: what a person decides
   void hold(ActionIndex index);
   void happened(ActionIndex index, Resolution& resolution);
+  void seen_to(ActionIndex index, bool left);
   void did_not_happen(ActionIndex index, const Resolution& resolution);
 
   // --- on_retry.cc: a failed workflow runs again
@@ -92,17 +116,28 @@ class Stepper {
   void park_in_doubt(ActionIndex index, std::string code, std::string message);
   std::optional<std::string> endpoint_moved(ActionIndex index) const;
   bool endpoint_changed(ActionIndex index);
+  /// Waits between looks that could not be read: doubling up to the policy's maximum, without jitter (one look at a
+  /// time).
+  static Duration look_delay(const ActionState& state, const RetryPolicy& policy);
+  static bool has_further_page(const Json& answer, const std::optional<Pointer>& next);
 
   // --- on_read_back.cc: from executed to verified
   void executed(ActionIndex index, Json output, int status, Time at);
   void read(ActionIndex index);
   void read_ended(ActionIndex index, Outcome& outcome);
+  void duplicate_found(ActionIndex index);
   void park_unverified(ActionIndex index, std::string code, std::string message);
   void verified(ActionIndex index, Time at);
-  enum class Seen : std::uint8_t { match, mismatch, unreadable };
-  Seen compare(ActionIndex index, const Outcome& outcome);
+  enum class Seen : std::uint8_t { match, mismatch, pending, duplicate, unreadable };
+  bool answer_is_lost(ActionIndex index) const;
+  std::span<const ReadBack> looks(ActionIndex index) const;
+  bool begin_looks(ActionIndex index);
+  std::optional<Seen> looked(ActionIndex index, Outcome& outcome, Time counts_from);
+  bool compare(ActionIndex index, const ReadBack& look, Outcome& outcome);
+  void keep_checks(ActionIndex index, Time at);
+  std::string what_differs(ActionIndex index, const Outcome& outcome) const;
   Time match_counts_from(ActionIndex index) const;
-  Effect effect_seen(ActionIndex index, const Outcome& outcome) const;
+  Effect effect_seen(ActionIndex index) const;
 
   // --- on_builtin.cc: Settle's own tools
   void begin_builtin(ActionIndex index);
@@ -127,8 +162,8 @@ class Stepper {
   static bool interrupted(const Outcome& outcome) {
     return outcome.code == "engine_stopping" || outcome.code == "engine_shutdown";
   }
-  /// What checks can see (CONTRACT §2, "Verification"): /input, /output, /record_id and /idempotency_key. `output`
-  /// null: unknown.
+  /// What checks can see (CONTRACT §2, "Verification"): /input, /output, /record_id, /before and
+  /// /idempotency_key. `output` null: unknown.
   struct CheckScope {
     CheckScope(const Stepper& stepper, ActionIndex index, const Json* output);
     CheckScope(const CheckScope&) = delete;

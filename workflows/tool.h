@@ -28,7 +28,8 @@ struct CallSpec {
   std::vector<std::pair<std::string, Template>> headers;
   std::optional<Template> body;
   std::string credential;
-  bool safe = false;  ///< GET, HEAD or declared safe: needs no intent
+  bool safe = false;                            ///< GET, HEAD or declared safe: needs no intent
+  std::shared_ptr<const Schema> answer_schema;  ///< of a look's answer; null: none was given
 
   /// Every reference of the call.
   std::vector<Template::Reference> references() const;
@@ -45,6 +46,22 @@ enum class VerifyKind : std::uint8_t { response, none, read_back };
 
 /// Settle's own tools (builtin_tools.h); `none` for all others.
 enum class Builtin : std::uint8_t { none, sleep, wait_signal, run_plan, assertion };
+/// One look of a read-back, and what its answer is compared with.
+struct ReadBack {
+  std::string name;  ///< of one of several; empty where there is one
+  CallSpec call;
+  std::vector<Check> expect;
+  std::vector<Check> pending;     ///< any of them holds: still settling
+  std::optional<Pointer> unique;  ///< the call is a search: where its answer has the list of records
+  std::optional<Pointer> next;    ///< where a search says that there is a further page
+  bool tied = false;              ///< a match must have found our key or the record id of the answer
+};
+
+/// Looks again after an action was verified, so often, each so long after the one before.
+struct Recheck {
+  Duration after{};
+  std::uint32_t times = 1;
+};
 
 /// A named contract, compiled from its document. Immutable; shared by every workflow that runs it. Thread: any.
 struct Tool {
@@ -66,21 +83,24 @@ struct Tool {
   Duration quiet{};   ///< lookup: declared; natural and key: start_to_close_timeout unless declared
   std::optional<CallSpec> lookup;
   Pointer lookup_records;
+  std::optional<Pointer> lookup_next;  ///< where the answer says that there is a further page
 
   VerifyKind verify = VerifyKind::response;
-  std::optional<CallSpec> read_back;
-  std::vector<Check> expect;
+  std::vector<ReadBack> reads;          ///< of a read-back, in the order in which they are made; all must match
+  std::optional<ReadBack> read_unseen;  ///< instead of them while the tool's answer is lost
+  std::optional<CallSpec> before;       ///< a read taken and recorded before the first send
+  std::optional<Recheck> recheck;
   Duration within{10'000};
   Duration interval{500};
-  bool tied = false;                ///< the read-back is tied to our key or to the record id of the answer
+  bool tied = false;  ///< every look of the read-back is tied to our key or to the record id of the answer
   std::string unverifiable_reason;  ///< with verify "none"
 
   Duration start_to_close_timeout{10'000};
   Duration schedule_to_close_timeout{600'000};
   RetryPolicy retry;
 
-  /// Origin and credential of look-up and read-back, a line each; an empty line for one that it has not. Part of an
-  /// intent, so that a look that has moved since is noticed.
+  /// Origin and credential of look-up and read-back, a line each; an empty line for one that it has not; then one for
+  /// each further look. Part of an intent, so that a look that has moved since is noticed.
   std::string look_endpoints;
 
   Builtin builtin = Builtin::none;

@@ -2,7 +2,8 @@
 
 #include "base/text.h"
 #include "workflows/fields.h"
-#include "workflows/tool.h"
+#include "workflows/tool_calls.h"
+#include "workflows/tool_verify.h"
 
 namespace settle {
 
@@ -16,42 +17,37 @@ namespace {
 
 std::string look_endpoints_of(const Tool& tool) {
   std::string out;
-  for (const std::optional<CallSpec>* spec : {&tool.lookup, &tool.read_back}) {
-    if (spec->has_value()) out += origin_of((*spec)->url.constant_prefix()) + " " + (*spec)->credential;
+  const auto add = [&](const CallSpec* spec) {
+    if (spec != nullptr) out += origin_of(spec->url.constant_prefix()) + " " + spec->credential;
     out += "\n";
-  }
+  };
+  add(tool.lookup ? &*tool.lookup : nullptr);
+  add(tool.reads.empty() ? nullptr : &tool.reads[0].call);
+  for (std::size_t i = 1; i < tool.reads.size(); ++i) add(&tool.reads[i].call);
+  if (tool.read_unseen) add(&tool.read_unseen->call);
   return out;
 }
 
-constexpr std::string_view not_supported = "tool_not_supported";
-
-bool refers_to(const std::vector<Template::Reference>& references, std::string_view root) {
-  return std::any_of(references.begin(), references.end(), [&](const Template::Reference& r) {
-    return !r.source.tokens.empty() && r.source.tokens[0] == root;
-  });
-}
-
-/// Where a reference of a tool may point, and whether the answer is known there.
-struct Sees {
-  bool answer = false;   ///< /output and /record_id
-  bool metadata = true;  ///< /workflow and /action; calls see them, checks do not
-};
-
 class Compiler {
  public:
-  Compiler(const Json& document, const Values& values) : document_(document), values_(values) {}
+  Compiler(const Json& document, const Values& values)
+      : document_(document),
+        values_(values),
+        calls_(tool_, values, problems_),
+        verification_(tool_, calls_, values, problems_) {}
 
   Result<std::shared_ptr<const Tool>> run() {
     Fields fields(document_, "", problems_);
     fields.take("$schema");  // a hint for editors
     names(fields);
     schemas(fields);
+    if (const Json* verify = fields.take("verify")) verification_.before(*verify);  // every call may refer to it
     if (const Json* call = fields.need("execute", "a call: {\"connector\": …, …}"))
-      tool_.execute = compile_call(*call, "/execute", Sees{});
+      tool_.execute = calls_.compile(*call, "/execute", Sees{});
     if (const Json* checks = fields.take("success"))
       tool_.success = Check::compile_list(*checks, "/success", &values_, problems_);
     for (const Check& check : tool_.success)
-      check_references(check.references(), Sees{.answer = true, .metadata = false});
+      calls_.check_references(check.references(), Sees{.answer = true, .metadata = false});
     tool_.record_id = fields.pointer("record_id");
     if (tool_.record_id && tool_.output_schema && !tool_.output_schema->at(tool_.record_id->tokens).possible) {
       fields.problem("record_id", "record_id_not_in_output", "a place that output_schema allows",
@@ -60,8 +56,8 @@ class Compiler {
     times(fields);
     idempotency(fields);
     verification(fields);
-    fields.not_yet("rate_limit", not_supported);
-    fields.not_yet("not_processed", not_supported);
+    fields.not_yet("rate_limit", tool_not_supported);
+    fields.not_yet("not_processed", tool_not_supported);
     approval(fields);
     fields.finish();
     consistency();
@@ -105,13 +101,7 @@ class Compiler {
   std::shared_ptr<const Schema> schema(Fields& fields, std::string_view name) {
     const Json* document = fields.need(name, "a JSON Schema");
     if (document == nullptr) return nullptr;
-    Result<Schema> compiled = Schema::compile(*document);
-    if (compiled) return std::make_shared<const Schema>(*std::move(compiled));
-    for (Problem& problem : compiled.error().problems) {
-      problem.pointer = fields.place_of(name) + problem.pointer;
-      problems_.push_back(std::move(problem));
-    }
-    return nullptr;
+    return compile_schema(*document, fields.place_of(name), problems_);
   }
 
   void schemas(Fields& fields) {
@@ -130,127 +120,6 @@ class Compiler {
       problems_.push_back({"/input_schema/type", "input_schema_type", "\"object\"",
                            type == nullptr ? "nothing" : got_text(*type), "a tool's input is an object"});
     }
-  }
-
-  CallSpec compile_call(const Json& document, const std::string& place, Sees sees) {
-    CallSpec call;
-    Fields fields(document, place, problems_);
-    if (!fields.is_object()) return call;
-    call.connector = fields.needed_text("connector");
-    if (!call.connector.empty() && call.connector != "http") {
-      fields.problem("connector", "unknown_connector", "\"http\"", "there is no connector \"" + call.connector + "\"");
-    }
-    const auto method = fields.choice("method", {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"});
-    if (!method && fields.take("method") == nullptr)
-      fields.need("method", "\"GET\", \"HEAD\", \"POST\", \"PUT\", \"PATCH\" or \"DELETE\"");
-    if (method) call.method = document.find("method")->as_string();
-    if (const Json* url = fields.need("url", "a URL, as a string or {\"$text\": …}")) {
-      call.url = Template::compile(*url, place + "/url", &values_, problems_);
-      check_url(fields, call.url);
-    }
-    if (const Json* headers = fields.take("headers")) {
-      Fields names(*headers, place + "/headers", problems_);
-      if (names.is_object()) {
-        for (const JsonMember& header : headers->as_object()) {
-          Template value =
-              Template::compile(header.value, place + "/headers/" + escape_token(header.name), &values_, problems_);
-          if (!value.is_text())
-            names.problem(header.name, "wrong_type", "a string, $from or $text", "a header is a text");
-          check_header_name(names, header.name);
-          call.headers.emplace_back(header.name, std::move(value));
-        }
-      }
-    }
-    if (const Json* body = fields.take("body")) {
-      call.body = Template::compile(*body, place + "/body", &values_, problems_);
-      if (call.method == "GET" || call.method == "HEAD")
-        fields.problem("body", "body_not_allowed", "no body", call.method + " has no body");
-    }
-    call.credential = fields.text("auth").value_or("");
-    call.safe = fields.boolean("safe").value_or(false) || call.method == "GET" || call.method == "HEAD";
-    fields.finish();
-    check_references(call.references(), sees);
-    return call;
-  }
-
-  void check_url(Fields& fields, const Template& url) {
-    if (!url.is_text()) {
-      fields.problem("url", "wrong_type", "a string or {\"$text\": …}", "a URL is a text");
-      return;
-    }
-    const std::string prefix = url.constant_prefix();
-    const std::size_t scheme = prefix.find("://");
-    const bool known = prefix.starts_with("http://") || prefix.starts_with("https://");
-    const std::size_t path = scheme == std::string::npos ? scheme : prefix.find_first_of("/?", scheme + 3);
-    if (!known || (path == std::string::npos && !url.is_constant()) || path == scheme + 3) {
-      fields.problem("url", "url_host_not_constant",
-                     "\"http://HOST/…\" or \"https://HOST/…\", with scheme, host and port constant or configured",
-                     "scheme, host and port of a URL never come from a document");
-    } else if (prefix.substr(0, path).find('@') != std::string::npos) {
-      fields.problem("url", "url_userinfo", "no user and password in a URL; name a credential in \"auth\"",
-                     "a URL holds no credential");
-    }
-  }
-
-  void check_header_name(Fields& fields, const std::string& name) {
-    static constexpr std::string_view ours[] = {"host",       "content-length", "transfer-encoding",
-                                                "connection", "authorization",  "content-type"};
-    const std::string lower = to_lower(name);
-    const bool token = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-             std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-    });
-    if (!token) fields.problem(name, "header_not_a_token", "a token of RFC 9110 §5.6.2", "this is no name of a header");
-    if (std::find(std::begin(ours), std::end(ours), lower) != std::end(ours)) {
-      fields.problem(name, "header_reserved", "another header; credentials are named in \"auth\"",
-                     "Settle sets this header itself");
-    }
-  }
-
-  void check_references(const std::vector<Template::Reference>& references, Sees sees) {
-    for (const Template::Reference& reference : references) {
-      const std::string& root = reference.source.tokens[0];
-      const std::string source = reference.source.text();
-      const bool answer = root == "output" || root == "record_id";
-      if (root == "before") {
-        problems_.push_back({reference.place, std::string(not_supported), "another reference", source,
-                             "\"/before\" needs verify.before, which this version does not offer yet"});
-      } else if (answer && !sees.answer) {
-        problems_.push_back({reference.place, "reference_before_answer",
-                             "/input, /idempotency_key, /workflow or /action", source,
-                             "\"" + source + "\" is known only after the tool has answered"});
-      } else if (root == "input") {
-        const std::vector<std::string> below(reference.source.tokens.begin() + 1, reference.source.tokens.end());
-        if (tool_.input_schema && !tool_.input_schema->at(below).possible) {
-          problems_.push_back({reference.place, "reference_not_in_schema", "a place that input_schema allows", source,
-                               "input_schema has no place " + source});
-        }
-      } else if (root == "output") {
-        const std::vector<std::string> below(reference.source.tokens.begin() + 1, reference.source.tokens.end());
-        if (tool_.output_schema && !tool_.output_schema->at(below).possible) {
-          problems_.push_back({reference.place, "reference_not_in_schema", "a place that output_schema allows", source,
-                               "output_schema has no place " + source});
-        }
-      } else if ((root == "record_id" || root == "idempotency_key") && reference.source.tokens.size() > 1) {
-        problems_.push_back({reference.place, "reference_unknown", "/" + root, source,
-                             "\"/" + root + "\" is a text; there is nothing below it"});
-      } else if (!sees.metadata && (root == "workflow" || root == "action")) {
-        problems_.push_back({reference.place, "reference_unknown", "/input, /output, /record_id or /idempotency_key",
-                             source, "a check can't see " + source});
-      } else if (!answer && root != "idempotency_key" && !valid_metadata(reference.source)) {
-        problems_.push_back(
-            {reference.place, "reference_unknown",
-             "/input, /output, /record_id, /idempotency_key, /workflow/{id,name,labels/NAME} or /action/{id,attempt}",
-             source, "a tool can't see " + source});
-      }
-    }
-  }
-
-  static bool valid_metadata(const Pointer& source) {
-    const std::vector<std::string>& t = source.tokens;
-    if (t[0] == "workflow")
-      return (t.size() == 2 && (t[1] == "id" || t[1] == "name")) || (t.size() == 3 && t[1] == "labels");
-    return t[0] == "action" && t.size() == 2 && (t[1] == "id" || t[1] == "attempt");
   }
 
   void times(Fields& fields) {
@@ -300,35 +169,11 @@ class Compiler {
     if (tool_.mode == IdempotencyMode::key || tool_.mode == IdempotencyMode::lookup) {
       const bool needed = tool_.mode == IdempotencyMode::lookup;
       const Json* lookup = needed ? mode.need("lookup", "{\"read\": CALL, \"records\": POINTER}") : mode.take("lookup");
-      if (lookup != nullptr) compile_lookup(*lookup);
+      if (lookup != nullptr) verification_.lookup(*lookup);
       if (lookup != nullptr && !needed)
         mode.need("quiet", "the provider's longest delay, search lag included, such as \"5s\"");
     }
     mode.finish();
-  }
-
-  void compile_lookup(const Json& document) {
-    Fields lookup(document, "/idempotency/lookup", problems_);
-    if (!lookup.is_object()) return;
-    if (const Json* read = lookup.need("read", "a call")) {
-      tool_.lookup = compile_call(*read, "/idempotency/lookup/read", Sees{});
-      require_safe(*tool_.lookup, "/idempotency/lookup/read");
-      if (!refers_to(tool_.lookup->references(), "idempotency_key") &&
-          !refers_to(tool_.lookup->references(), "input")) {
-        problems_.push_back({"/idempotency/lookup/read", "lookup_without_key",
-                             "a search by /idempotency_key or by an id of our own from /input", "",
-                             "a look-up that does not search for our key can't tell our effect from another's"});
-      }
-    }
-    lookup.need("records", "a JSON Pointer to the list of matches");
-    tool_.lookup_records = lookup.pointer("records").value_or(Pointer());
-    lookup.finish();
-  }
-
-  void require_safe(const CallSpec& call, const std::string& place) {
-    if (call.safe || call.method.empty()) return;
-    problems_.push_back({place, "read_not_safe", "GET, HEAD or \"safe\": true", call.method,
-                         "a call that only looks must be declared safe"});
   }
 
   void verification(Fields& fields) {
@@ -351,22 +196,7 @@ class Compiler {
       if (kind == "none") tool_.unverifiable_reason = fields.needed_text("reason");
       return;
     }
-    tool_.verify = VerifyKind::read_back;
-    Fields verify(*document, "/verify", problems_);
-    if (!verify.is_object()) return;
-    for (const std::string_view name : {"reads", "before", "pending", "callback", "unique", "recheck", "read_unseen"})
-      verify.not_yet(name, not_supported);
-    if (const Json* read = verify.need("read", "a call")) {
-      tool_.read_back = compile_call(*read, "/verify/read", Sees{.answer = true});
-      require_safe(*tool_.read_back, "/verify/read");
-    }
-    if (const Json* expect = verify.need("expect", "a list of checks"))
-      tool_.expect = Check::compile_list(*expect, "/verify/expect", &values_, problems_);
-    for (const Check& check : tool_.expect)
-      check_references(check.references(), Sees{.answer = true, .metadata = false});
-    tool_.within = verify.duration("within").value_or(tool_.within);
-    tool_.interval = verify.duration("interval", Duration(1)).value_or(tool_.interval);
-    verify.finish();
+    verification_.read_back(*document);
   }
 
   void approval(Fields& fields) {
@@ -374,11 +204,11 @@ class Compiler {
     const bool waived = rule != nullptr && *rule == Json("none");
     if (rule != nullptr && !waived) {
       fields.problem(
-          "approval", std::string(not_supported), "no \"approval\", or \"none\"",
+          "approval", std::string(tool_not_supported), "no \"approval\", or \"none\"",
           "approval rules are not offered by this version; they are refused, so that nothing relies on them");
     }
     if (tool_.risk == Risk::destructive && rule == nullptr) {
-      fields.problem("approval", std::string(not_supported), "\"approval\": \"none\"",
+      fields.problem("approval", std::string(tool_not_supported), "\"approval\": \"none\"",
                      "a destructive tool needs approval, which this version does not offer yet; say \"approval\": "
                      "\"none\" to run it without");
     }
@@ -390,13 +220,6 @@ class Compiler {
       problems_.push_back({"/verify", "not_for_reads", "\"response\" or a read-back", "\"none\"",
                            "a read is verified by its own answer"});
     }
-    std::vector<Template::Reference> read =
-        tool_.read_back ? tool_.read_back->references() : std::vector<Template::Reference>();
-    for (const Check& check : tool_.expect) {
-      const std::vector<Template::Reference> more = check.references();
-      read.insert(read.end(), more.begin(), more.end());
-    }
-    tool_.tied = is_tied();
     if (tool_.reads_only()) return;
 
     const bool sends_key = refers_to(tool_.execute.references(), "idempotency_key");
@@ -412,10 +235,9 @@ class Compiler {
           {"/verify", "natural_needs_read_back", "a read-back", "",
            "mode \"natural\" needs a read-back: a repeat may answer an error although the effect is there"});
     }
-    const bool needs_answer = refers_to(read, "record_id") || refers_to(read, "output");
-    if (tool_.mode == IdempotencyMode::none && needs_answer) {
+    if (tool_.mode == IdempotencyMode::none && !tool_.read_unseen && verification_.needs_answer()) {
       problems_.push_back(
-          {"/verify", "read_back_needs_answer", "a read-back by /input or /idempotency_key", "",
+          {"/verify", "read_back_needs_answer", "a read-back by /input or /idempotency_key, or \"read_unseen\"", "",
            "in mode \"none\" a lost answer takes its id with it, so this read-back could never settle it"});
     }
     if (tool_.execute.safe) {
@@ -424,29 +246,12 @@ class Compiler {
     }
   }
 
-  /// A match proves that it was ours only where it must have found our key, or the record id that the tool answered: as
-  /// the place that is read, or by an equality that no other check can stand in for.
-  bool is_tied() const {
-    if (!tool_.read_back) return false;
-    std::vector<Template::Reference> found = tool_.read_back->url.references();
-    const auto append = [&](const std::vector<Template::Reference>& more) {
-      found.insert(found.end(), more.begin(), more.end());
-    };
-    if (tool_.read_back->body) append(tool_.read_back->body->references());
-    for (const Check& check : tool_.expect) append(check.demanded());
-    return std::any_of(found.begin(), found.end(), [&](const Template::Reference& reference) {
-      const std::vector<std::string>& tokens = reference.source.tokens;
-      if (tokens[0] == "idempotency_key" || tokens[0] == "record_id") return true;
-      return tokens[0] == "output" && tool_.record_id &&
-             std::equal(tokens.begin() + 1, tokens.end(), tool_.record_id->tokens.begin(),
-                        tool_.record_id->tokens.end());
-    });
-  }
-
   const Json& document_;
   const Values& values_;
   std::vector<Problem> problems_;
   Tool tool_;
+  CallCompiler calls_;
+  VerificationCompiler verification_;
 };
 
 }  // namespace

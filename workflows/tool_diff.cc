@@ -163,13 +163,28 @@ class ToolDiff {
                 [&](const std::string& part, const std::string& at, const Json* before, const Json* after) {
                   if (part == "expect") {
                     checks(at, before, after, "verification");
-                  } else if (part == "read") {
+                  } else if (part == "read" || part == "read_unseen" || part == "before") {
                     call(at, before, after, "The read-back looks elsewhere, or in another way.");
+                  } else if (part == "unique" || part == "next" || part == "recheck") {
+                    promise(at, before, after);
+                  } else if (part == "pending" || part == "reads") {
+                    add(at, before, after, "verification_changed", ChangeImpact::review,
+                        "What counts as settled, or as verified, is different.");
                   } else {
                     add(at, before, after, "verification_timing", ChangeImpact::compatible,
                         "A difference may last for another time before it counts.");
                   }
                 });
+  }
+
+  /// A part of the verification that demands more where it is there.
+  void promise(const std::string& place, const Json* from, const Json* to) {
+    if (to == nullptr)
+      return add(place, from, to, "verification_weakened", ChangeImpact::weaker, "This is not demanded any more.");
+    if (from == nullptr)
+      return add(place, from, to, "verification_strengthened", ChangeImpact::review,
+                 "This is demanded now; what passed before may fail.");
+    add(place, from, to, "verification_changed", ChangeImpact::review, "What is demanded is different.");
   }
 
   /// Lists of checks as sets: each that is gone was a promise, each that is new is one.

@@ -53,7 +53,9 @@ class Linter {
     times();
     credentials("/execute", tool_.execute);
     if (tool_.lookup) credentials("/idempotency/lookup/read", *tool_.lookup);
-    if (tool_.read_back) credentials("/verify/read", *tool_.read_back);
+    for (std::size_t i = 0; i < tool_.reads.size(); ++i) credentials(place_of(i) + "/read", tool_.reads[i].call);
+    if (tool_.read_unseen) credentials("/verify/read_unseen", tool_.read_unseen->call);
+    if (tool_.before) credentials("/verify/before", *tool_.before);
   }
 
  private:
@@ -137,18 +139,36 @@ class Linter {
            "a record that somebody else made with the same values would be taken for ours");
   }
 
-  void verification() {
-    if (!tool_.read_back) return;
-    std::vector<Template::Reference> seen = tool_.read_back->references();
+  std::string place_of(std::size_t look) const {
+    return tool_.reads[look].name.empty() ? "/verify" : "/verify/reads/" + std::to_string(look);
+  }
+
+  /// What the looks and their checks refer to; warns where none of them compares anything.
+  std::vector<Template::Reference> seen_by_looks() {
+    std::vector<Template::Reference> seen;
     bool checks_refer = false;
-    for (const Check& check : tool_.expect) {
-      const std::vector<Template::Reference> more = check.references();
-      checks_refer = checks_refer || !more.empty();
-      seen.insert(seen.end(), more.begin(), more.end());
+    for (const ReadBack& look : tool_.reads) {
+      const std::vector<Template::Reference> call = look.call.references();
+      seen.insert(seen.end(), call.begin(), call.end());
+      for (const Check& check : look.expect) {
+        const std::vector<Template::Reference> more = check.references();
+        checks_refer = checks_refer || !more.empty();
+        seen.insert(seen.end(), more.begin(), more.end());
+      }
     }
     if (!checks_refer)
       warn("/verify/expect", "checks_constant_only", "a check against /input, /output or /record_id", "constants",
            "nothing that was asked for is compared, so another record would do as well");
+    return seen;
+  }
+
+  void verification() {
+    if (tool_.verify != VerifyKind::read_back) return;
+    const std::vector<Template::Reference> seen = seen_by_looks();
+    pages();
+    if (tool_.before && !uses_before())
+      warn("/verify/before", "before_unused", "increased_by, decreased_by or a reference to /before", "nothing",
+           "the look before the first send is taken, and nothing is compared with it");
     if (tool_.reads_only()) return;
     if (!tool_.tied)
       warn("/verify", "read_back_not_tied", "a read-back by /record_id or with /idempotency_key", "",
@@ -158,6 +178,31 @@ class Linter {
         warn("/verify/expect", "input_not_compared", "a check of /input/" + escape_token(name.as_string()),
              shorten(name.as_string(), 80), "nothing notices when the tool drops or changes this member of the input");
     }
+  }
+
+  /// A search without a way to say "there is more" is believed to show everything on its first page.
+  void pages() {
+    for (std::size_t i = 0; i < tool_.reads.size(); ++i) {
+      if (tool_.reads[i].unique && !tool_.reads[i].next)
+        warn(place_of(i) + "/next", "further_page_unseen", "where the answer says that there is a further page",
+             "nothing", "a second record on a further page would go unnoticed");
+    }
+    if (tool_.lookup && !tool_.lookup_next)
+      warn("/idempotency/lookup/next", "further_page_unseen", "where the answer says that there is a further page",
+           "nothing", "an empty first page would be taken for absence, which is a reason to send again");
+  }
+
+  bool uses_before() const {
+    std::vector<Template::Reference> all = tool_.execute.references();
+    const auto add = [&](const std::vector<Template::Reference>& more) {
+      all.insert(all.end(), more.begin(), more.end());
+    };
+    for (const ReadBack& look : tool_.reads) {
+      add(look.call.references());
+      for (const Check& check : look.expect) add(check.references());
+      for (const Check& check : look.pending) add(check.references());
+    }
+    return refers(all, {"before"});
   }
 
   Json::Array required_input() const {
@@ -177,7 +222,7 @@ class Linter {
       warn("/schedule_to_close_timeout", "schedule_short",
            "at least start_to_close_timeout, " + format_duration(tool_.start_to_close_timeout),
            format_duration(tool_.schedule_to_close_timeout), "the whole action has less time than one of its calls");
-    if (tool_.read_back && tool_.within < tool_.interval)
+    if (tool_.verify == VerifyKind::read_back && tool_.within < tool_.interval)
       warn("/verify/within", "one_look_only", "more than interval, " + format_duration(tool_.interval),
            format_duration(tool_.within), "there is time for one look only, and systems settle late");
   }

@@ -43,9 +43,13 @@ FUTURE_TOOLS = {
     "of the contract": changed(KEY, rate_limit={"per_second": 20, "concurrency": 8}, not_processed=[], approval={
         "when": {"equals": [{"$from": "/input/tier"}, "pro"]}, "approvers": 1, "expires": "24h"}),
     "difference": changed(KEY, verify={"read": LOOK, "before": LOOK, "expect": [{"at": "/size", "increased_by": {"$from": "/input/size"}}]}),
-    "asynchronous": changed(KEY, verify={"read": LOOK, "expect": [{"at": "/state", "equals": "done"}], "unique": True, "recheck": "1d",
+    "asynchronous": changed(KEY, verify={"read": LOOK, "expect": [{"at": "/state", "equals": "done"}], "unique": "/things",
+                                         "next": "/next", "recheck": {"after": "1d", "times": 3},
                                          "pending": [{"at": "/state", "in": ["new", "busy"]}], "callback": {}}),
-    "several looks": changed(KEY, verify={"reads": {"one": LOOK, "two": LOOK}, "expect": [{"at": "/one/id", "exists": True}]}),
+    "several looks": changed(KEY, verify={"reads": [
+        {"name": name, "read": {**LOOK, "output_schema": {"type": "object"}}, "expect": [{"at": "/id", "exists": True}]}
+        for name in ("one", "two")], "read_unseen": {"read": LOOK, "expect": [{"at": "/name", "exists": True}]}}),
+    "unseen": changed(KEY, verify={**KEY["verify"], "read_unseen": {**LOOK, "url": {"$text": "${world}/things/${/input/name}"}}}),
     "another connector": changed(KEY, execute={"connector": "smtp", "to": {"$from": "/input/name"}}),
     "destructive": changed(KEY, risk="destructive"),
     "deprecated": changed(KEY, deprecated=True, deprecation="use things.put"),

@@ -5,6 +5,8 @@
     GET /things/ID               by id or by name; 404
     GET /things?reference=KEY    {"things": […]}, those that came with that key
     POST /orders {…}             makes one each time: no keys, no search
+    POST /accounts/NAME {amount} pays in; the same Idempotency-Key only once
+    GET /accounts/NAME           {"balance"}; a new account has 0
 
 A fault meets the next matching call: `world.fault("POST", "/things", "drop_after")`. A gate holds calls until it is opened,
 which is how a test stands in the middle of one.
@@ -58,6 +60,7 @@ class World:
     def __init__(self, port=0):
         self.lock = threading.RLock()
         self.calls, self.things, self.by_key, self.orders = [], {}, {}, []
+        self.accounts = {}
         self._faults, self._gates = [], []
         self.listen(port)
 
@@ -133,7 +136,18 @@ class World:
                 call.effect = True
                 self.orders.append(call.body)
                 return 201, {"id": f"order-{len(self.orders)}"}
+            if parts[0] == "accounts" and len(parts) == 2:
+                return self._account(call, parts[1])
         return 404, {"error": "no such place"}
+
+    def _account(self, call, name):
+        balance = self.accounts.setdefault(name, 0)
+        key = call.headers.get("idempotency-key")
+        if call.method == "POST" and key not in self.by_key:
+            call.effect = True
+            self.accounts[name] = balance + call.body["amount"]
+            self.by_key[key] = {"id": f"payment-{len(self.by_key) + 1}"}
+        return (201, self.by_key[key]) if call.method == "POST" else (200, {"balance": self.accounts[name]})
 
     def _make(self, call):
         first = self.by_key.get(call.headers.get("idempotency-key"))
@@ -228,7 +242,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if kind == "garbage":
             return status, b"<html>not what you think", {}
         if kind == "answer_after":
-            return status, options["body"], {}
+            return options.get("status", status), options["body"], {}
         if kind == "gate_after":
             options["gate"].hold()
         return status, document, {}

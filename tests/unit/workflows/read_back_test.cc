@@ -17,17 +17,6 @@ Outcome ours(std::string_view value = "v") {
   return out;
 }
 
-/// Looks until the action is final or parked, always seeing the same.
-void look_on(Driver& run, const Outcome& outcome) {
-  for (int i = 0; i < 1'000 && !is_final(run.stage()) && !is_parked(run.stage()); ++i) {
-    if (run.call() != nullptr) {
-      run.answer(outcome);
-    } else {
-      run.wake();
-    }
-  }
-}
-
 TEST(ReadBack, matching_fields_verify_and_are_in_the_receipt) {
   Driver run = reading(spec(IdempotencyMode::key));
   EXPECT_EQ(*run.receipt().find("state"), Json("executed"));

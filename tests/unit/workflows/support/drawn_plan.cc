@@ -33,6 +33,9 @@ class Drawing {
     spec.mode = static_cast<IdempotencyMode>(below(4));
     spec.read_back = spec.mode == IdempotencyMode::natural || chance(85);
     spec.tied = chance(50);
+    spec.unique = spec.mode != IdempotencyMode::natural && chance(25);
+    spec.before = chance(20);
+    spec.recheck = chance(30);
     spec.key_lookup = spec.mode == IdempotencyMode::key && chance(40);
     spec.window = chance(50) ? Duration(8'000) : Duration(3'600'000);
     spec.attempts = static_cast<int>(1 + below(5));

@@ -51,10 +51,15 @@ Json verify_of(const ToolSpec& spec) {
   expect.push_back(Json::object({{"at", "/name"}, {"equals", from("/input/name")}}));
   expect.push_back(Json::object({{"at", "/value"}, {"equals", from("/input/value")}}));
   if (spec.tied) expect.push_back(Json::object({{"at", "/key"}, {"equals", from("/idempotency_key")}}));
-  return Json::object({{"read", call_to("GET", spec.host + "/items/${/input/name}", spec.auth)},
-                       {"expect", expect},
-                       {"within", format_duration(spec.within)},
-                       {"interval", format_duration(spec.interval)}});
+  const std::string place = spec.unique ? "/search?key=${/idempotency_key}" : "/items/${/input/name}";
+  Json out = Json::object({{"read", call_to("GET", spec.host + place, spec.auth)},
+                           {"expect", expect},
+                           {"within", format_duration(spec.within)},
+                           {"interval", format_duration(spec.interval)}});
+  if (spec.unique) out.set("unique", "/items");
+  if (spec.before) out.set("before", call_to("GET", spec.host + "/items/${/input/name}", spec.auth));
+  if (spec.recheck) out.set("recheck", Json::object({{"after", "10m"}}));
+  return out;
 }
 
 }  // namespace
@@ -79,6 +84,19 @@ Json tool_document(const ToolSpec& spec) {
                                  {"backoff_coefficient", 2},
                                  {"maximum_interval", "2s"},
                                  {"maximum_attempts", spec.attempts}}));
+  return out;
+}
+
+Json with_verify(const ToolSpec& spec, std::string_view members) {
+  Json out = tool_document(spec);
+  const Json more = json(members);
+  for (const JsonMember& member : more.as_object()) {
+    if (member.value.is_null()) {
+      out.find("verify")->erase(member.name);
+    } else {
+      out.find("verify")->set(member.name, member.value);
+    }
+  }
   return out;
 }
 

@@ -27,6 +27,9 @@ struct ToolSpec {
   bool read_back = true;
   bool tied = false;        ///< the read-back also compares our key
   bool key_lookup = false;  ///< mode key with a look-up
+  bool unique = false;      ///< the read-back searches for our key, and demands exactly one
+  bool before = false;      ///< it is read before the first send too
+  bool recheck = false;     ///< looked at again ten minutes after
   Duration window = Duration(3'600'000);
   Duration quiet = Duration(5'000);
   Duration within = Duration(2'000);
@@ -39,6 +42,8 @@ struct ToolSpec {
 };
 
 Json tool_document(const ToolSpec& spec);
+/// The same with further members of `verify`; null takes one out.
+Json with_verify(const ToolSpec& spec, std::string_view members);
 std::shared_ptr<const Tool> compiled(const Json& document, const Values& values = {});
 std::shared_ptr<const Tool> make_tool(const ToolSpec& spec = {});
 
@@ -138,6 +143,10 @@ class Driver {
 
 /// A workflow of the one action "a", whose first call is under way.
 Driver running(const ToolSpec& spec);
+/// A workflow of the one action "a" of that tool, begun.
+Driver begun(const Json& document);
+/// Answers every look alike, and lets timers fire, until the action is final or parked.
+void look_on(Driver& run, const Outcome& outcome, ActionIndex index = 0);
 /// The same, its second send under way because nobody knows what became of the first.
 Driver repeating(const ToolSpec& spec);
 /// The same, executed and its first read-back under way.

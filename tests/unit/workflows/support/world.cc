@@ -133,6 +133,15 @@ World::Script World::look_up(Time now) {
   return out;
 }
 
+World::Script World::search(Time now) {
+  Script out = look_up(now);
+  if (out.outcome.kind == OutcomeClass::rejected) out.outcome = rejected(403);  // a 404 would say "not there"
+  last_read_matched = false;
+  const Json* items = out.outcome.body ? out.outcome.body->find("items") : nullptr;
+  if (items != nullptr && items->size() == 1) last_read_matched = items->as_array()[0] == record(true);
+  return out;
+}
+
 void World::crash(Time now) {
   for (Landing& landing : landings_) {
     if (landing.at <= now + late_max) continue;

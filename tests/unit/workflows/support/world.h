@@ -30,6 +30,8 @@ class World {
   Script send(const Call& call, Time now);
   Script read_back(Time now);
   Script look_up(Time now);
+  /// A read-back that is a search by our key.
+  Script search(Time now);
   /// The engine died while the call was under way: the provider closes it, and lands what it still lands in good time.
   void crash(Time now);
   /// From now on everything works.

@@ -1,0 +1,362 @@
+// What was verified is looked at again later, also when its workflow has long ended.
+#include "tests/unit/workflows/support/fixture.h"
+
+namespace settle::test {
+namespace {
+
+ToolSpec spec(IdempotencyMode mode = IdempotencyMode::key) {
+  ToolSpec out;
+  out.mode = mode;
+  return out;
+}
+
+constexpr std::string_view once = R"({"recheck": {"after": "1h"}})";
+
+Driver verified(std::string_view members = once) {
+  Driver run = begun(with_verify(spec(), members));
+  run.answer(done());
+  run.answer(seen());
+  EXPECT_EQ(run.stage(), Stage::verified);
+  return run;
+}
+
+/// Answers the looks of the recheck alike until it is over.
+void look_again(Driver& run, const Outcome& outcome, ActionIndex index = 0) {
+  const std::uint32_t before = run.action(index).rechecks;
+  for (int i = 0; i < 1'000 && run.action(index).rechecks == before; ++i) {
+    if (run.call(index) != nullptr) {
+      run.answer(outcome, index);
+    } else if (!run.wake()) {
+      ADD_FAILURE() << "nothing is due";
+      return;
+    }
+  }
+}
+
+TEST(Recheck, it_waits_its_time_and_looks_although_the_workflow_has_ended) {
+  Driver run = verified();
+  const Time since = run.action().since;
+  EXPECT_EQ(run.workflow.header.status, WorkflowStatus::ended);
+  EXPECT_EQ(*run.workflow.next_wake(), *run.action().verified_at + Duration(3'600'000));
+  run.wake();
+  EXPECT_EQ(run.stage(), Stage::rechecking);
+  EXPECT_EQ(state_of(run.stage()), "verified");
+  EXPECT_TRUE(phase_of(run.action()).empty());
+  EXPECT_EQ(run.action().since, since) << "the state is the same";
+  const Json receipt = run.receipt();
+  run.answer(seen());
+  EXPECT_EQ(run.stage(), Stage::verified);
+  EXPECT_EQ(run.receipt(), receipt) << "the evidence of then is as true as it was";
+  EXPECT_EQ(run.happened("action.rechecked"), 1U);
+  EXPECT_EQ(*run.history.back().data.find("left"), Json(0));
+  EXPECT_FALSE(run.workflow.next_wake()) << "no more looks";
+  EXPECT_EQ(run.workflow.header.status, WorkflowStatus::ended);
+  EXPECT_EQ(run.workflow.header.outcome, WorkflowOutcome::verified);
+  EXPECT_EQ(run.happened("workflow.ended"), 1U);
+}
+
+TEST(Recheck, as_often_as_the_tool_says_each_so_long_after_the_one_before) {
+  Driver run = verified(R"({"recheck": {"after": "1h", "times": 3}})");
+  for (int left = 2; left >= 0; --left) {
+    run.wake();
+    run.answer(seen());
+    EXPECT_EQ(*run.history.back().data.find("left"), Json(left));
+    EXPECT_EQ(run.workflow.next_wake().has_value(), left > 0);
+    if (left > 0) {
+      EXPECT_EQ(*run.workflow.next_wake(), run.now + Duration(3'600'000));
+    }
+  }
+}
+
+TEST(Recheck, what_no_longer_holds_fails_with_a_receipt_that_supersedes_and_needs_a_person) {
+  struct Row {
+    const char* name;
+    Outcome outcome;
+    Effect effect;
+  };
+  const Row rows[] = {{"one field differs", seen("chargeback"), Effect::partial},
+                      {"it is gone", rejected(404), Effect::none}};
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.name);
+    Driver run = verified();
+    const std::uint32_t first = run.action().receipt;
+    run.wake();
+    const Time began = run.now;
+    look_again(run, row.outcome);
+    EXPECT_GE(run.now, began + Duration(2'000)) << "it has the same time to settle";
+    EXPECT_EQ(run.stage(), Stage::failed);
+    EXPECT_EQ(run.error_code(), "no_longer_holds");
+    EXPECT_EQ(run.action().effect, row.effect);
+    EXPECT_EQ(*run.receipt().find("supersedes"), Json("rcp_w1." + std::to_string(first)));
+    EXPECT_EQ(*run.receipt().find("state"), Json("failed"));
+    EXPECT_EQ(*run.receipt().find("next_state"), Json("operator"));
+    EXPECT_TRUE(run.workflow.header.attention);
+    EXPECT_EQ(run.workflow.header.status, WorkflowStatus::ended);
+    EXPECT_EQ(run.workflow.header.outcome, WorkflowOutcome::failed) << "as true as its weakest action";
+    EXPECT_EQ(run.happened("workflow.outcome_changed"), 1U);
+    EXPECT_EQ(run.happened("workflow.attention"), 1U);
+    EXPECT_FALSE(run.workflow.next_wake());
+    EXPECT_EQ(run.sends(), 1U);
+  }
+}
+
+TEST(Recheck, what_settles_in_time_still_holds) {
+  Driver run = verified();
+  run.wake();
+  run.answer(seen("for a moment"));
+  EXPECT_EQ(run.stage(), Stage::verified);
+  run.wake();
+  run.answer(seen());
+  EXPECT_EQ(run.happened("action.rechecked"), 1U);
+  EXPECT_TRUE(run.action().checks[0].ok);
+}
+
+TEST(Recheck, what_can_not_be_read_is_asked_for_a_few_times_and_then_left_as_it_was) {
+  for (const Outcome& outcome : {rejected(403), ambiguous(), not_sent(503, Duration(5'000))}) {
+    Driver run = verified(R"({"recheck": {"after": "1h", "times": 2}})");
+    const Json receipt = run.receipt();
+    run.wake();
+    look_again(run, outcome);
+    EXPECT_EQ(run.stage(), Stage::verified);
+    EXPECT_EQ(run.receipt(), receipt);
+    EXPECT_FALSE(run.action().error);
+    EXPECT_EQ(run.happened("action.recheck_unreadable"), 1U);
+    EXPECT_EQ(*run.history.back().data.find("code"), Json(outcome.code));
+    EXPECT_EQ(run.action().call, 2U + 5U) << "a bounded number of times";
+    EXPECT_FALSE(run.workflow.header.attention);
+    look_again(run, seen());
+    EXPECT_EQ(run.happened("action.rechecked"), 1U) << "the next one is another matter";
+  }
+}
+
+TEST(Recheck, what_is_being_changed_is_neither) {
+  Driver run = verified(R"({"recheck": {"after": "1h"}, "pending": [{"at": "/value", "equals": "…"}]})");
+  look_again(run, seen("…"));
+  EXPECT_EQ(run.stage(), Stage::verified);
+  EXPECT_EQ(*run.history.back().data.find("code"), Json("verification_pending"));
+}
+
+TEST(Recheck, two_where_there_was_one_no_longer_holds) {
+  Json document = with_verify(spec(), R"({"recheck": {"after": "1h"}, "unique": "/items",
+    "read": {"connector": "http", "method": "GET", "url": {"$text": "https://box.test/search?key=${/idempotency_key}"}},
+    "expect": [{"at": "/value", "equals": {"$from": "/input/value"}}]})");
+  Driver run = begun(document);
+  run.answer(done());
+  run.answer(found(1));
+  run.wake();
+  run.answer(found(2));
+  EXPECT_EQ(run.error_code(), "no_longer_holds");
+  EXPECT_EQ(run.action().effect, Effect::complete);
+}
+
+TEST(Recheck, a_restart_takes_up_the_look_and_keeps_its_time) {
+  Driver run = verified();
+  EXPECT_FALSE(run.restart()) << "nothing is under way: its timer will come";
+  EXPECT_TRUE(run.workflow.next_wake());
+  run.wake();
+  run.answer(seen("other"));
+  const Time since = *run.action().recheck_since;
+  run.wake();
+  EXPECT_TRUE(run.restart());
+  EXPECT_EQ(run.stage(), Stage::rechecking);
+  EXPECT_EQ(*run.action().recheck_since, since);
+  look_again(run, seen("other"));
+  EXPECT_EQ(run.error_code(), "no_longer_holds");
+  EXPECT_FALSE(run.restart());
+}
+
+TEST(Recheck, an_engine_that_stops_says_nothing_about_the_outside) {
+  Driver run = verified();
+  run.wake();
+  Outcome stopping = not_sent();
+  stopping.code = "engine_stopping";
+  run.answer(stopping);
+  EXPECT_EQ(run.stage(), Stage::verified);
+  EXPECT_EQ(run.action().backoffs, 0U);
+  run.wake();
+  EXPECT_EQ(run.stage(), Stage::rechecking);
+}
+
+TEST(Recheck, an_endpoint_that_moved_is_not_asked) {
+  Driver run = verified();
+  ToolSpec moved = spec();
+  moved.host = "https://other.test";
+  run.swap_tool(compiled(with_verify(moved, once)));
+  run.wake();
+  EXPECT_EQ(run.stage(), Stage::verified);
+  EXPECT_EQ(*run.history.back().data.find("code"), Json("endpoint_changed"));
+}
+
+std::shared_ptr<const Tool> rechecked() {
+  return compiled(with_verify(spec(), once));
+}
+
+/// A second tool, so that something is still open.
+std::shared_ptr<const Tool> other() {
+  ToolSpec out = spec();
+  out.name = "box.other";
+  out.schedule_to_close = Duration(86'400'000);
+  return make_tool(out);
+}
+
+Driver plan(std::string_view actions, std::string_view on_failure = "stop") {
+  const std::vector<std::shared_ptr<const Tool>> tools = {rechecked(), other()};
+  Driver run(make_plan(Json::object({{"name", "p"}, {"on_failure", on_failure}, {"actions", json(actions)}}), tools));
+  run.start();
+  return run;
+}
+
+TEST(Recheck, while_the_workflow_runs_it_is_a_failure_like_any_other) {
+  for (const char* rule : {"stop", "continue"}) {
+    SCOPED_TRACE(rule);
+    Driver run = plan(R"([{"id": "a", "tool": "box.put", "input": {"name": "n", "value": "v"}},
+      {"id": "b", "tool": "box.other", "input": {"name": "n"}, "after": ["a"]},
+      {"id": "c", "tool": "box.other", "input": {"name": "n"}, "after": ["b"]},
+      {"id": "d", "tool": "box.other", "input": {"name": "n"}},
+      {"id": "e", "tool": "box.other", "input": {"name": "n"}, "after": ["d"]}])",
+                      rule);
+    run.answer(done());
+    run.answer(seen());
+    EXPECT_EQ(run.stage(1), Stage::sending) << "a dependent has begun";
+    run.wake();
+    EXPECT_EQ(run.stage(), Stage::rechecking);
+    look_again(run, rejected(404));
+    EXPECT_EQ(run.stage(), Stage::failed);
+    EXPECT_EQ(run.workflow.header.status, WorkflowStatus::running);
+    EXPECT_TRUE(run.workflow.header.attention);
+    EXPECT_EQ(run.stage(1), Stage::sending) << "what was begun goes on";
+    const bool stop = std::string_view(rule) == "stop";
+    EXPECT_EQ(run.stage(4), stop ? Stage::cancelled : Stage::blocked);
+    EXPECT_EQ(run.stage(2), stop ? Stage::cancelled : Stage::blocked) << "it depends on b, which stands";
+  }
+}
+
+TEST(Recheck, a_dependent_may_start_while_the_look_is_under_way) {
+  Driver run = plan(R"([{"id": "a", "tool": "box.put", "input": {"name": "n", "value": "v"}},
+    {"id": "d", "tool": "box.other", "input": {"name": "n", "value": "v"}},
+    {"id": "e", "tool": "box.other", "input": {"name": "n"}, "after": ["a", "d"]}])");
+  run.answer(done());
+  run.answer(seen());
+  run.wake();
+  EXPECT_EQ(run.stage(), Stage::rechecking);
+  run.answer(done(), 1);
+  run.answer(seen(), 1);
+  EXPECT_EQ(run.stage(2), Stage::sending);
+}
+
+TEST(Recheck, its_fallback_is_not_tried_since_others_have_built_on_it) {
+  Driver run = plan(R"([{"id": "a", "tool": "box.put", "input": {"name": "n", "value": "v"},
+    "fallback_when": "any_failure", "fallback": {"tool": "box.other", "input": {"name": "f"}}}])");
+  run.answer(done());
+  run.answer(seen());
+  look_again(run, rejected(404));
+  EXPECT_EQ(run.stage(), Stage::failed);
+  EXPECT_EQ(run.workflow.actions.size(), 1U);
+}
+
+TEST(Recheck, of_a_fallback_counts_for_its_action) {
+  Driver run = plan(R"([{"id": "a", "tool": "box.other", "input": {"name": "n"},
+    "fallback": {"tool": "box.put", "input": {"name": "n", "value": "v"}}}])");
+  run.answer(rejected(422));
+  run.answer(done(), 1);
+  run.answer(seen(), 1);
+  EXPECT_EQ(run.workflow.header.outcome, WorkflowOutcome::verified);
+  look_again(run, rejected(404), 1);
+  EXPECT_EQ(run.workflow.header.outcome, WorkflowOutcome::failed);
+  EXPECT_TRUE(run.workflow.header.attention);
+}
+
+TEST(Recheck, a_list_falls_with_its_element) {
+  Driver run = plan(
+      R"([{"id": "a", "tool": "box.put", "for_each": ["v", "v"], "input": {"name": "n", "value": {"$from": "/item"}}},
+    {"id": "d", "tool": "box.other", "input": {"name": "n"}}, {"id": "e", "tool": "box.other", "input": {"name": "n"}, "after": ["d"]}])");
+  const ActionIndex first = run.action().first_element;
+  for (const ActionIndex i : {first, first + 1}) {
+    run.answer(done(), i);
+    run.answer(seen(), i);
+  }
+  EXPECT_EQ(run.stage(), Stage::verified);
+  look_again(run, rejected(404), first + 1);
+  EXPECT_EQ(run.stage(first + 1), Stage::failed);
+  EXPECT_EQ(run.stage(), Stage::failed);
+  EXPECT_EQ(run.error_code(), "no_longer_holds");
+  EXPECT_EQ(run.action().effect, Effect::partial);
+  EXPECT_EQ(run.stage(2), Stage::cancelled);
+}
+
+TEST(Recheck, an_element_that_falls_while_the_list_grows_stops_it) {
+  const std::vector<std::shared_ptr<const Tool>> tools = {
+      compiled(with_verify(spec(), R"({"recheck": {"after": "5s"}})"))};
+  Driver run(make_plan(json(R"({"name": "p", "actions": [{"id": "a", "tool": "box.put", "for_each": ["v", "v", "v"],
+    "max_parallel": 1, "input": {"name": "n", "value": {"$from": "/item"}}}]})"),
+                       tools));
+  run.start();
+  const ActionIndex first = run.action().first_element;
+  run.answer(done(), first);
+  run.answer(seen(), first);
+  run.answer(not_sent(429, Duration(30'000)), first + 1);
+  look_again(run, rejected(404), first);
+  EXPECT_EQ(run.stage(first), Stage::failed);
+  EXPECT_EQ(run.stage(first + 2), Stage::cancelled);
+  EXPECT_EQ(run.stage(), Stage::gathering);
+  run.wake();
+  run.answer(done(), first + 1);
+  run.answer(seen(), first + 1);
+  EXPECT_EQ(run.stage(), Stage::failed);
+  EXPECT_EQ(run.error_code(), "elements_failed");
+}
+
+TEST(Recheck, what_the_plan_undoes_on_purpose_is_not_looked_at_again) {
+  Driver run = plan(R"([{"id": "a", "tool": "box.put", "input": {"name": "n", "value": "v"},
+    "compensate": {"tool": "box.put", "input": {"name": "n", "value": "v"}}},
+    {"id": "b", "tool": "box.other", "input": {"name": "n"}, "after": ["a"]}])",
+                    "compensate");
+  run.answer(done());
+  run.answer(seen());
+  Driver under_way = run;
+  run.answer(rejected(422), 1);
+  EXPECT_EQ(run.workflow.header.status, WorkflowStatus::compensating);
+  EXPECT_FALSE(run.action().wake_at);
+  run.answer(done(), 2);
+  run.answer(seen(), 2);
+  EXPECT_EQ(run.workflow.header.status, WorkflowStatus::ended);
+  EXPECT_TRUE(run.action(2).wake_at) << "the undoing is";
+  look_again(run, seen("back again"), 2);
+  EXPECT_EQ(run.stage(2), Stage::failed);
+  EXPECT_TRUE(run.workflow.header.attention);
+
+  under_way.wake();
+  EXPECT_EQ(under_way.stage(), Stage::rechecking);
+  under_way.answer(rejected(422), 1);
+  under_way.answer(rejected(404));
+  EXPECT_EQ(under_way.stage(), Stage::verified) << "it is gone because we undo it";
+}
+
+TEST(Recheck, a_failure_found_in_time_is_undone_like_any_other) {
+  Driver run = plan(R"([{"id": "a", "tool": "box.put", "input": {"name": "n", "value": "v"},
+    "compensate": {"tool": "box.other", "input": {"name": "n"}}},
+    {"id": "d", "tool": "box.other", "input": {"name": "n", "value": "v"}}])",
+                    "compensate");
+  run.answer(done());
+  run.answer(seen());
+  look_again(run, seen("half gone"));
+  EXPECT_EQ(run.action().effect, Effect::partial);
+  run.answer(done(), 1);
+  run.answer(seen(), 1);
+  EXPECT_EQ(run.workflow.header.status, WorkflowStatus::compensating);
+  EXPECT_EQ(run.workflow.actions.size(), 3U);
+}
+
+TEST(Recheck, a_cancelled_workflow_is_looked_at_all_the_same) {
+  Driver run = plan(R"([{"id": "a", "tool": "box.put", "input": {"name": "n", "value": "v"}},
+    {"id": "e", "tool": "box.other", "input": {"name": "n"}, "after": ["a"]}])");
+  run.answer(done());
+  run.cancel();
+  run.answer(seen());
+  EXPECT_EQ(run.workflow.header.outcome, WorkflowOutcome::cancelled);
+  look_again(run, rejected(404));
+  EXPECT_EQ(run.workflow.header.outcome, WorkflowOutcome::failed);
+}
+
+}  // namespace
+}  // namespace settle::test
