@@ -17,12 +17,98 @@ bool has_name(const Json::Object& members, const std::string& name) {
 
 }  // namespace
 
+inline bool SchemaAcceptor::fits_integer(const SchemaNumberRules& rules, std::int64_t integer) {
+  return integer >= rules.integer_min && integer <= rules.integer_max;
+}
+
+/// accepts() with nothing to mark. Part of the loops over members and elements, so that most of these cost no call.
+/// `ask` says which rules there are, so they are reached by get(), without the check that operator* makes.
+[[gnu::always_inline]] inline bool SchemaAcceptor::fits(const SchemaNode& node, const Json& value) {
+  if (!has_type(node, value)) return false;
+  switch (node.ask) {
+    case SchemaAsk::nothing:
+      return true;
+    case SchemaAsk::length:
+      return !value.is_string() || fits_length(*node.string.get(), value.as_string());
+    case SchemaAsk::text:
+      return !value.is_string() || string(*node.string.get(), value.as_string());
+    case SchemaAsk::range:
+      if (!value.is_integer()) return !value.is_number() || number(*node.number, value);
+      return fits_integer(*node.number.get(), value.as_integer());
+    case SchemaAsk::texts:
+      return value.is_string() && node.choices.get()->texts.find(value.as_string()) != NameTable::absent;
+    case SchemaAsk::leaf:
+      return accepts_leaf(node, value);
+    case SchemaAsk::refers:
+      return refers(node, value);
+    case SchemaAsk::members:
+      return !value.is_object() || members(*node.object.get(), value.as_object());
+    case SchemaAsk::elements:
+      return !value.is_array() || elements(*node.array.get(), value.as_array());
+    case SchemaAsk::rules:
+      return accepts_rules(node, value, nullptr);
+  }
+  return false;
+}
+
+bool SchemaAcceptor::accepts(const SchemaNode& node, const Json& value, SchemaSeen* seen) {
+  if (seen == nullptr || node.ask <= SchemaAsk::leaf) return fits(node, value);
+  return has_type(node, value) && accepts_rules(node, value, seen);
+}
+
+bool SchemaAcceptor::refers(const SchemaNode& node, const Json& value) {
+  if (!enter(1)) return false;
+  const bool out = fits(*node.applicators->ref, value);
+  --depth_;
+  return out;
+}
+
+/// The loop of most objects: known names and what is said of all others.
+[[gnu::always_inline]] inline bool SchemaAcceptor::known_members(const SchemaObjectRules& rules,
+                                                                 const Json::Object& members) {
+  std::size_t required_seen = 0;
+  std::uint32_t hint = 0;
+  const SchemaMember* const rows = rules.members.data();
+  for (const JsonMember& member : members) {
+    const std::uint32_t at = rules.table.find(member.name, hint);
+    const SchemaNode* schema = rules.additional;
+    if (at != NameTable::absent) {
+      const SchemaMember& row = rows[at];
+      hint = at + 1;
+      required_seen += row.required ? 1 : 0;
+      if (row.schema != nullptr) schema = row.schema;
+    }
+    if (schema != nullptr && !fits(*schema, member.value)) return false;
+  }
+  return required_seen >= rules.required_count;
+}
+
+bool SchemaAcceptor::members(const SchemaObjectRules& rules, const Json::Object& members) {
+  const std::size_t count = members.size();
+  if (count < rules.count_min || count > rules.count_max || count < rules.required_count || !enter(1 + count)) {
+    return false;
+  }
+  const bool out = known_members(rules, members);
+  --depth_;
+  return out;
+}
+
+bool SchemaAcceptor::elements(const SchemaArrayRules& rules, const Json::Array& elements) {
+  const std::size_t count = elements.size();
+  if (count < rules.count_min || count > rules.count_max || !enter(1 + count)) return false;
+  bool out = true;
+  if (rules.rest != nullptr) {
+    for (std::size_t i = 0; i < count && out; ++i) out = fits(*rules.rest, elements.data()[i]);
+  }
+  if (out && rules.unique) out = repeated_element(elements) == count;
+  --depth_;
+  return out;
+}
+
 bool SchemaAcceptor::accepts_rules(const SchemaNode& node, const Json& value, SchemaSeen* seen) {
-  if (depth_ >= schema_depth_max) exhausted_ = true;
-  if (exhausted_ || !spend(1)) return false;
-  if (program_.dynamic || node.tracks) return accepts_tracked(node, value, seen);
-  ++depth_;
-  const bool fits = accepts_all(node, value, seen);
+  if (!enter(1)) return false;
+  const bool fits =
+      program_.dynamic || node.tracks ? accepts_tracked(node, value, seen) : accepts_all(node, value, seen);
   --depth_;
   return fits;
 }
@@ -86,18 +172,24 @@ bool SchemaAcceptor::fits_choices(const SchemaChoices& rules, const Json& value)
   return std::any_of(first, last, [&](const auto& row) { return spend(steps) && *row.second == value; });
 }
 
-bool SchemaAcceptor::string(const SchemaStringRules& rules, const std::string& text) {
+/// A character has one to four bytes, so most lengths need no counting.
+inline bool SchemaAcceptor::fits_length(const SchemaStringRules& rules, std::string_view text) {
   const std::size_t bytes = text.size();
-  // A character has one to four bytes, so most lengths need no counting.
   if (bytes < rules.length_min) return false;
-  if (bytes > rules.length_max || (bytes + 3) / 4 < rules.length_min) {
-    if (!spend(bytes / 64)) return false;
-    const std::size_t count = character_count(text);
-    if (count < rules.length_min || count > rules.length_max) return false;
-  }
+  return (bytes <= rules.length_max && (bytes + 3) / 4 >= rules.length_min) || fits_count(rules, text);
+}
+
+[[gnu::noinline]] bool SchemaAcceptor::fits_count(const SchemaStringRules& rules, std::string_view text) {
+  if (!spend(text.size() / 64)) return false;
+  const std::size_t count = character_count(text);
+  return count >= rules.length_min && count <= rules.length_max;
+}
+
+bool SchemaAcceptor::string(const SchemaStringRules& rules, std::string_view text) {
+  if (!fits_length(rules, text)) return false;
   if (rules.pattern != nullptr && !fits_pattern(*rules.pattern, text)) return false;
   if (rules.format == nullptr) return true;
-  return spend(bytes / 64) && rules.format->matches(text);
+  return spend(text.size() / 64) && rules.format->matches(text);
 }
 
 bool SchemaAcceptor::fits_pattern(const SchemaPattern& pattern, std::string_view text) {
@@ -106,8 +198,10 @@ bool SchemaAcceptor::fits_pattern(const SchemaPattern& pattern, std::string_view
 
 bool SchemaAcceptor::number(const SchemaNumberRules& rules, const Json& value) {
   if (value.is_integer() && rules.integer_range) {
-    const std::int64_t integer = value.as_integer();
-    if (integer < rules.integer_min || integer > rules.integer_max) return false;
+    if (!fits_integer(rules, value.as_integer())) return false;
+  } else if (value.type() == Json::Type::real && rules.real_range) {
+    const double real = value.as_double();
+    if (real < rules.real_min || real > rules.real_max) return false;
   } else {
     if (value.type() == Json::Type::decimal && !spend(value.as_decimal().text.size() / 16)) return false;
     if (!fits_bounds(rules, value)) return false;
@@ -119,7 +213,7 @@ bool SchemaAcceptor::object(const SchemaObjectRules& rules, const Json::Object& 
   const std::size_t count = members.size();
   if (count < rules.count_min || count > rules.count_max || !spend(count)) return false;
   if (count < rules.required_count) return false;
-  if (seen == nullptr && rules.patterns.empty() && rules.names == nullptr) return simple_object(rules, members);
+  if (seen == nullptr && rules.patterns.empty() && rules.names == nullptr) return known_members(rules, members);
   std::size_t required_seen = 0;
   std::uint32_t hint = 0;
   for (std::size_t i = 0; i < count; ++i) {
@@ -133,24 +227,6 @@ bool SchemaAcceptor::object(const SchemaObjectRules& rules, const Json::Object& 
     bool matched = false;
     if (!member(rules, row, members[i], matched)) return false;
     if (seen != nullptr && matched) seen->mark(i);
-  }
-  return required_seen >= rules.required_count;
-}
-
-/// The loop of most objects: known names and what is said of all others.
-bool SchemaAcceptor::simple_object(const SchemaObjectRules& rules, const Json::Object& members) {
-  std::size_t required_seen = 0;
-  std::uint32_t hint = 0;
-  for (const JsonMember& member : members) {
-    const std::uint32_t at = rules.table.find(member.name, hint);
-    const SchemaNode* schema = rules.additional;
-    if (at != NameTable::absent) {
-      const SchemaMember& row = rules.members[at];
-      hint = at + 1;
-      required_seen += row.required ? 1 : 0;
-      if (row.schema != nullptr) schema = row.schema;
-    }
-    if (schema != nullptr && !accepts(*schema, member.value)) return false;
   }
   return required_seen >= rules.required_count;
 }
@@ -223,7 +299,7 @@ bool SchemaAcceptor::applicators(const SchemaApplicators& rules, const Json& val
 
 /// One that may fail without the whole failing: what it marked then does not count.
 bool SchemaAcceptor::branch(const SchemaNode& node, const Json& value, SchemaSeen* seen) {
-  if (seen == nullptr || node.plain) return accepts(node, value);
+  if (seen == nullptr || node.ask == SchemaAsk::nothing) return accepts(node, value);
   SchemaSeen own(value.size());
   if (!spend(value.size() / 64) || !accepts(node, value, &own)) return false;
   seen->add(own);
@@ -232,12 +308,12 @@ bool SchemaAcceptor::branch(const SchemaNode& node, const Json& value, SchemaSee
 
 bool SchemaAcceptor::any_of(const SchemaApplicators& rules, const Json& value, SchemaSeen* seen) {
   if (!spend(rules.any_of.size())) return false;
+  if (seen == nullptr) {
+    return std::ranges::any_of(rules.any_of, [&](const SchemaNode* node) { return fits(*node, value); }) && !exhausted_;
+  }
   bool any = false;
   for (const SchemaNode* node : rules.any_of) {
-    if (branch(*node, value, seen)) {
-      if (seen == nullptr) return true;
-      any = true;
-    }
+    any = branch(*node, value, seen) || any;
     if (exhausted_) return false;
   }
   return any;

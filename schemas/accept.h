@@ -39,6 +39,9 @@ class SchemaSeen {
   std::vector<std::uint64_t> many_;
 };
 
+/// Evaluations may be nested so deep: instances times references on the way.
+inline constexpr std::size_t schema_depth_max = 2000;
+
 /// Decides whether instances fit nodes of one program; says nothing about why. One for one evaluation. Thread: one.
 class SchemaAcceptor {
  public:
@@ -46,13 +49,7 @@ class SchemaAcceptor {
 
   /// False also when the limits of steps or of depth were reached: then exhausted() is true, and nothing that was
   /// answered counts. `seen` may be null.
-  bool accepts(const SchemaNode& node, const Json& value, SchemaSeen* seen = nullptr) {
-    if ((node.kinds >> static_cast<unsigned>(value.type()) & 1) == 0 && !(node.integral && is_integral(value))) {
-      return false;
-    }
-    if (node.plain) return true;
-    return node.leaf ? accepts_leaf(node, value) : accepts_rules(node, value, seen);
-  }
+  bool accepts(const SchemaNode& node, const Json& value, SchemaSeen* seen = nullptr);
   bool exhausted() const { return exhausted_; }
 
   /// The same without unevaluatedProperties and unevaluatedItems; `seen` must be new.
@@ -86,14 +83,21 @@ class SchemaAcceptor {
     const SchemaResource* resource;
   };
 
+  bool fits(const SchemaNode& node, const Json& value);
+  bool refers(const SchemaNode& node, const Json& value);
+  bool members(const SchemaObjectRules& rules, const Json::Object& members);
+  bool elements(const SchemaArrayRules& rules, const Json::Array& elements);
   bool accepts_rules(const SchemaNode& node, const Json& value, SchemaSeen* seen);
   bool accepts_tracked(const SchemaNode& node, const Json& value, SchemaSeen* seen);
   bool accepts_leaf(const SchemaNode& node, const Json& value);
   bool accepts_all(const SchemaNode& node, const Json& value, SchemaSeen* seen);
-  bool string(const SchemaStringRules& rules, const std::string& text);
+  static bool fits_integer(const SchemaNumberRules& rules, std::int64_t integer);
+  bool fits_length(const SchemaStringRules& rules, std::string_view text);
+  bool fits_count(const SchemaStringRules& rules, std::string_view text);
+  bool string(const SchemaStringRules& rules, std::string_view text);
   bool number(const SchemaNumberRules& rules, const Json& value);
   bool object(const SchemaObjectRules& rules, const Json::Object& members, SchemaSeen* seen);
-  bool simple_object(const SchemaObjectRules& rules, const Json::Object& members);
+  bool known_members(const SchemaObjectRules& rules, const Json::Object& members);
   bool member(const SchemaObjectRules& rules, const SchemaMember* row, const JsonMember& member, bool& matched);
   bool array(const SchemaArrayRules& rules, const Json::Array& elements, SchemaSeen* seen);
   bool contains(const SchemaArrayRules& rules, const Json::Array& elements, SchemaSeen* seen);
@@ -104,6 +108,17 @@ class SchemaAcceptor {
   bool dependency(const SchemaDependency& rule, const Json& value, SchemaSeen* seen);
   bool branch(const SchemaNode& node, const Json& value, SchemaSeen* seen);
   bool unevaluated(const SchemaNode& node, const Json& value, SchemaSeen& seen);
+
+  static bool has_type(const SchemaNode& node, const Json& value) {
+    return (node.kinds >> static_cast<unsigned>(value.type()) & 1) != 0 || (node.integral && is_integral(value));
+  }
+  /// Goes one level deeper, which `--depth_` undoes; false where a limit does not allow it.
+  bool enter(std::uint64_t steps) {
+    if (depth_ >= schema_depth_max) exhausted_ = true;
+    if (exhausted_ || !spend(steps)) return false;
+    ++depth_;
+    return true;
+  }
 
   const SchemaProgram& program_;
   std::uint64_t steps_left_;
@@ -135,8 +150,5 @@ class SchemaAcceptor::Inside {
   const Scope* before_;
   Scope scope_{nullptr, nullptr};
 };
-
-/// Evaluations may be nested so deep: instances times references on the way.
-inline constexpr std::size_t schema_depth_max = 2000;
 
 }  // namespace settle

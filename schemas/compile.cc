@@ -12,6 +12,9 @@ constexpr std::size_t depth_max = 64;
 constexpr std::size_t spent_max = 10'000;
 constexpr std::size_t problems_max = 100;
 
+/// Comparing with a constant of up to so many bytes costs no step.
+constexpr std::size_t short_text = 63;
+
 /// Adds a problem while there are not too many. A place in a preloaded document is no place of this one: the message
 /// names it.
 void note(std::vector<Problem>& problems, const SchemaResource& resource, Problem problem) {
@@ -47,6 +50,47 @@ bool is_silent(SchemaWord word) {
   }
 }
 
+bool asks_members_only(const SchemaObjectRules& rules) {
+  return rules.patterns.empty() && rules.names == nullptr;
+}
+
+bool asks_elements_only(const SchemaArrayRules& rules) {
+  return rules.prefix.empty() && rules.contains == nullptr;
+}
+
+bool refers_only(const SchemaApplicators& rules) {
+  return rules.ref != nullptr && !rules.dynamic_ref && rules.all_of.empty() && rules.any_of.empty() &&
+         rules.one_of.empty() && rules.negation == nullptr && rules.condition == nullptr && rules.dependencies.empty();
+}
+
+/// Whether `texts` alone decides. A short string as a constant becomes an enum of one.
+bool asks_texts_only(SchemaChoices& rules) {
+  if (rules.constant == nullptr) return rules.texts_only;
+  if (rules.choices != nullptr || !rules.constant->is_string()) return false;
+  if (rules.constant->as_string().size() > short_text) return false;
+  rules.texts.build({rules.constant->as_string()});
+  return true;
+}
+
+/// Under a dynamic scope, whatever asks other schemas must go through it.
+SchemaAsk ask_of(SchemaNode& node, bool dynamic) {
+  const int kinds = (node.string ? 1 : 0) + (node.number ? 1 : 0) + (node.choices ? 1 : 0) + (node.object ? 1 : 0) +
+                    (node.array ? 1 : 0) + (node.applicators ? 1 : 0);
+  if (node.tracks) return SchemaAsk::rules;
+  if (kinds == 0) return SchemaAsk::nothing;
+  const bool leaf = !node.object && !node.array && !node.applicators;
+  if (leaf && kinds > 1) return SchemaAsk::leaf;
+  if (kinds > 1 || (dynamic && !leaf)) return SchemaAsk::rules;
+  if (node.string) return node.string->pattern || node.string->format ? SchemaAsk::text : SchemaAsk::length;
+  if (node.number) {
+    return node.number->integer_range && node.number->multiple_of == nullptr ? SchemaAsk::range : SchemaAsk::leaf;
+  }
+  if (node.choices) return asks_texts_only(*node.choices) ? SchemaAsk::texts : SchemaAsk::leaf;
+  if (node.object) return asks_members_only(*node.object) ? SchemaAsk::members : SchemaAsk::rules;
+  if (node.array) return asks_elements_only(*node.array) ? SchemaAsk::elements : SchemaAsk::rules;
+  return refers_only(*node.applicators) ? SchemaAsk::refers : SchemaAsk::rules;
+}
+
 /// Every node that is asked about the same instance as `node`.
 std::vector<const SchemaNode*> asked_of_the_same(const SchemaNode& node) {
   if (node.applicators == nullptr) return {};
@@ -74,6 +118,7 @@ std::vector<Problem> SchemaCompiler::run() {
   compile_waiting();
   if (program_.dynamic) compile_dynamic_anchors();
   if (problems_.empty()) refuse_endless();
+  for (SchemaNode& node : program_.nodes) node.ask = ask_of(node, program_.dynamic);
   return std::move(problems_);
 }
 
@@ -178,9 +223,6 @@ void SchemaCompiler::merge_members(SchemaNode& node) {
 void SchemaCompiler::finish(SchemaNode& node) {
   merge_members(node);
   node.tracks = node.unevaluated_properties != nullptr || node.unevaluated_items != nullptr;
-  node.leaf = !node.tracks && !node.object && !node.array && !node.applicators;
-  node.plain =
-      !node.tracks && !node.string && !node.number && !node.object && !node.array && !node.choices && !node.applicators;
 }
 
 /// References may lead to places that were not met on the way down.

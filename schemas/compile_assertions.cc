@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include "base/decimal.h"
 #include "base/text.h"
@@ -23,20 +24,46 @@ std::uint64_t weight_of(const Json& value) {
   return weight;
 }
 
-void tighten(SchemaNumberRules& rules, const Json& bound, bool least, bool exclusive) {
-  if (!bound.is_integer()) {
+constexpr double exact_integer_max = 9007199254740992.0;  // 2^53
+
+/// What `bound` leaves of the integers. A double below 2^53 lies between the same two integers as its shortest digits.
+void tighten_integers(SchemaNumberRules& rules, const Json& bound, bool least, bool exclusive) {
+  std::int64_t value = 0;
+  if (bound.is_integer()) {
+    value = bound.as_integer();
+    const std::int64_t furthest =
+        least ? std::numeric_limits<std::int64_t>::max() : std::numeric_limits<std::int64_t>::min();
+    if (exclusive && value == furthest) {
+      rules.integer_range = false;
+      return;
+    }
+    if (exclusive) value += least ? 1 : -1;
+  } else if (bound.type() == Json::Type::real && std::abs(bound.as_double()) < exact_integer_max &&
+             std::trunc(bound.as_double()) != bound.as_double()) {
+    value = static_cast<std::int64_t>(least ? std::ceil(bound.as_double()) : std::floor(bound.as_double()));
+  } else {
     rules.integer_range = false;
     return;
   }
-  const std::int64_t value = bound.as_integer();
-  const std::int64_t furthest =
-      least ? std::numeric_limits<std::int64_t>::max() : std::numeric_limits<std::int64_t>::min();
-  if (exclusive && value == furthest) {
-    rules.integer_range = false;
+  if (least) rules.integer_min = std::max(rules.integer_min, value);
+  if (!least) rules.integer_max = std::min(rules.integer_max, value);
+}
+
+/// What `bound` leaves of the doubles. The digits that doubles stand for are in the order of the doubles, and an
+/// integer up to 2^53 is one.
+void tighten_reals(SchemaNumberRules& rules, const Json& bound, bool least, bool exclusive) {
+  constexpr std::int64_t furthest = std::int64_t{1} << 53;
+  const bool exact = bound.type() == Json::Type::real ||
+                     (bound.is_integer() && bound.as_integer() >= -furthest && bound.as_integer() <= furthest);
+  if (!exact) {
+    rules.real_range = false;
     return;
   }
-  if (least) rules.integer_min = std::max(rules.integer_min, exclusive ? value + 1 : value);
-  if (!least) rules.integer_max = std::min(rules.integer_max, exclusive ? value - 1 : value);
+  double value = bound.as_double();
+  const double beyond = std::numeric_limits<double>::infinity() * (least ? 1 : -1);
+  if (exclusive) value = std::nextafter(value, beyond);
+  if (least) rules.real_min = std::max(rules.real_min, value);
+  if (!least) rules.real_max = std::min(rules.real_max, value);
 }
 
 }  // namespace
@@ -194,7 +221,8 @@ void SchemaCompiler::bound(const Keyword& keyword) {
   const bool exclusive = keyword.name.starts_with("exclusive");
   (least ? (exclusive ? rules.exclusive_minimum : rules.minimum)
          : (exclusive ? rules.exclusive_maximum : rules.maximum)) = &keyword.value;
-  tighten(rules, keyword.value, least, exclusive);
+  tighten_integers(rules, keyword.value, least, exclusive);
+  tighten_reals(rules, keyword.value, least, exclusive);
 }
 
 void SchemaCompiler::multiple_of(const Keyword& keyword) {

@@ -104,10 +104,6 @@ bool is_duration(std::string_view text) {
   return text.empty();
 }
 
-bool is_atom_character(char c) {
-  return is_alpha(c) || is_digit(c) || std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos;
-}
-
 /// The part before the @ (RFC 5321 §4.1.2): a dot-atom or a quoted string.
 bool is_email_name(std::string_view text, bool wide) {
   if (text.empty() || text.size() > 64) return false;
@@ -121,7 +117,7 @@ bool is_email_name(std::string_view text, bool wide) {
     return true;
   }
   if (text.front() == '.' || text.back() == '.' || text.find("..") != std::string_view::npos) return false;
-  return all(text, [wide](char c) { return is_atom_character(c) || c == '.' || (wide && is_wide(c)); });
+  return all(text, [wide](char c) { return (classes_of(c) & atom_byte) != 0 || c == '.' || (wide && is_wide(c)); });
 }
 
 bool is_any_email(std::string_view text, bool (*is_domain)(std::string_view), bool wide) {
@@ -134,7 +130,21 @@ bool is_any_email(std::string_view text, bool (*is_domain)(std::string_view), bo
   return literal.starts_with("IPv6:") ? is_ipv6(literal.substr(5)) : is_ipv4(literal);
 }
 
+/// Most addresses are a dot-atom and a host name: one pass decides these.
 bool is_email(std::string_view text) {
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  for (const char* word = at;; word = ++at) {
+    while (at != end && (classes_of(*at) & atom_byte) != 0) ++at;
+    if (at == end || at == word) break;
+    if (*at == '.') continue;
+    if (*at != '@') break;
+    const auto length = static_cast<std::size_t>(at - text.data());
+    if (length + 1 < text.size() && at[1] != '[') {
+      return length <= 64 && text.size() <= 254 && is_hostname(text.substr(length + 1));
+    }
+    break;
+  }
   return is_any_email(text, is_hostname, false);
 }
 
@@ -145,11 +155,13 @@ bool is_idn_email(std::string_view text) {
 
 bool is_uuid(std::string_view text) {
   if (text.size() != 36) return false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool hyphen = i == 8 || i == 13 || i == 18 || i == 23;
-    if (hyphen ? text[i] != '-' : !is_hex_digit(text[i])) return false;
+  constexpr std::size_t begins[] = {0, 9, 14, 19, 24}, lengths[] = {8, 4, 4, 4, 12};
+  std::uint8_t digits = hex_byte;
+  for (std::size_t i = 0; i < 5; ++i) {
+    if (i > 0 && text[begins[i] - 1] != '-') return false;
+    for (std::size_t k = 0; k < lengths[i]; ++k) digits &= classes_of(text[begins[i] + k]);
   }
-  return true;
+  return digits != 0;
 }
 
 bool is_json_pointer(std::string_view text) {

@@ -275,15 +275,20 @@ bool is_any_hostname(std::string_view text, bool wide) {
 }  // namespace
 
 bool is_hostname(std::string_view text) {
-  // Most names are plain and short.
-  const auto plain = [](char c) { return is_alpha(c) || is_digit(c) || c == '-' || c == '.'; };
-  if (text.size() > 253 || !std::ranges::all_of(text, plain)) return false;
-  if (to_lower(text).find("xn--") != std::string::npos) return is_any_hostname(text, false);
-  for (;;) {
-    const std::size_t length = std::min(text.find('.'), text.size());
-    if (length == 0 || length > 63 || text.front() == '-' || text[length - 1] == '-') return false;
-    if (length == text.size()) return true;
-    text.remove_prefix(length + 1);
+  // Most names are plain: one pass decides, unless there is an A-label.
+  if (text.size() > 253) return false;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  for (;; ++at) {
+    const char* const label = at;
+    while (at != end && (classes_of(*at) & host_byte) != 0) ++at;
+    const std::ptrdiff_t length = at - label;
+    if (length == 0 || length > 63 || label[0] == '-' || at[-1] == '-') return false;
+    if (length >= 4 && label[2] == '-' && label[3] == '-' && to_lower(std::string_view(label, 2)) == "xn") {
+      return is_any_hostname(text, false);
+    }
+    if (at == end) return true;
+    if (*at != '.') return false;
   }
 }
 

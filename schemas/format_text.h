@@ -1,6 +1,8 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 #include <string_view>
 
 #include "base/characters.h"
@@ -18,6 +20,25 @@ inline bool take(std::string_view& text, char c) {
   if (text.empty() || text.front() != c) return false;
   text.remove_prefix(1);
   return true;
+}
+
+/// What a byte may be part of.
+enum : std::uint8_t { hex_byte = 1, host_byte = 2, atom_byte = 4 };
+
+/// For each byte what it may be part of: a hexadecimal number, a label of a host name, an atom of RFC 5322.
+inline constexpr std::array<std::uint8_t, 256> byte_classes = [] {
+  std::array<std::uint8_t, 256> out{};
+  for (std::size_t i = 0; i < 128; ++i) {
+    const char c = static_cast<char>(i);
+    const bool word = is_alpha(c) || is_digit(c);
+    if (is_hex_digit(c)) out[i] |= hex_byte;
+    if (word || c == '-') out[i] |= host_byte;
+    if (word || std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos) out[i] |= atom_byte;
+  }
+  return out;
+}();
+inline std::uint8_t classes_of(char c) {
+  return byte_classes[static_cast<unsigned char>(c)];
 }
 
 /// A byte of a character beyond ASCII.

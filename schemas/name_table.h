@@ -35,64 +35,81 @@ class NameTable {
   /// Names must differ.
   void build(std::vector<std::string> names) {
     names_ = std::move(names);
+    keys_.clear();
+    for (const std::string& name : names_) keys_.push_back(key_of(name));
+    keys_.emplace_back();  // a hint beyond the last name finds nothing
     std::size_t slots = 4;
     while (slots < names_.size() * 2) slots *= 2;
     slots_.assign(slots, absent);
     mask_ = slots - 1;
     for (std::uint32_t i = 0; i < names_.size(); ++i) {
-      std::size_t slot = hash(names_[i]) & mask_;
+      std::size_t slot = hash(keys_[i], names_[i]) & mask_;
       while (slots_[slot] != absent) slot = (slot + 1) & mask_;
       slots_[slot] = i;
     }
   }
 
-  /// `hint` is the position that is tried first: one behind the one found last, for names asked for in order.
-  std::uint32_t find(std::string_view name, std::uint32_t hint = 0) const {
-    if (hint < names_.size() && same(names_[hint], name)) return hint;
-    return look_up(name);
+  /// `hint`, at most the number of names, is the position that is tried first: one behind the one found last, for names
+  /// asked for in order.
+  [[gnu::always_inline]] std::uint32_t find(std::string_view name, std::uint32_t hint = 0) const {
+    const Key key = key_of(name);
+    return same(hint, key, name) ? hint : look_up(key.first, key.last, name);
   }
 
   const std::vector<std::string>& names() const { return names_; }
 
  private:
-  std::uint32_t look_up(std::string_view name) const {
-    if (names_.empty()) return absent;
-    for (std::size_t slot = hash(name) & mask_; slots_[slot] != absent; slot = (slot + 1) & mask_) {
-      if (same(names_[slots_[slot]], name)) return slots_[slot];
+  /// The length and the bytes at both ends: all of a name of up to `whole` bytes.
+  struct Key {
+    static constexpr std::size_t whole = 16;
+    std::uint64_t first = 0, last = 0;
+    std::size_t size = std::string::npos;  ///< no name has that
+  };
+
+  template <class Word>
+  static std::uint64_t load(const char* from) {
+    Word word;
+    std::memcpy(&word, from, sizeof word);
+    return word;
+  }
+
+  [[gnu::always_inline]] static Key key_of(std::string_view name) {
+    const char* const at = name.data();
+    const std::size_t size = name.size();
+    if (size >= 8) return {load<std::uint64_t>(at), load<std::uint64_t>(at + size - 8), size};
+    if (size >= 4) return {load<std::uint32_t>(at), load<std::uint32_t>(at + size - 4), size};
+    if (size == 0) return {0, 0, 0};
+    return {load<std::uint8_t>(at) | load<std::uint8_t>(at + size / 2) << 8, load<std::uint8_t>(at + size - 1), size};
+  }
+
+  // Not by operator[], whose check would cost as much as all the rest.
+  [[gnu::always_inline]] bool same(std::uint32_t position, Key key, std::string_view name) const {
+    const Key& there = keys_.data()[position];
+    if (there.size != key.size || there.first != key.first || there.last != key.last) return false;
+    return key.size <= Key::whole || std::memcmp(names_.data()[position].data(), name.data(), key.size) == 0;
+  }
+
+  [[gnu::noinline]] std::uint32_t look_up(std::uint64_t first, std::uint64_t last, std::string_view name) const {
+    const Key key = {first, last, name.size()};
+    const std::uint32_t* const slots = slots_.data();
+    for (std::size_t slot = hash(key, name) & mask_; slots[slot] != absent; slot = (slot + 1) & mask_) {
+      if (same(slots[slot], key, name)) return slots[slot];
     }
     return absent;
   }
 
-  static bool same(const std::string& a, std::string_view b) {
-    return a.size() == b.size() && same_bytes(a.data(), b.data(), b.size());
-  }
-
-  /// Of the length and of the first, middle and last eight bytes: names that people give differ there. Names that do
-  /// not only take longer.
-  static std::uint64_t hash(std::string_view name) {
-    const std::size_t size = name.size();
-    std::uint64_t first = 0, middle = 0, last = 0;
-    if (size >= 8) {
-      std::memcpy(&first, name.data(), 8);
-      std::memcpy(&middle, name.data() + (size - 8) / 2, 8);
-      std::memcpy(&last, name.data() + size - 8, 8);
-    } else if (size >= 4) {
-      std::memcpy(&first, name.data(), 4);
-      std::memcpy(&last, name.data() + size - 4, 4);
-    } else if (size > 0) {
-      first = static_cast<unsigned char>(name.front());
-      middle = static_cast<unsigned char>(name[size / 2]);
-      last = static_cast<unsigned char>(name.back());
-    }
-    std::uint64_t out = (first ^ (middle << 17 | middle >> 47) ^ (last << 31 | last >> 33)) + size;
+  /// Of the key, and of the middle of a long name: names that people give differ there. Names that do not only take
+  /// longer.
+  static std::uint64_t hash(Key key, std::string_view name) {
+    std::uint64_t out = key.first ^ (key.last << 31 | key.last >> 33) ^ key.size;
+    if (key.size > Key::whole) out += load<std::uint64_t>(name.data() + key.size / 2 - 4) * 0xBF58476D1CE4E5B9;
     out *= 0x9E3779B97F4A7C15;
-    out ^= out >> 29;
-    out *= 0xBF58476D1CE4E5B9;
-    return out ^ out >> 32;
+    return out >> 32;
   }
 
   std::vector<std::string> names_;
-  std::vector<std::uint32_t> slots_;
+  std::vector<Key> keys_ = std::vector<Key>(1);
+  std::vector<std::uint32_t> slots_ = std::vector<std::uint32_t>(1, absent);
   std::size_t mask_ = 0;
 };
 

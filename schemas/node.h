@@ -97,7 +97,11 @@ struct SchemaNumberRules {
   /// For integers: what the four bounds leave; exact as long as `integer_range`.
   std::int64_t integer_min = std::numeric_limits<std::int64_t>::min();
   std::int64_t integer_max = std::numeric_limits<std::int64_t>::max();
-  bool integer_range = true;  ///< every bound is an integer, so the two above say it all for integers
+  bool integer_range = true;  ///< the two above say it all for integers
+  /// For doubles: the same, exact as long as `real_range`.
+  double real_min = -std::numeric_limits<double>::infinity();
+  double real_max = std::numeric_limits<double>::infinity();
+  bool real_range = true;
   const Json* multiple_of = nullptr;
   std::uint64_t multiple_digits = 0;  ///< multiple_of is multiple_digits × 10^multiple_exponent
   std::int64_t multiple_exponent = 0;
@@ -107,9 +111,24 @@ struct SchemaChoices {
   const Json* constant = nullptr;
   const Json::Array* choices = nullptr;  ///< enum
   bool texts_only = false;               ///< every choice is a string: `texts` has them all
-  NameTable texts = {};
+  NameTable texts = {};                  ///< also of a constant that is a string and stands alone
   std::unordered_multimap<std::uint64_t, const Json*> by_hash = {};  ///< of a long enum that is not all strings
   std::uint64_t weight = 1;                                          ///< steps that one comparison costs
+};
+
+/// What is left to ask of a value whose type is accepted. The cases that tools consist of are told apart, so that one
+/// jump leads to the one rule there is.
+enum class SchemaAsk : std::uint8_t {
+  nothing,   ///< there is nothing but the types
+  length,    ///< of strings, nothing else
+  text,      ///< rules of strings, nothing else
+  range,     ///< bounds of numbers, nothing else; exact for integers
+  texts,     ///< an enum of strings, or a short one as a constant, nothing else
+  leaf,      ///< other rules of strings, numbers and choices; up to here no other schema is asked
+  refers,    ///< $ref, nothing else
+  members,   ///< `properties`, `required`, `additionalProperties` and numbers of members, nothing else
+  elements,  ///< one schema for all elements, numbers of elements, uniqueness, nothing else
+  rules,     ///< anything
 };
 
 /// One subschema, compiled. Pointers to Json lead into documents that live as long as the program. What is asked of
@@ -119,8 +138,7 @@ struct SchemaNode {
 
   std::uint8_t kinds = json_kinds::all;  ///< types that are accepted at once
   bool integral = false;                 ///< of the other numbers those that are integers are accepted too
-  bool plain = true;                     ///< there is nothing but the types
-  bool leaf = false;                     ///< there is nothing but types and rules of strings, numbers and choices
+  SchemaAsk ask = SchemaAsk::nothing;    ///< set when everything is compiled; it depends on the whole program
   bool tracks = false;                   ///< has unevaluatedProperties or unevaluatedItems
   Boolean boolean = Boolean::none;
   std::unique_ptr<SchemaStringRules> string = {};

@@ -40,8 +40,7 @@ Result<std::unique_ptr<const SchemaPattern>> SchemaPattern::compile(std::string_
   return std::unique_ptr<const SchemaPattern>(new SchemaPattern(std::move(regex), QuickPattern::compile(pattern)));
 }
 
-bool SchemaPattern::matches(std::string_view text) const {
-  if (quick_) return quick_->matches(text);
+bool SchemaPattern::search(std::string_view text) const {
   return re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), *regex_);
 }
 

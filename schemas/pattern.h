@@ -31,9 +31,10 @@ class SchemaPattern {
   static Result<std::unique_ptr<const SchemaPattern>> compile(std::string_view pattern);
   ~SchemaPattern();
 
-  bool matches(std::string_view text) const;
+  bool matches(std::string_view text) const { return quick_ ? quick_->matches(text) : search(text); }
 
  private:
+  bool search(std::string_view text) const;
   SchemaPattern(std::unique_ptr<const re2::RE2> regex, std::optional<QuickPattern> quick);
   std::unique_ptr<const re2::RE2> regex_;
   std::optional<QuickPattern> quick_;  ///< the same, where it is simple

@@ -4,12 +4,14 @@
 #include <limits>
 
 #include "base/characters.h"
+#include "schemas/name_table.h"
 
 namespace settle {
 namespace {
 
 constexpr std::uint32_t unbounded = std::numeric_limits<std::uint32_t>::max();
 constexpr std::size_t parts_max = 64;
+constexpr std::size_t classes_max = 8;
 
 void add_range(char first, char last, std::bitset<128>& out) {
   for (int c = first; c <= last; ++c) out.set(static_cast<std::size_t>(c));
@@ -20,6 +22,12 @@ void add_word(std::bitset<128>& out) {
   add_range('A', 'Z', out);
   add_range('a', 'z', out);
   out.set('_');
+}
+
+char lowest(const std::bitset<128>& characters) {
+  char c = 0;
+  while (!characters[static_cast<std::size_t>(c)]) ++c;
+  return c;
 }
 
 /// Digits at the front, at most six.
@@ -113,12 +121,37 @@ bool QuickPattern::read_part(std::string_view& pattern, Part& part) {
 
 /// Whether no part can take what a later one needs: where its length varies, it shares no character with those that may
 /// follow it.
-bool QuickPattern::decides_greedily() const {
-  for (std::size_t i = 0; i < parts_.size(); ++i) {
-    if (parts_[i].least == parts_[i].most) continue;
-    for (std::size_t k = i + 1; k < parts_.size(); ++k) {
-      if ((parts_[i].characters & parts_[k].characters).any()) return false;
-      if (parts_[k].least > 0) break;
+bool QuickPattern::decides_greedily(const std::vector<Part>& parts) {
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (parts[i].least == parts[i].most) continue;
+    for (std::size_t k = i + 1; k < parts.size(); ++k) {
+      if ((parts[i].characters & parts[k].characters).any()) return false;
+      if (parts[k].least > 0) break;
+    }
+  }
+  return true;
+}
+
+/// False when there are too many classes.
+bool QuickPattern::make_runs(const std::vector<Part>& parts) {
+  std::vector<std::bitset<128>> classes;
+  bool in_text = false;
+  for (const Part& part : parts) {
+    const bool single = part.least == 1 && part.most == 1 && part.characters.count() == 1;
+    if (!in_text || !single) runs_.emplace_back();
+    in_text = single;
+    if (single) {
+      runs_.back().text += lowest(part.characters);
+      continue;
+    }
+    const auto at = static_cast<std::size_t>(std::ranges::find(classes, part.characters) - classes.begin());
+    if (at == classes_max) return false;
+    if (at == classes.size()) classes.push_back(part.characters);
+    runs_.back().bit = static_cast<std::uint8_t>(1U << at);
+    runs_.back().least = part.least;
+    runs_.back().most = part.most;
+    for (std::size_t c = 0; c < part.characters.size(); ++c) {
+      if (part.characters[c]) classes_[c] |= runs_.back().bit;
     }
   }
   return true;
@@ -127,25 +160,34 @@ bool QuickPattern::decides_greedily() const {
 std::optional<QuickPattern> QuickPattern::compile(std::string_view pattern) {
   if (pattern.size() < 2 || pattern.front() != '^' || pattern.back() != '$') return std::nullopt;
   pattern = pattern.substr(1, pattern.size() - 2);
-  QuickPattern out;
+  std::vector<Part> parts;
   while (!pattern.empty()) {
-    Part& part = out.parts_.emplace_back();
-    if (out.parts_.size() > parts_max || !read_part(pattern, part)) return std::nullopt;
+    Part& part = parts.emplace_back();
+    if (parts.size() > parts_max || !read_part(pattern, part)) return std::nullopt;
   }
-  if (!out.decides_greedily()) return std::nullopt;
+  QuickPattern out;
+  if (!decides_greedily(parts) || !out.make_runs(parts)) return std::nullopt;
   return out;
 }
 
 bool QuickPattern::matches(std::string_view text) const {
   const char* at = text.data();
   const char* const end = at + text.size();
-  for (const Part& part : parts_) {
-    std::uint32_t taken = 0;
-    for (; at != end && taken < part.most; ++at, ++taken) {
-      const auto c = static_cast<unsigned char>(*at);
-      if (c >= 128 || !part.characters[c]) break;
+  const std::uint8_t* const classes = classes_.data();
+  const auto bits = [classes](char c) { return unsigned{classes[static_cast<unsigned char>(c)]}; };
+  for (const Run& run : runs_) {
+    const auto left = static_cast<std::size_t>(end - at);
+    if (!run.text.empty()) {
+      if (left < run.text.size() || !same_bytes(at, run.text.data(), run.text.size())) return false;
+      at += run.text.size();
+      continue;
     }
-    if (taken < part.least) return false;
+    const char* const begin = at;
+    const char* const stop = left > run.most ? at + run.most : end;
+    const unsigned bit = run.bit;
+    while (stop - at >= 4 && (bits(at[0]) & bits(at[1]) & bits(at[2]) & bits(at[3]) & bit) != 0) at += 4;
+    while (at != stop && (bits(*at) & bit) != 0) ++at;
+    if (static_cast<std::size_t>(at - begin) < run.least) return false;
   }
   return at == end;
 }

@@ -2,6 +2,8 @@
 #include <charconv>
 #include <cmath>
 #include <functional>
+#include <iterator>
+#include <optional>
 
 #include "base/decimal.h"
 #include "base/text.h"
@@ -52,8 +54,25 @@ std::uint64_t power_of_ten(std::int64_t exponent, std::uint64_t modulus) {
   return static_cast<std::uint64_t>(result);
 }
 
-/// The same for a double, which stands for its shortest digits: those are at most 17, and fit 64 bits.
+/// Whether the shortest digits of `value` are a multiple of modulus × 10^-places; null where doubles can't tell. A
+/// double has no two decimal numbers of up to 15 digits, so where scaled / 10^places is `value`, those digits are its
+/// shortest. And where they are no such number, they have more places than the factor.
+std::optional<bool> is_short_multiple(double value, std::uint64_t modulus, std::size_t places) {
+  constexpr double powers[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+  if (places >= std::size(powers)) return std::nullopt;
+  const double size = std::abs(value), about = size * powers[places];
+  if (!(about < 1e15 - 1)) return std::nullopt;
+  const auto scaled = static_cast<std::uint64_t>(about + 0.5);
+  if (static_cast<double>(scaled) / powers[places] != size) return false;
+  return modulus == 1 || scaled % modulus == 0;
+}
+
+/// The same for any double: its shortest digits are at most 17, and fit 64 bits.
 bool is_multiple_of(double value, std::uint64_t modulus, std::int64_t exponent) {
+  if (exponent <= 0) {
+    const std::optional<bool> quick = is_short_multiple(value, modulus, static_cast<std::size_t>(-exponent));
+    if (quick) return *quick;
+  }
   char text[40];
   const auto [end, error] = std::to_chars(text, text + sizeof text, value, std::chars_format::scientific);
   std::uint64_t digits = 0;
@@ -116,6 +135,19 @@ bool is_scalar(const Json& value) {
   return !value.is_array() && !value.is_object();
 }
 
+/// Few strings, pair by pair.
+std::size_t repeated_text(const Json::Array& elements) {
+  const Json* const all = elements.data();
+  for (std::size_t i = 1; i < elements.size(); ++i) {
+    const std::string_view text = all[i].as_string();
+    for (std::size_t j = 0; j < i; ++j) {
+      const std::string& other = all[j].as_string();
+      if (other.size() == text.size() && same_bytes(other.data(), text.data(), text.size())) return i;
+    }
+  }
+  return elements.size();
+}
+
 }  // namespace
 
 std::string shortened_json(const Json& value, std::size_t bytes_max) {
@@ -172,6 +204,7 @@ bool SchemaAcceptor::is_multiple(const SchemaNumberRules& rules, const Json& val
     const std::int64_t integer = value.as_integer();
     const std::uint64_t size =
         integer < 0 ? ~static_cast<std::uint64_t>(integer) + 1 : static_cast<std::uint64_t>(integer);
+    if (modulus == 1 || size % modulus == 0) return true;
     return Wide{size % modulus} * power_of_ten(-rules.multiple_exponent, modulus) % modulus == 0;
   }
   if (value.type() == Json::Type::real) return is_multiple_of(value.as_double(), modulus, rules.multiple_exponent);
@@ -186,6 +219,7 @@ bool SchemaAcceptor::is_multiple(const SchemaNumberRules& rules, const Json& val
 
 std::size_t SchemaAcceptor::repeated_element(const Json::Array& elements) {
   const std::size_t count = elements.size();
+  if (count <= few_elements && std::ranges::all_of(elements, &Json::is_string)) return repeated_text(elements);
   if (count <= few_elements && std::ranges::all_of(elements, is_scalar)) {
     for (std::size_t i = 1; i < count; ++i) {
       if (std::find(elements.begin(), elements.begin() + static_cast<std::ptrdiff_t>(i), elements[i]) !=

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <charconv>
 #include <cmath>
 #include <random>
 #include <string>
@@ -64,6 +65,27 @@ TEST(JsonCanonical, numbers_outside_of_the_appendix_keep_to_the_ecmascript_layou
                                                  {1e20, "100000000000000000000"},
                                                  {1.5e21, "1.5e+21"}};
   for (const auto& [value, text] : rows) EXPECT_EQ(canonical(Json(value)), text);
+}
+
+TEST(JsonCanonical, every_double_of_everyday_size_is_written_with_its_shortest_digits) {
+  std::mt19937_64 dice(5);
+  const auto expect_shortest = [](double value) {
+    // In this range ECMAScript writes no exponent.
+    if (std::abs(value) < 1e-6 || std::abs(value) >= 1e21) return;
+    char text[64];
+    const auto [end, error] = std::to_chars(text, text + sizeof text, value, std::chars_format::fixed);
+    EXPECT_EQ(canonical(Json(value)), std::string(text, end));
+  };
+  for (int i = 0; i < 20'000; ++i) {
+    const auto digits = static_cast<double>(dice() % (i % 2 == 0 ? 100'000 : 2'000'000'000'000'000));
+    for (const double scale : {1e1, 1e2, 1e3, 1e5, 1e6, 1e7, 1e9}) {
+      const double value = (i % 3 == 0 ? -digits : digits) / scale;
+      expect_shortest(value);
+      expect_shortest(std::nextafter(value, 1e300));
+      expect_shortest(std::nextafter(value, -1e300));
+    }
+    expect_shortest(static_cast<double>(dice()) / static_cast<double>(dice()));
+  }
 }
 
 TEST(JsonCanonical, the_example_of_rfc_8785_comes_out_as_printed_there) {
