@@ -203,6 +203,7 @@ std::string encode_action(const ActionState& action) {
     word->set_at(number(action.word->at));
   }
   record.set_child_attention(action.child_attention);
+  record.set_limit(static_cast<std::uint32_t>(action.limit));
   return record.SerializeAsString();
 }
 
@@ -210,7 +211,7 @@ Result<ActionState> decode_action(std::string_view bytes) {
   records::ActionRecord record;
   const bool read = record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
   if (!read || record.stage() >= stage_count || !names_up_to(record.effect(), Effect::unknown) ||
-      !names_up_to(record.confidence(), Confidence::operator_) ||
+      !names_up_to(record.confidence(), Confidence::operator_) || !names_up_to(record.limit(), Limit::retry_after) ||
       !names_up_to(record.role(), CallRole::compensate_fallback) ||
       !are_times({record.wake_at(), record.since(), record.scheduled_at(), record.first_send_at(), record.closed_at(),
                   record.executed_at(), record.verified_at(), record.observed_at(), record.looks_from(),
@@ -273,6 +274,7 @@ Result<ActionState> decode_action(std::string_view bytes) {
     out.word =
         OperatorWord{record.word().happened(), record.word().who(), record.word().seen(), time_of(record.word().at())};
   out.child_attention = record.child_attention();
+  out.limit = static_cast<Limit>(record.limit());
   return out;
 }
 

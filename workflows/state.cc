@@ -10,7 +10,7 @@ std::string_view name_of(Stage stage) {
   constexpr std::array<std::string_view, stage_count> names = {
       "blocked",  "sending",   "backing_off", "looking",       "look_wait", "settling", "settle_wait",
       "in_doubt", "reading",   "read_wait",   "unverified",    "executed",  "verified", "failed",
-      "skipped",  "cancelled", "gathering",   "fallback_held", "ready",     "waiting"};
+      "skipped",  "cancelled", "gathering",   "fallback_held", "ready",     "waiting",  "gated"};
   return names[static_cast<std::size_t>(stage)];
 }
 
@@ -34,6 +34,11 @@ std::string_view name_of(Confidence confidence) {
   constexpr std::string_view names[] = {"none",   "acknowledged", "response", "read_back",
                                         "lookup", "state_match",  "operator"};
   return names[static_cast<std::size_t>(confidence)];
+}
+
+std::string_view name_of(Limit limit) {
+  constexpr std::string_view names[] = {"none", "per_second", "concurrency", "retry_after"};
+  return names[static_cast<std::size_t>(limit)];
 }
 
 std::string_view name_of(WorkflowStatus status) {
@@ -95,6 +100,8 @@ std::string_view phase_of(const ActionState& action) {
       return "fallback_held";
     case Stage::waiting:
       return "waiting";
+    case Stage::gated:
+      return "rate_limited";
     case Stage::failed:
       return action.error ? std::string_view(action.error->code) : std::string_view();
     default:
@@ -142,7 +149,7 @@ void derive(Workflow& workflow) {
   workflow.unmet.assign(plan.size(), 0);
   workflow.wakes.clear();
   workflow.gatherings.clear();
-  workflow.open = workflow.parked = workflow.failed = 0;
+  workflow.open = workflow.parked = workflow.gated = workflow.failed = 0;
   for (ActionIndex i = 0; i < plan.size(); ++i) {
     for (const ActionIndex need : plan[i].needs)
       workflow.unmet[i] += is_satisfied(workflow.effective(need).stage) ? 0 : 1;
@@ -155,6 +162,7 @@ void derive(Workflow& workflow) {
     if (action.wake_at) workflow.wakes.emplace(*action.wake_at, i);
     workflow.open += is_final(action.stage) ? 0 : 1;
     workflow.parked += is_parked(action.stage) || action.child_attention ? 1 : 0;
+    workflow.gated += action.stage == Stage::gated ? 1 : 0;
   }
   const WorkflowHeader& header = workflow.header;
   if (header.deadline_at && !header.expired && header.status == WorkflowStatus::running)

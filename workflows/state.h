@@ -39,8 +39,9 @@ enum class Stage : std::uint8_t {
   fallback_held = 17,  ///< failed with an effect, so its fallback waits for a person
   ready = 18,          ///< could start, but the workflow is paused
   waiting = 19,        ///< a tool of Settle's own waits: until wake_at, for a signal or for a workflow (waits_for)
+  gated = 20,          ///< the tool's limits let no more calls through; will be sent with a permit, until wake_at
 };
-inline constexpr std::size_t stage_count = 20;
+inline constexpr std::size_t stage_count = 21;
 
 /// What can happen to an action.
 enum class EventKind : std::uint8_t {
@@ -90,6 +91,7 @@ inline constexpr std::array<LegalEvents, stage_count> legal_events = {{
     /* ready         */ legal({EventKind::start, EventKind::restart, EventKind::cancel}),
     /* waiting       */
     legal({EventKind::timer, EventKind::restart, EventKind::cancel, EventKind::signal, EventKind::child}),
+    /* gated         */ legal({EventKind::timer, EventKind::restart, EventKind::cancel, EventKind::permit}),
 }};
 constexpr bool is_legal(Stage stage, EventKind event) {
   return legal_events[static_cast<std::size_t>(stage)][static_cast<std::size_t>(event)];
@@ -123,6 +125,15 @@ std::string_view name_of(Effect effect);
 
 enum class Confidence : std::uint8_t { none, acknowledged, response, read_back, lookup, state_match, operator_ };
 std::string_view name_of(Confidence confidence);
+
+/// Which limit of its tool a gated action waits for.
+enum class Limit : std::uint8_t {
+  none = 0,
+  per_second = 1,
+  concurrency = 2,
+  retry_after = 3,  ///< the provider has told us to wait
+};
+std::string_view name_of(Limit limit);
 
 /// Why an action is not (yet) done, or failed: a stable code and a sentence.
 struct ActionError {
@@ -165,6 +176,7 @@ struct ActionState {
   bool throttled = false;       ///< backing off because the provider asked for it
   bool held = false;            ///< backing off because the workflow is paused
   bool call_write = false;      ///< the call under way may have a side effect
+  Limit limit = Limit::none;    ///< of the latest time in which it was gated
   std::string call_origin;      ///< scheme://host:port of the intent
   std::string call_credential;  ///< name of the credential of the intent
   std::string look_endpoints;   ///< where look-up and read-back would have gone at that time, with their credentials
@@ -268,6 +280,7 @@ struct Workflow {
   std::map<ActionIndex, Gathering> gatherings;   ///< each `for_each` under way
   std::uint32_t open = 0;                        ///< runs that are not final
   std::uint32_t parked = 0;                      ///< runs that wait for a person, or for a workflow that does
+  std::uint32_t gated = 0;                       ///< runs that wait for a permit
   std::uint32_t failed = 0;  ///< actions of the plan that failed for good: without a fallback, or with it
 
   static constexpr ActionIndex deadline_wake = UINT32_MAX;

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "workflows/fields.h"
 #include "workflows/tool.h"
+#include "workflows/tool_limits.h"
 
 namespace settle {
 
@@ -60,8 +61,8 @@ class Compiler {
     times(fields);
     idempotency(fields);
     verification(fields);
-    fields.not_yet("rate_limit", not_supported);
-    fields.not_yet("not_processed", not_supported);
+    tool_.rate_limit = read_rate_limit(fields, problems_);
+    tool_.not_processed = read_not_processed(fields, problems_);
     approval(fields);
     fields.finish();
     consistency();
