@@ -138,6 +138,24 @@ void read_limits(const toml::table& table, Config& config, std::vector<Problem>&
   config.json.bytes_max = config.http.body_bytes_max;
 }
 
+void read_circuit(const toml::table& table, CircuitOptions& circuit, std::vector<Problem>& problems) {
+  Table fields(table, "circuit.", problems);
+  fields.number("failures", circuit.failures, 0, 1'000);
+  fields.duration("window", circuit.window);
+  fields.duration("open", circuit.open);
+  circuit.open_max = std::max(circuit.open_max, circuit.open);
+  fields.duration("open_max", circuit.open_max);
+  if (circuit.open_max < circuit.open) fields.wrong("open_max", "a duration that is not below \"open\"");
+  fields.finish();
+}
+
+void read_retry_budget(const toml::table& table, RetryBudgetOptions& budget, std::vector<Problem>& problems) {
+  Table fields(table, "retry_budget.", problems);
+  fields.number("percent", budget.percent, 0, 100);
+  fields.number("per_second", budget.per_second, 1, 1'000'000);
+  fields.finish();
+}
+
 bool is_loopback(const std::string& listen) {
   return listen.starts_with("127.") || listen.starts_with("[::1]");
 }
@@ -191,6 +209,8 @@ Result<Config> parse_config(std::string_view text, const std::string& file_name)
     }
   }
   if (const toml::table* limits = root.table("limits")) read_limits(*limits, config, problems);
+  if (const toml::table* circuit = root.table("circuit")) read_circuit(*circuit, config.guard.circuit, problems);
+  if (const toml::table* budget = root.table("retry_budget")) read_retry_budget(*budget, config.guard.budget, problems);
   root.finish();
   if (problems.empty()) return config;
   std::string message = file_name + ": " + problems[0].message;

@@ -5,6 +5,7 @@
 
 #include "api/http/message.h"
 #include "cli/commands.h"
+#include "connectors/guarded.h"
 #include "connectors/http/credentials.h"
 #include "engine/shard.h"
 #include "workflows/plan.h"
@@ -30,6 +31,7 @@ struct Config {
   PlanLimits plan;
   ShardLimits shard;
   std::size_t connections_per_host = 256;
+  GuardOptions guard;
   std::string ca_file;
   std::size_t block_cache_bytes = 64U << 20;
 };

@@ -67,6 +67,7 @@ void set_up_process() {
 struct Part {
   boost::asio::io_context io{1};
   AsioLoop loop{io};
+  std::unique_ptr<GuardedConnector> guard;  ///< outlives the connector, which ends its calls when it goes
   std::unique_ptr<HttpConnector> connector;
   std::unique_ptr<HttpApi> api;
   std::unique_ptr<HttpServer> server;
@@ -157,10 +158,23 @@ class Server {
       options.ca_file = config_.ca_file;
       options.now = [&loop = part->loop] { return loop.now(); };
       part->connector = std::make_unique<HttpConnector>(part->io, options, credentials);
-      engine_parts.push_back({&part->loop, part->connector.get()});
+      part->guard = guard(*part);
+      engine_parts.push_back({&part->loop, part->guard.get()});
       parts_.push_back(std::move(part));
     }
     engine_ = std::make_unique<Engine>(*store_, *tools_, std::move(engine_parts), config_.shard, config_.plan);
+  }
+
+  std::unique_ptr<GuardedConnector> guard(Part& part) const {
+    AsioLoop& loop = part.loop;
+    GuardPorts ports;
+    ports.now = [&loop] { return loop.now(); };
+    ports.entropy = [&loop] { return loop.entropy(); };
+    ports.post = [&loop](std::function<void()> task) { loop.post(std::move(task)); };
+    ports.tell = [](bool opened, const std::string& sentence) {
+      spdlog::log(opened ? spdlog::level::warn : spdlog::level::info, "{}", log_text(sentence));
+    };
+    return std::make_unique<GuardedConnector>(*part.connector, std::move(ports), config_.guard);
   }
 
   /// Every loop listens on the same address; the kernel spreads the connections.

@@ -52,12 +52,13 @@ std::string new_workflow_id(Time now, std::uint64_t entropy_high, std::uint64_t 
 }
 
 Engine::Engine(Store& store, ToolRegistry& tools, std::vector<Part> parts, ShardLimits limits, PlanLimits plan_limits)
-    : store_(store), tools_(tools), plan_limits_(plan_limits) {
+    : store_(store), tools_(tools), plan_limits_(plan_limits), lines_(tools) {
+  lines_.begin(parts[0].loop->now());
   SETTLE_ASSERT(!parts.empty());
   limits.live_max = limits.live_max / parts.size() + 1;
   for (const Part& part : parts) {
-    homes_.push_back(
-        {*part.loop, *part.connector, std::make_unique<Shard>(*part.loop, store, tools, *part.connector, limits)});
+    homes_.push_back({*part.loop, *part.connector,
+                      std::make_unique<Shard>(*part.loop, store, tools, *part.connector, lines_, limits)});
   }
   connect_shards();
 }
@@ -81,6 +82,8 @@ Result<void> Engine::recover(std::function<void()> ready, std::function<void(con
   const std::optional<Time> newest = *clock ? parse_time(**clock) : std::nullopt;
   Time now = wall_now();
   if (newest) now = std::max(now, *newest);
+  if (newest) homes_[0].loop.not_before(*newest);
+  lines_.begin(homes_[0].loop.now());
   std::vector<std::vector<keys::Due>> due(homes_.size());
   const Result<void> scanned = reader->scan(Family::due, {}, [&](std::string_view key, std::string_view) {
     std::optional<keys::Due> entry = keys::parse_due(key);
@@ -388,6 +391,7 @@ Result<Json> Engine::list(const ListQuery& query) const {
 
 void Engine::shutdown(Duration patience, std::function<void()> done) {
   stopping_ = true;
+  lines_.close();
   const auto left = std::make_shared<std::atomic<std::size_t>>(homes_.size());
   Loop& first = homes_[0].loop;
   for (Home& home : homes_) {

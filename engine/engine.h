@@ -120,6 +120,7 @@ class Engine {
   Store& store_;
   ToolRegistry& tools_;
   const PlanLimits plan_limits_;
+  PermitLines lines_;
   std::vector<Home> homes_;
   std::atomic<bool> stopping_{false};
 };

@@ -15,10 +15,11 @@ std::pair<std::string, std::string> split(const std::string& key) {
   return {key.substr(0, end), key.substr(end + 1)};
 }
 
-/// When a restart has to take the workflow up: at once while a call or a workflow of its own is under way (its
-/// creation, so that the queue stays in order of time), at its next timer, or never (it waits for a person, or has
-/// ended and is not looked at again).
+/// When a restart has to take the workflow up: at once while a call or a workflow of its own is under way, or a permit
+/// is waited for (its creation, so that the queue stays in order of time), at its next timer, or never (it waits for a
+/// person, or has ended and is not looked at again).
 std::optional<Time> due_of(const Workflow& workflow) {
+  if (workflow.gated > 0) return workflow.header.created_at;
   for (ActionIndex i = 0; i < workflow.actions.size(); ++i) {
     const Stage stage = workflow.actions[i].stage;
     const bool has_child = stage == Stage::waiting && workflow.call_of(i).tool->builtin == Builtin::run_plan;
@@ -31,8 +32,9 @@ constexpr Duration clock_interval{1'000};
 
 }  // namespace
 
-Shard::Shard(Loop& loop, Store& store, const ToolRegistry& tools, Connector& connector, ShardLimits limits)
-    : loop_(loop), store_(store), tools_(tools), connector_(connector), limits_(limits) {}
+Shard::Shard(Loop& loop, Store& store, const ToolRegistry& tools, Connector& connector, PermitLines& lines,
+             ShardLimits limits)
+    : loop_(loop), store_(store), tools_(tools), connector_(connector), gate_(lines), limits_(limits) {}
 
 Shard::Live* Shard::live(const std::string& key) {
   const auto found = live_.find(key);
@@ -68,6 +70,7 @@ Result<Shard::Live*> Shard::find(const std::string& name_space, const std::strin
 void Shard::apply(Live& live, Transition transition, WriteBatch batch) {
   if (!transition.changed) return;
   encode(live, transition, batch);
+  move_in_lines(live, transition.gates);
   Effects later;
   later.children = std::move(transition.children);
   for (CallEffect& call : transition.calls) {
@@ -166,25 +169,28 @@ void Shard::start_call(Live& live, CallEffect effect) {
   const std::string key = live.key;
   const ActionIndex action = effect.action;
   const std::uint32_t number = effect.number;
+  PermitLine* const permit = permit_of(live, effect);
   if (draining_) {  // the intent is durable, but not a byte will leave: say so, and the next start goes on from there
     Outcome outcome;
     outcome.kind = OutcomeClass::not_sent;
     outcome.code = "engine_stopping";
     outcome.detail = "the engine is shutting down; nothing was sent";
     outcome.started = outcome.ended = loop_.now();
-    loop_.post([this, key, action, number, outcome] { call_ended(key, action, number, outcome); });
+    loop_.post([this, key, action, number, permit, outcome] { call_ended(key, action, number, outcome, permit); });
     return;
   }
-  connector_.start(std::move(effect.call), [this, key, action, number](Outcome outcome) {
-    call_ended(key, action, number, std::move(outcome));
+  connector_.start(std::move(effect.call), [this, key, action, number, permit](Outcome outcome) {
+    call_ended(key, action, number, std::move(outcome), permit);
   });
 }
 
-void Shard::call_ended(const std::string& key, ActionIndex action, std::uint32_t number, Outcome outcome) {
+void Shard::call_ended(const std::string& key, ActionIndex action, std::uint32_t number, Outcome outcome,
+                       PermitLine* permit) {
   Live* found = live(key);
   SETTLE_ASSERT(found != nullptr && found->calls > 0);
   --found->calls;
   --in_flight_;
+  if (permit != nullptr) return_permit(*permit, outcome);
   apply(*found, on_answer(found->workflow, action, number, std::move(outcome), moment()), {});
   release(key);
 }
@@ -222,7 +228,7 @@ void Shard::timer() {
     if (!found) continue;  // reported when it was read first; a damaged record can't be helped here
     Live& due = **found;
     due.timer_at = std::nullopt;
-    apply(due, on_timer(due.workflow, {now, loop_.entropy()}), {});
+    apply(due, on_timer(due.workflow, {now, loop_.entropy(), &gate_}), {});
     rearm(due);
     release(key);
   }
@@ -235,6 +241,8 @@ void Shard::release(const std::string& key) {
   Live* found = live(key);
   if (found == nullptr || found->commits > 0 || found->calls > 0 || found->creating) return;
   if (!found->watches.empty() || !found->held.empty()) return;
+  // What waits for a permit may be wanted again in a moment: it stays while there is plenty of room.
+  if (found->workflow.gated > 0 && live_.size() <= limits_.live_max / 2) return;
   const std::optional<Time> wake = found->workflow.next_wake();
   const bool rests = !wake || *wake > loop_.now() + limits_.rest_after;
   if (rests) live_.erase(key);

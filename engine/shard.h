@@ -12,6 +12,7 @@
 
 #include "connectors/connector.h"
 #include "engine/children.h"
+#include "engine/limits.h"
 #include "engine/load.h"
 #include "engine/loop.h"
 #include "engine/tools.h"
@@ -57,9 +58,10 @@ struct ShardLimits {
 
 /// All workflows of some partitions: loads, asks the core, commits, and only then acts. Everything runs on one loop;
 /// there is nothing to lock. Effects leave when their commit is durable; a safe read at once (DESIGN, "The loop").
-class Shard {
+class Shard final : private PermitSink {
  public:
-  Shard(Loop& loop, Store& store, const ToolRegistry& tools, Connector& connector, ShardLimits limits);
+  Shard(Loop& loop, Store& store, const ToolRegistry& tools, Connector& connector, PermitLines& lines,
+        ShardLimits limits);
 
   using SubmitDone = std::function<void(Result<Submitted>)>;
   using Render = std::function<Json(const Workflow&)>;
@@ -148,17 +150,25 @@ class Shard {
   };
   void committed(const std::string& key, std::uint32_t version, const Effects& effects);
   void start_call(Live& live, CallEffect effect);
-  void call_ended(const std::string& key, ActionIndex action, std::uint32_t number, Outcome outcome);
+  void call_ended(const std::string& key, ActionIndex action, std::uint32_t number, Outcome outcome,
+                  PermitLine* permit);
   void rearm(Live& live);
   void set_timer(Live& live, std::optional<Time> at);
   void arm_timer();
   void timer();
   void release(const std::string& key);
-  Moment moment() { return {loop_.now(), loop_.entropy()}; }
+  Moment moment() { return {loop_.now(), loop_.entropy(), &gate_}; }
+
+  // shard_permits.cc
+  void permitted(PermitLine& line, const std::string& key, ActionIndex run) override;
+  void move_in_lines(const Live& live, const std::vector<ActionIndex>& gates);
+  PermitLine* permit_of(const Live& live, const CallEffect& call);
+  void return_permit(PermitLine& line, const Outcome& outcome);
 
   // shard_api.cc
   void created(const std::string& key, const NewWorkflow& submission, const CommitResult& result,
-               const SubmitDone& done, std::uint32_t version, const Effects& effects);
+               const SubmitDone& done, std::uint32_t version, const Effects& effects,
+               const std::vector<ActionIndex>& gates);
   static Result<Submitted> answer_existing(const NewWorkflow& submission, const CommitResult& result);
   bool satisfied(const Live& live, const Watch& watch) const;
   void give(Live& live, Watch watch);
@@ -176,6 +186,7 @@ class Shard {
   Store& store_;
   const ToolRegistry& tools_;
   Connector& connector_;
+  ShardGate gate_;
   const ShardLimits limits_;
   std::unordered_map<std::string, std::unique_ptr<Live>> live_;
   std::set<std::pair<Time, std::string>> timers_;  ///< of live workflows and of sleeping ones

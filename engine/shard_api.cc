@@ -67,23 +67,30 @@ void Shard::submit(NewWorkflow submission, SubmitDone done) {
   // Nothing leaves before the guard has held, not even a safe read: the id may belong to another workflow.
   store_.commit(std::move(batch), loop_,
                 [this, key, submission = std::move(submission), done = std::move(done), version,
-                 effects = Effects{std::move(transition.calls), std::move(transition.children)}](
-                    const CommitResult& result) { created(key, submission, result, done, version, effects); });
+                 effects = Effects{std::move(transition.calls), std::move(transition.children)},
+                 gates = std::move(transition.gates)](const CommitResult& result) {
+                  created(key, submission, result, done, version, effects, gates);
+                });
 }
 
 void Shard::created(const std::string& key, const NewWorkflow& submission, const CommitResult& result,
-                    const SubmitDone& done, std::uint32_t version, const Effects& effects) {
+                    const SubmitDone& done, std::uint32_t version, const Effects& effects,
+                    const std::vector<ActionIndex>& gates) {
   Live* found = live(key);
   SETTLE_ASSERT(found != nullptr && found->creating);
   std::deque<std::function<void()>> waiting = std::move(found->after_creation);
   found->after_creation.clear();
   if (result.applied) {
     found->creating = false;
+    move_in_lines(*found, gates);
     rearm(*found);
     done(Submitted{true, submission.id});
     committed(key, version, effects);
   } else {
     --commits_pending_;
+    for (const CallEffect& call : effects.calls) {
+      if (PermitLine* permit = permit_of(*found, call)) permit->give_back(false, loop_);
+    }
     live_.erase(key);
     done(answer_existing(submission, result));
   }

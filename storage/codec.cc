@@ -204,6 +204,7 @@ std::string encode_action(const ActionState& action) {
     word->set_at(number(action.word->at));
   }
   record.set_child_attention(action.child_attention);
+  record.set_limit(static_cast<std::uint32_t>(action.limit));
   record.set_before_at(number(action.before_at));
   record.set_rechecks(action.rechecks);
   record.set_recheck_since(number(action.recheck_since));
@@ -215,7 +216,7 @@ Result<ActionState> decode_action(std::string_view bytes) {
   records::ActionRecord record;
   const bool read = record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
   if (!read || record.stage() >= stage_count || !names_up_to(record.effect(), Effect::unknown) ||
-      !names_up_to(record.confidence(), Confidence::operator_) ||
+      !names_up_to(record.confidence(), Confidence::operator_) || !names_up_to(record.limit(), Limit::retry_after) ||
       !names_up_to(record.role(), CallRole::compensate_fallback) ||
       !are_times({record.wake_at(), record.since(), record.scheduled_at(), record.first_send_at(), record.closed_at(),
                   record.executed_at(), record.verified_at(), record.observed_at(), record.looks_from(),
@@ -283,6 +284,7 @@ Result<ActionState> decode_action(std::string_view bytes) {
   out.recheck_since = optional_time(record.recheck_since());
   out.recheck_failed = record.recheck_failed();
   out.child_attention = record.child_attention();
+  out.limit = static_cast<Limit>(record.limit());
   return out;
 }
 

@@ -8,7 +8,7 @@ namespace {
 
 constexpr bool waits(Stage stage) {
   return stage == Stage::backing_off || stage == Stage::look_wait || stage == Stage::settle_wait ||
-         stage == Stage::read_wait || stage == Stage::before_wait;
+         stage == Stage::read_wait || stage == Stage::before_wait || stage == Stage::gated;
 }
 constexpr bool in_doubt(Stage stage) {
   return stage >= Stage::looking && stage <= Stage::in_doubt;

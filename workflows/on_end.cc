@@ -51,7 +51,7 @@ void Stepper::cancel_what_depends(ActionIndex index) {
   for (std::size_t i = 0; i < never.size(); ++i) {
     const Stage other = workflow_.actions[never[i]].stage;
     if (other == Stage::gathering && stop) cancel_elements(never[i]);
-    if (!is_unstarted(other)) continue;
+    if (!never_begun(never[i])) continue;
     cancelled(never[i]);
     const std::vector<ActionIndex>& more = plan[never[i]].dependents;
     if (!stop) never.insert(never.end(), more.begin(), more.end());
@@ -169,7 +169,7 @@ void Stepper::expire() {
     if (is_unstarted(stage)) {
       action(i);
       fail(i, "deadline_exceeded", "the plan's deadline passed before this could start", Effect::none);
-    } else if (stage == Stage::backing_off || stage == Stage::before_wait) {
+    } else if (stage == Stage::backing_off || stage == Stage::before_wait || stage == Stage::gated) {
       wake_to_send(i);
     } else if (stage == Stage::fallback_held) {
       give_up_fallback(i);

@@ -12,6 +12,12 @@ Json send_data(const ActionState& action, const std::string& code, const std::st
   return Json::object({{"attempt", static_cast<std::int64_t>(action.attempt)}, {"code", code}, {"message", message}});
 }
 
+/// A "not now" (429, 503) that the tool does not take for a promise that nothing was done.
+bool may_be_processed(const Tool& tool, int status) {
+  if (status != 429 && status != 503) return false;
+  return std::find(tool.not_processed.begin(), tool.not_processed.end(), status) == tool.not_processed.end();
+}
+
 }  // namespace
 
 std::string first_failures(const std::vector<SchemaFailure>& failures) {
@@ -23,18 +29,23 @@ std::string first_failures(const std::vector<SchemaFailure>& failures) {
   return out;
 }
 
-/// Writes the intent (the state itself) and has the call made once that is durable.
+/// Writes the intent (the state itself) and has the call made once that is durable. The tool's limits are asked last,
+/// so that a permit always belongs to a call, and before the intent, so that what waits in line was never sent.
 void Stepper::send(ActionIndex index) {
   if (workflow_.header.paused) return hold(index);
   if (workflow_.actions[index].unclear && endpoint_changed(index)) return;
+  const CallSpec& spec = tool(index).execute;
   ActionState& state = action(index);
   ++state.attempt;
-  if (!begin_call(index, tool(index).execute, !tool(index).execute.safe)) {
-    --state.attempt;  // nothing was sent
-    const std::string why = state.error->message;
-    if (state.unclear) return park_in_doubt(index, "call_unresolved", why);
-    return fail(index, "call_unresolved", why, Effect::none);
-  }
+  Result<Call> call = prepare(spec, index);
+  const Limit limit = call ? limited(index) : Limit::none;
+  if (!call || limit != Limit::none) --state.attempt;  // nothing was sent
+  if (!call && state.unclear) return park_in_doubt(index, "call_unresolved", call.error().message);
+  if (!call) return fail(index, "call_unresolved", call.error().message, Effect::none);
+  if (limit != Limit::none) return wait_for_permit(index, limit);
+  call->repeat = state.attempt > 1;
+  issue_call(index, spec, *std::move(call), !spec.safe);
+  out_.calls.back().permit = moment_.gate != nullptr && tool(index).rate_limit.any();
   if (!state.first_send_at) state.first_send_at = moment_.now;
   state.throttled = false;
   enter(index, Stage::sending);
@@ -44,13 +55,15 @@ void Stepper::send(ActionIndex index) {
 
 void Stepper::send_ended(ActionIndex index, Outcome& outcome) {
   const Tool& contract = tool(index);
+  if (outcome.kind == OutcomeClass::not_sent && may_be_processed(contract, outcome.status))
+    outcome.kind = OutcomeClass::ambiguous;
   switch (outcome.kind) {
     case OutcomeClass::not_sent:
       return not_sent(index, outcome);
     case OutcomeClass::rejected:
       return refused(index, outcome.code, outcome.detail, outcome);
     case OutcomeClass::ambiguous:
-      return unclear(index, outcome.code, outcome.detail, outcome.ended);
+      return unclear(index, outcome.code, outcome.detail, outcome.ended, outcome.retry_after);
     case OutcomeClass::answered:
       break;
   }
@@ -85,7 +98,9 @@ void Stepper::refused(ActionIndex index, std::string code, std::string message, 
   resolve_doubt(index);
 }
 
-void Stepper::unclear(ActionIndex index, std::string code, std::string message, Time closed) {
+/// `floor`: what the provider asks to be waited for, at least.
+void Stepper::unclear(ActionIndex index, std::string code, std::string message, Time closed,
+                      std::optional<Duration> floor) {
   ActionState& state = action(index);
   state.error = ActionError{code, message};
   ++state.counted;
@@ -96,14 +111,14 @@ void Stepper::unclear(ActionIndex index, std::string code, std::string message, 
       return fail(index, "attempts_exhausted",
                   "the last of " + std::to_string(state.counted) + " attempts ended with " + code + ": " + message,
                   Effect::none);
-    return back_off(index, std::nullopt, false);
+    return back_off(index, floor, false);
   }
   state.unclear = true;
   state.doubted = true;
   state.closed_at = closed;
   const IdempotencyMode mode = tool(index).mode;
   const bool repeatable = mode == IdempotencyMode::key || mode == IdempotencyMode::natural;
-  if (repeatable && may_send_again(index)) return back_off(index, std::nullopt, false);
+  if (repeatable && may_send_again(index)) return back_off(index, floor, false);
   resolve_doubt(index);
 }
 

@@ -137,7 +137,7 @@ void Stepper::cancel_elements(ActionIndex index) {
   const ActionIndex first = workflow_.actions[index].first_element;
   const ActionIndex end = first + workflow_.actions[index].elements;
   for (ActionIndex i = first; i < end; ++i) {
-    if (is_unstarted(workflow_.actions[i].stage) || waits_idly(i)) cancelled(i);
+    if (never_begun(i) || waits_idly(i)) cancelled(i);
   }
 }
 

@@ -44,7 +44,7 @@ void Stepper::timer() {
     const ActionIndex index = workflow_.wakes.begin()->second;
     const Stage stage = workflow_.actions[index].stage;
     SETTLE_ASSERT(is_legal(stage, EventKind::timer));
-    if (stage == Stage::backing_off) {
+    if (stage == Stage::backing_off || stage == Stage::gated) {
       wake_to_send(index);
     } else if (stage == Stage::look_wait) {
       look(index);
@@ -81,6 +81,7 @@ void Stepper::restart() {
     if (stage == Stage::blocked && of_plan && workflow_.unmet[i] == 0) ready_.push_back(i);
     if (stage == Stage::gathering) start_elements(i);
     if (stage == Stage::waiting && tool(i).builtin == Builtin::run_plan) ask_child(i);
+    if (stage == Stage::gated) wake_to_send(i);  // the line is forgotten: it asks again
   }
   for (const ActionIndex i : under_way) take_up(i);
   if (workflow_.header.status == WorkflowStatus::compensating)
@@ -122,7 +123,7 @@ void Stepper::cancel() {
       stop_waiting(i);
     } else if (state.stage == Stage::before_wait) {
       cancelled(i);
-    } else if (state.stage == Stage::backing_off) {
+    } else if (state.stage == Stage::backing_off || state.stage == Stage::gated) {
       if (state.unclear) {
         resolve_doubt(i);
       } else {

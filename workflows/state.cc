@@ -37,6 +37,11 @@ std::string_view name_of(Confidence confidence) {
   return names[static_cast<std::size_t>(confidence)];
 }
 
+std::string_view name_of(Limit limit) {
+  constexpr std::string_view names[] = {"none", "per_second", "concurrency", "retry_after"};
+  return names[static_cast<std::size_t>(limit)];
+}
+
 std::string_view name_of(WorkflowStatus status) {
   constexpr std::string_view names[] = {"running", "cancelling", "ended", "compensating", "paused"};
   return names[static_cast<std::size_t>(status)];
@@ -100,6 +105,8 @@ std::string_view phase_of(const ActionState& action) {
       return "fallback_held";
     case Stage::waiting:
       return "waiting";
+    case Stage::gated:
+      return "rate_limited";
     case Stage::failed:
       return action.error ? std::string_view(action.error->code) : std::string_view();
     default:
@@ -147,7 +154,7 @@ void derive(Workflow& workflow) {
   workflow.unmet.assign(plan.size(), 0);
   workflow.wakes.clear();
   workflow.gatherings.clear();
-  workflow.open = workflow.parked = workflow.fallen = workflow.failed = 0;
+  workflow.open = workflow.parked = workflow.fallen = workflow.gated = workflow.failed = 0;
   for (ActionIndex i = 0; i < plan.size(); ++i) {
     for (const ActionIndex need : plan[i].needs)
       workflow.unmet[i] += is_satisfied(workflow.effective(need).stage) ? 0 : 1;
@@ -161,6 +168,7 @@ void derive(Workflow& workflow) {
     workflow.open += is_final(action.stage) ? 0 : 1;
     workflow.parked += is_parked(action.stage) || action.child_attention ? 1 : 0;
     workflow.fallen += is_fallen(action) ? 1 : 0;
+    workflow.gated += action.stage == Stage::gated ? 1 : 0;
   }
   const WorkflowHeader& header = workflow.header;
   if (header.deadline_at && !header.expired && header.status == WorkflowStatus::running)

@@ -19,27 +19,27 @@ namespace settle {
 /// Where an action is in its life. `state` and `phase` of the contract are read off it (state_of, phase_of); what the
 /// engine has to do next is read off it too (effects of a restart). Stored by number: never renumber.
 enum class Stage : std::uint8_t {
-  blocked = 0,         ///< waits for other actions
-  sending = 1,         ///< the intent is written; a call is or may be under way
-  backing_off = 2,     ///< will be sent (again) at wake_at
-  looking = 3,         ///< in doubt: a look-up is under way
-  look_wait = 4,       ///< in doubt: the next look-up is at wake_at
-  settling = 5,        ///< in doubt: a read-back is under way
-  settle_wait = 6,     ///< in doubt: the next read-back is at wake_at
-  in_doubt = 7,        ///< in doubt, and nothing more can be learned without a person
-  reading = 8,         ///< executed: a read-back is under way
-  read_wait = 9,       ///< executed: the next read-back is at wake_at
-  unverified = 10,     ///< executed, and the read-back could not be read
-  executed = 11,       ///< done: nothing can verify it, and its tool says so
-  verified = 12,       ///< done
-  failed = 13,         ///< done
-  skipped = 14,        ///< done, by its own `when`
-  cancelled = 15,      ///< done, never sent or known not to have happened
-  gathering = 16,      ///< a `for_each`: its elements are under way
-  fallback_held = 17,  ///< failed with an effect, so its fallback waits for a person
-  ready = 18,          ///< could start, but the workflow is paused
-  waiting = 19,        ///< a tool of Settle's own waits: until wake_at, for a signal or for a workflow (waits_for)
-  gated = 20,
+  blocked = 0,          ///< waits for other actions
+  sending = 1,          ///< the intent is written; a call is or may be under way
+  backing_off = 2,      ///< will be sent (again) at wake_at
+  looking = 3,          ///< in doubt: a look-up is under way
+  look_wait = 4,        ///< in doubt: the next look-up is at wake_at
+  settling = 5,         ///< in doubt: a read-back is under way
+  settle_wait = 6,      ///< in doubt: the next read-back is at wake_at
+  in_doubt = 7,         ///< in doubt, and nothing more can be learned without a person
+  reading = 8,          ///< executed: a read-back is under way
+  read_wait = 9,        ///< executed: the next read-back is at wake_at
+  unverified = 10,      ///< executed, and the read-back could not be read
+  executed = 11,        ///< done: nothing can verify it, and its tool says so
+  verified = 12,        ///< done
+  failed = 13,          ///< done
+  skipped = 14,         ///< done, by its own `when`
+  cancelled = 15,       ///< done, never sent or known not to have happened
+  gathering = 16,       ///< a `for_each`: its elements are under way
+  fallback_held = 17,   ///< failed with an effect, so its fallback waits for a person
+  ready = 18,           ///< could start, but the workflow is paused
+  waiting = 19,         ///< a tool of Settle's own waits: until wake_at, for a signal or for a workflow (waits_for)
+  gated = 20,           ///< the tool's limits let no more calls through; will be sent with a permit, until wake_at
   before_reading = 21,  ///< the look before the first send is under way
   before_wait = 22,     ///< that look is taken again at wake_at
   rechecking = 23,      ///< verified: a look long after is under way
@@ -94,7 +94,7 @@ inline constexpr std::array<LegalEvents, stage_count> legal_events = {{
     /* ready         */ legal({EventKind::start, EventKind::restart, EventKind::cancel}),
     /* waiting       */
     legal({EventKind::timer, EventKind::restart, EventKind::cancel, EventKind::signal, EventKind::child}),
-    /* gated         */ legal({}),
+    /* gated         */ legal({EventKind::timer, EventKind::restart, EventKind::cancel, EventKind::permit}),
     /* before_reading */ legal({EventKind::answer, EventKind::restart, EventKind::cancel}),
     /* before_wait   */ legal({EventKind::timer, EventKind::restart, EventKind::cancel}),
     /* rechecking    */ legal({EventKind::answer, EventKind::restart, EventKind::cancel}),
@@ -133,6 +133,15 @@ std::string_view name_of(Effect effect);
 
 enum class Confidence : std::uint8_t { none, acknowledged, response, read_back, lookup, state_match, operator_ };
 std::string_view name_of(Confidence confidence);
+
+/// Which limit of its tool a gated action waits for.
+enum class Limit : std::uint8_t {
+  none = 0,
+  per_second = 1,
+  concurrency = 2,
+  retry_after = 3,  ///< the provider has told us to wait
+};
+std::string_view name_of(Limit limit);
 
 /// Why an action is not (yet) done, or failed: a stable code and a sentence.
 struct ActionError {
@@ -186,6 +195,7 @@ struct ActionState {
   bool throttled = false;       ///< backing off because the provider asked for it
   bool held = false;            ///< backing off because the workflow is paused
   bool call_write = false;      ///< the call under way may have a side effect
+  Limit limit = Limit::none;    ///< of the latest time in which it was gated
   std::string call_origin;      ///< scheme://host:port of the intent
   std::string call_credential;  ///< name of the credential of the intent
   std::string look_endpoints;   ///< where look-up and read-back would have gone at that time, with their credentials
@@ -302,6 +312,7 @@ struct Workflow {
   std::uint32_t open = 0;                        ///< runs that are not final
   std::uint32_t parked = 0;                      ///< runs that wait for a person, or for a workflow that does
   std::uint32_t fallen = 0;                      ///< runs that no longer hold (is_fallen)
+  std::uint32_t gated = 0;                       ///< runs that wait for a permit
   std::uint32_t failed = 0;  ///< actions of the plan that failed for good: without a fallback, or with it
 
   static constexpr ActionIndex deadline_wake = UINT32_MAX;

@@ -10,10 +10,20 @@
 
 namespace settle {
 
+/// The limits of tools, as the core sees them.
+class Gate {
+ public:
+  virtual ~Gate() = default;
+  /// May one more call of the tool leave now? `none`: yes, and the permit belongs to the call that this step issues.
+  /// Else the limit that stands in the way; the run then waits in the tool's line (Transition::gates).
+  virtual Limit enter(const std::string& name_space, const Tool& tool, ActionIndex run, Time now) = 0;
+};
+
 /// The time and the dice of one step, injected, so that the core reads no clock and a run can be repeated.
 struct Moment {
   Time now{};
   std::uint64_t entropy = 0;  ///< for jitter only
+  Gate* gate = nullptr;       ///< asked for tools with a rate_limit only; null: everything passes
 };
 
 /// One line of a workflow's history. `data` is small.
@@ -29,6 +39,7 @@ struct CallEffect {
   std::uint32_t number = 0;  ///< fence: comes back with the answer
   Call call;
   bool at_once = false;  ///< safe: waits for no commit
+  bool permit = false;   ///< goes with a permit of its tool, to be given back when it has ended
 };
 
 /// A workflow that flow.run_plan has to have: to be begun where it is not there yet, or to be cancelled. Its end comes
@@ -84,6 +95,8 @@ struct Transition {
   std::vector<CallEffect> calls;
   std::vector<ChildEffect> children;
   std::vector<std::uint32_t> signals;  ///< new or taken, by their index in the workflow; ascending, no repeats
+  /// Runs that began or ceased to wait for a permit, in the order of time; what counts is the stage that they are in.
+  std::vector<ActionIndex> gates;
 };
 
 /// The core. Each function takes the workflow's state by reference, changes it and says what follows; given the same
@@ -102,6 +115,10 @@ Transition on_timer(Workflow& workflow, const Moment& moment);
 
 /// The workflow was loaded after a crash or a stop: what was under way becomes a question to the outside.
 Transition on_restart(Workflow& workflow, const Moment& moment);
+
+/// A permit of its tool is there for a run that waits for one: the gate of this moment lets it pass. When the call is
+/// not issued all the same, whoever gave the permit takes it back.
+Transition on_permit(Workflow& workflow, ActionIndex run, const Moment& moment);
 
 /// No new send and no resend; what is unclear is still looked at.
 Transition on_cancel(Workflow& workflow, const Moment& moment);

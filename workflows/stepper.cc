@@ -99,7 +99,12 @@ void Stepper::enter(ActionIndex index, Stage stage, std::optional<Time> wake_at)
   if (state.wake_at) workflow_.wakes.erase({*state.wake_at, index});
   if (wake_at) workflow_.wakes.emplace(*wake_at, index);
   state.wake_at = wake_at;
-  if (state_of(state.stage) != state_of(stage) || is_unstarted(state.stage) || is_parked(stage))
+  const bool gated_before = state.stage == Stage::gated, gated = stage == Stage::gated;
+  if (gated_before || gated) out_.gates.push_back(index);
+  if (gated && !gated_before) ++workflow_.gated;
+  if (gated_before && !gated) --workflow_.gated;
+  if (state_of(state.stage) != state_of(stage) || is_unstarted(state.stage) || is_parked(stage) ||
+      (gated && !gated_before))
     state.since = moment_.now;
   state.held = false;
   state.stage = stage;
@@ -225,21 +230,25 @@ Result<Call> Stepper::prepare(const CallSpec& spec, ActionIndex index) const {
 }
 
 bool Stepper::begin_call(ActionIndex index, const CallSpec& spec, bool write) {
-  ActionState& state = action(index);
   Result<Call> call = prepare(spec, index);
   if (!call) {
-    state.error = ActionError{"call_unresolved", call.error().message};
+    action(index).error = ActionError{"call_unresolved", call.error().message};
     return false;
   }
+  issue_call(index, spec, *std::move(call), write);
+  return true;
+}
+
+void Stepper::issue_call(ActionIndex index, const CallSpec& spec, Call call, bool write) {
+  ActionState& state = action(index);
   state.call += 1;
   state.call_write = write;
   if (write) {
-    state.call_origin = origin_of(call->url);
-    state.call_credential = call->credential;
+    state.call_origin = origin_of(call.url);
+    state.call_credential = call.credential;
     state.look_endpoints = tool(index).look_endpoints;
   }
-  out_.calls.push_back({index, state.call, *std::move(call), spec.safe});
-  return true;
+  out_.calls.push_back({index, state.call, std::move(call), spec.safe});
 }
 
 /// Full jitter: uniform between 0 and `most`, at least 1 ms.
@@ -322,6 +331,13 @@ Transition on_timer(Workflow& workflow, const Moment& moment) {
   if (workflow.wakes.empty() || workflow.wakes.begin()->first > moment.now) return {};
   Stepper stepper(workflow, moment);
   stepper.timer();
+  return stepper.finish();
+}
+
+Transition on_permit(Workflow& workflow, ActionIndex run, const Moment& moment) {
+  if (run >= workflow.actions.size() || !is_legal(workflow.actions[run].stage, EventKind::permit)) return {};
+  Stepper stepper(workflow, moment);
+  stepper.permit(run);
   return stepper.finish();
 }
 

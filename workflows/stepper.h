@@ -20,6 +20,7 @@ class Stepper {
   void start_all();
   void answer(ActionIndex index, std::uint32_t number, Outcome outcome);
   void timer();
+  void permit(ActionIndex index);
   void restart();
   void cancel();
   void pause();
@@ -100,11 +101,19 @@ class Stepper {
   void send_ended(ActionIndex index, Outcome& outcome);
   bool succeeds(ActionIndex index, const Json& body) const;
   void refused(ActionIndex index, std::string code, std::string message, const Outcome& outcome);
-  void unclear(ActionIndex index, std::string code, std::string message, Time closed);
+  void unclear(ActionIndex index, std::string code, std::string message, Time closed,
+               std::optional<Duration> floor = std::nullopt);
   void not_sent(ActionIndex index, const Outcome& outcome);
   void back_off(ActionIndex index, std::optional<Duration> floor, bool throttled);
   void wake_to_send(ActionIndex index);
   bool may_send_again(ActionIndex index) const;
+
+  // --- on_permit.cc: the tool's limits
+  /// None when the call may leave now.
+  Limit limited(ActionIndex index) const;
+  void wait_for_permit(ActionIndex index, Limit limit);
+  /// Not started, or held back by a limit or a pause before its first send: nothing of it has begun outside.
+  bool never_begun(ActionIndex index) const;
 
   // --- on_look.cc: what is in doubt
   void resolve_doubt(ActionIndex index);
@@ -191,6 +200,7 @@ class Stepper {
   Result<Call> prepare(const CallSpec& spec, ActionIndex index) const;
   /// Issues the call of the stage just entered. False when it can't be prepared (then `error` of the action says why).
   bool begin_call(ActionIndex index, const CallSpec& spec, bool write);
+  void issue_call(ActionIndex index, const CallSpec& spec, Call call, bool write);
   Duration jittered(Duration most);
 
   Workflow& workflow_;

@@ -42,6 +42,16 @@ struct RetryPolicy {
   int maximum_attempts = 5;
 };
 
+/// How fast a provider may be called, over all workflows of a namespace. Counted are sends, repeats included; looks and
+/// read-backs are not.
+struct RateLimit {
+  double per_second = 0;          ///< 0: no such limit
+  std::uint32_t concurrency = 0;  ///< calls under way; 0: no such limit
+
+  bool any() const { return per_second > 0 || concurrency > 0; }
+  friend bool operator==(const RateLimit&, const RateLimit&) = default;
+};
+
 enum class VerifyKind : std::uint8_t { response, none, read_back };
 
 /// Settle's own tools (builtin_tools.h); `none` for all others.
@@ -98,6 +108,8 @@ struct Tool {
   Duration start_to_close_timeout{10'000};
   Duration schedule_to_close_timeout{600'000};
   RetryPolicy retry;
+  RateLimit rate_limit;
+  std::vector<int> not_processed{429, 503};  ///< of these two, those that say that nothing was done
 
   /// Origin and credential of look-up and read-back, a line each; an empty line for one that it has not; then one for
   /// each further look. Part of an intent, so that a look that has moved since is noticed.

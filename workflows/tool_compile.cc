@@ -2,7 +2,9 @@
 
 #include "base/text.h"
 #include "workflows/fields.h"
+#include "workflows/tool.h"
 #include "workflows/tool_calls.h"
+#include "workflows/tool_limits.h"
 #include "workflows/tool_verify.h"
 
 namespace settle {
@@ -56,8 +58,8 @@ class Compiler {
     times(fields);
     idempotency(fields);
     verification(fields);
-    fields.not_yet("rate_limit", tool_not_supported);
-    fields.not_yet("not_processed", tool_not_supported);
+    tool_.rate_limit = read_rate_limit(fields, problems_);
+    tool_.not_processed = read_not_processed(fields, problems_);
     approval(fields);
     fields.finish();
     consistency();

@@ -21,6 +21,12 @@ std::string child_id(const Workflow& workflow, ActionIndex run) {
 
 Json waits_for(const Workflow& workflow, ActionIndex run) {
   const ActionState& state = workflow.actions[run];
+  if (state.stage == Stage::gated) {
+    return Json::object({{"limit", name_of(state.limit)},
+                         {"tool", workflow.call_of(run).tool->name},
+                         {"since", format_time(state.since)},
+                         {"until", time_or_null(state.wake_at)}});
+  }
   if (state.stage != Stage::waiting) return {};
   switch (workflow.call_of(run).tool->builtin) {
     case Builtin::sleep:

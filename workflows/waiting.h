@@ -6,12 +6,13 @@
 
 namespace settle {
 
-// What runs of Settle's own tools wait for, from state alone. Pure. Thread: any.
+// What runs of Settle's own tools wait for, and those that a limit holds back, from state alone. Pure. Thread: any.
 
 /// Id of the workflow that this run of flow.run_plan runs: "wf_" and the idempotency key of the run.
 std::string child_id(const Workflow& workflow, ActionIndex run);
 
-/// {"until": TIME}, {"signal": NAME} or {"workflow": ID, "attention": BOOL}; null where the run waits for none of them.
+/// {"until": TIME}, {"signal": NAME}, {"workflow": ID, "attention": BOOL} or {"limit": NAME, "tool": NAME, "since":
+/// TIME, "until": TIME}; null where the run waits for none of them.
 Json waits_for(const Workflow& workflow, ActionIndex run);
 
 /// What a workflow that has ended tells the one that ran it. The confidence is that of its weakest action; the effect

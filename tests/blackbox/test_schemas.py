@@ -114,7 +114,9 @@ BROKEN_TOOLS = {
     "an unknown operator": key(success=[{"at": "/a", "equal": 1}]), "all with a place": key(success=[{"at": "/a", "all": [{"at": "", "exists": True}]}]),
     "exists as text": key(success=[{"at": "/a", "exists": "yes"}]), "count below 0": key(success=[{"at": "/a", "count": -1}]),
     "a place that is no pointer": key(record_id="id"), "a coefficient below 1": key(retry={"backoff_coefficient": 0.5}),
-    "a time without a unit": key(start_to_close_timeout="10"), "a rule without a limit": key(rate_limit={}), "an approval of words": key(approval="please"),
+    "a time without a unit": key(start_to_close_timeout="10"), "a rule without a limit": key(rate_limit={}),
+    "a rate of nothing": key(rate_limit={"per_second": 0}), "half a call": key(rate_limit={"concurrency": 1.5}),
+    "an error that says nothing was done": key(not_processed=[500]), "a status twice": key(not_processed=[429, 429]), "an approval of words": key(approval="please"),
 }
 
 

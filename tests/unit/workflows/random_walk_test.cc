@@ -38,7 +38,8 @@ class Walk {
         sometimes()["cancelled while it ran"] += run_.cancel() ? 1 : 0;
         begin_calls();
       }
-      if (!go_on()) break;
+      run_.gate.shut = run_.now < heals && chance(50) ? Limit::concurrency : Limit::none;
+      if (!give_permit() && !go_on()) break;
     }
     if (::testing::Test::HasFailure()) return;
     check_end();
@@ -91,6 +92,18 @@ class Walk {
     }
     begin_calls();
     return true;
+  }
+
+  /// One of those that wait for a permit gets it, now and then; all of them in a healthy world.
+  bool give_permit() {
+    for (ActionIndex i = 0; i < run_.workflow.actions.size(); ++i) {
+      if (run_.stage(i) != Stage::gated || (run_.gate.shut != Limit::none && !chance(20))) continue;
+      sometimes()[run_.action(i).unclear ? "a permit for a repeat" : "a permit"] += 1;
+      run_.permit(i);
+      begin_calls();
+      return true;
+    }
+    return false;
   }
 
   void crash() {
@@ -263,6 +276,9 @@ TEST(RandomWalk, nothing_it_says_is_untrue_whatever_the_world_does) {
                              "action.repeat_refused",
                              "action.in_doubt",
                              "action.unverified",
+                             "action.rate_limited",
+                             "a permit",
+                             "a permit for a repeat",
                              "sent again after absence",
                              "window exhausted",
                              "natural waits for quiet",

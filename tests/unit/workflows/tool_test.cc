@@ -69,10 +69,9 @@ TEST(Tool, the_example_of_the_contract_compiles_but_for_what_this_version_leaves
     "rate_limit": {"per_second": 20, "concurrency": 8},
     "approval": {"when": {"equals": [{"$from": "/input/tier"}, "pro"]}, "approvers": 1, "expires": "24h"}})");
   const Values values = {{"crm", "https://crm.test"}};
-  EXPECT_EQ(tool_problems(document, values),
-            (std::vector<std::string>{"/rate_limit tool_not_supported", "/approval tool_not_supported"}));
-  const std::shared_ptr<const Tool> tool =
-      compiled(changed(changed(document, "/rate_limit", ""), "/approval", ""), values);
+  EXPECT_EQ(tool_problems(document, values), (std::vector<std::string>{"/approval tool_not_supported"}));
+  const std::shared_ptr<const Tool> tool = compiled(changed(document, "/approval", ""), values);
+  EXPECT_EQ(tool->rate_limit, (RateLimit{20, 8}));
   EXPECT_EQ(tool->window, Duration(86'400'000));
   EXPECT_TRUE(tool->tied) << "read at its record id";
   EXPECT_EQ(tool->version_text().size(), 7U + 64U);
@@ -100,8 +99,17 @@ TEST(Tool, names_and_members_are_checked) {
       {base(), "/retries", "{}", "/retries unknown_member"},
       {base(), "/execute", "", "/execute missing_member"},
       {base(), "/execute", "[]", "/execute wrong_type"},
-      {base(), "/rate_limit", "{}", "/rate_limit tool_not_supported"},
-      {base(), "/not_processed", "[]", "/not_processed tool_not_supported"},
+      {base(), "/rate_limit", "{}", "/rate_limit missing_member"},
+      {base(), "/rate_limit", "20", "/rate_limit wrong_type"},
+      {base(), "/rate_limit", R"({"per_second": 0})", "/rate_limit/per_second out_of_range"},
+      {base(), "/rate_limit", R"({"per_second": "20"})", "/rate_limit/per_second out_of_range"},
+      {base(), "/rate_limit", R"({"concurrency": 0})", "/rate_limit/concurrency out_of_range"},
+      {base(), "/rate_limit", R"({"concurrency": 1.5})", "/rate_limit/concurrency out_of_range"},
+      {base(), "/rate_limit", R"({"concurrency": 1, "per_minute": 3})", "/rate_limit/per_minute unknown_member"},
+      {base(), "/not_processed", "429", "/not_processed wrong_type"},
+      {base(), "/not_processed", "[429, 500]", "/not_processed/1 not_in_list"},
+      {base(), "/not_processed", "[503, 503]", "/not_processed/1 not_in_list"},
+      {base(), "/not_processed", R"(["429"])", "/not_processed/0 not_in_list"},
       {base(), "/approval", R"({"approvers": 1})", "/approval tool_not_supported"},
       {base(), "/risk", R"("destructive")", "/approval tool_not_supported"},
   });

@@ -108,8 +108,14 @@ Example in_stage(Stage stage) {
       out.run.wake();
       return out;
     }
-    case gated:
-      break;
+    case gated: {
+      ToolSpec limited = spec(IdempotencyMode::key);
+      limited.rate_limit = R"({"concurrency": 1})";
+      Example out{Driver(plan_of(make_tool(limited)))};
+      out.run.gate.shut = Limit::concurrency;
+      out.run.start();
+      return out;
+    }
     case cancelled: {
       Example out{pair(), 1};
       out.run.cancel();
@@ -149,7 +155,7 @@ bool happens(Example& example, EventKind kind) {
     case EventKind::retry:
       return run.retry().empty();
     case EventKind::permit:
-      return false;
+      return run.permit(example.index);
     case EventKind::signal: {  // the workflow keeps it in any case; whether the action takes it is the question
       const std::string before = dump(run.action(example.index));
       run.signal("go");

@@ -40,6 +40,7 @@ class Drawing {
     spec.window = chance(50) ? Duration(8'000) : Duration(3'600'000);
     spec.attempts = static_cast<int>(1 + below(5));
     spec.schedule_to_close = chance(20) ? Duration(12'000) : Duration(60'000);
+    if (chance(30)) spec.rate_limit = R"({"concurrency": 1})";
     out_.specs.push_back(spec);
     return Json::object({{"tool", spec.name}, {"input", json(R"({"name": "n", "value": "v"})")}});
   }

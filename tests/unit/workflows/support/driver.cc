@@ -25,9 +25,9 @@ std::string dump(const ActionState& a) {
       << " call " << a.call << " generation " << a.generation << " unclear " << a.unclear << " doubted " << a.doubted
       << " adopted " << a.adopted << " throttled " << a.throttled << " write " << a.call_write << " origin "
       << a.call_origin << " credential " << a.call_credential << " looks " << a.look_endpoints << " of " << a.planned
-      << " " << name_of(a.role) << " element " << (a.element ? std::to_string(*a.element) : "-") << " parent "
-      << a.parent << " fallback " << a.fallback << " idle " << a.idle_fallback << " elements " << a.first_element << "+"
-      << a.elements << " held " << a.held;
+      << " limit " << name_of(a.limit) << " " << name_of(a.role) << " element "
+      << (a.element ? std::to_string(*a.element) : "-") << " parent " << a.parent << " fallback " << a.fallback
+      << " idle " << a.idle_fallback << " elements " << a.first_element << "+" << a.elements << " held " << a.held;
   if (a.word) out << " word " << a.word->happened << a.word->who << a.word->seen << text_of(a.word->at);
   out << " times";
   for (const std::optional<Time>& time : {a.wake_at, std::optional<Time>(a.since), a.scheduled_at, a.first_send_at,
@@ -53,8 +53,8 @@ std::string dump(const Workflow& w) {
   out << h.name_space << "/" << h.id << " " << name_of(h.status) << " " << name_of(h.outcome) << " attention "
       << h.attention << " " << text_of(h.created_at) << " " << text_of(h.ended_at) << " version " << h.version
       << " events " << h.events << " receipts " << h.receipts << " open " << w.open << " parked " << w.parked
-      << w.fallen << " failed " << w.failed << " deadline " << text_of(h.deadline_at) << h.expired << " paused "
-      << h.paused << " retries " << h.retries << "\n";
+      << w.fallen << " gated " << w.gated << " failed " << w.failed << " deadline " << text_of(h.deadline_at)
+      << h.expired << " paused " << h.paused << " retries " << h.retries << "\n";
   for (const ActionState& action : w.actions) out << dump(action) << "\n";
   for (const SignalState& signal : w.signals) {
     out << "signal " << signal.name << " " << write_json(*signal.payload) << " " << signal.key << " "
@@ -76,14 +76,15 @@ bool may_follow(Stage from, Stage to) {
   if (from == to) return true;
   switch (from) {
     case blocked:
-      return one_of(
-          {sending, before_reading, failed, cancelled, skipped, gathering, verified, fallback_held, ready, waiting});
+      return one_of({sending, gated, before_reading, failed, cancelled, skipped, gathering, verified, fallback_held,
+                     ready, waiting});
     case ready:
-      return one_of({sending, before_reading, failed, cancelled, skipped, gathering, verified, fallback_held, waiting});
+      return one_of(
+          {sending, gated, before_reading, failed, cancelled, skipped, gathering, verified, fallback_held, waiting});
     case waiting:
       return one_of({verified, executed, failed, cancelled, fallback_held});
     case before_reading:
-      return one_of({before_wait, sending, failed, cancelled});
+      return one_of({before_wait, sending, gated, failed, cancelled});
     case before_wait:
       return one_of({before_reading, failed, cancelled});
     case verified:
@@ -97,21 +98,23 @@ bool may_follow(Stage from, Stage to) {
     case fallback_held:
       return to == failed;
     case in_doubt:
-      return one_of({reading, read_wait, executed, unverified, failed, fallback_held, sending, backing_off});
+      return one_of({reading, read_wait, executed, unverified, failed, fallback_held, sending, backing_off, gated});
     case unverified:
-      return one_of({reading, read_wait, executed, failed, fallback_held, sending, backing_off});
+      return one_of({reading, read_wait, executed, failed, fallback_held, sending, backing_off, gated});
     case failed:
     case cancelled:
       return one_of(
-          {blocked, ready, sending, gathering, looking, reading, failed, cancelled, skipped, verified, waiting});
+          {blocked, ready, sending, gated, gathering, looking, reading, failed, cancelled, skipped, verified, waiting});
     case sending:
       return one_of({backing_off, looking, settling, settle_wait, in_doubt, reading, read_wait, unverified, executed,
-                     verified, failed, cancelled, fallback_held});
+                     verified, failed, cancelled, fallback_held, gated});
+    case gated:
+      return one_of({sending, backing_off, looking, settling, settle_wait, in_doubt, failed, cancelled});
     case backing_off:
-      return one_of({sending, looking, settling, settle_wait, in_doubt, failed, cancelled});
+      return one_of({sending, gated, looking, settling, settle_wait, in_doubt, failed, cancelled});
     case looking:
-      return one_of(
-          {look_wait, in_doubt, backing_off, sending, reading, read_wait, unverified, executed, failed, cancelled});
+      return one_of({look_wait, in_doubt, backing_off, sending, gated, reading, read_wait, unverified, executed, failed,
+                     cancelled});
     case look_wait:
       return one_of({looking, in_doubt});
     case settling:
@@ -166,6 +169,13 @@ bool Driver::wake() {
   if (!next) return false;
   now = std::max(now, *next);
   return timer();
+}
+
+bool Driver::permit(ActionIndex index) {
+  const Workflow before = workflow;
+  gate.held = index;
+  const bool changed = take(before, on_permit(workflow, index, moment()));
+  return changed;
 }
 
 bool Driver::restart() {
@@ -338,6 +348,7 @@ void Driver::check_counters(const Workflow& before, const Transition& transition
   EXPECT_EQ(fresh.open, workflow.open);
   EXPECT_EQ(fresh.parked, workflow.parked);
   EXPECT_EQ(fresh.fallen, workflow.fallen);
+  EXPECT_EQ(fresh.gated, workflow.gated);
   EXPECT_EQ(fresh.failed, workflow.failed);
   EXPECT_EQ(fresh.gatherings, workflow.gatherings);
   EXPECT_EQ(inconsistency_of(workflow, PlanKnown::whole), std::nullopt);
@@ -364,7 +375,12 @@ void Driver::check_actions(const Workflow& before, const Transition& transition)
     EXPECT_GE(is.attempt, was.attempt);
     EXPECT_GE(is.call, was.call);
     const bool waits = is.stage == Stage::backing_off || is.stage == Stage::look_wait ||
-                       is.stage == Stage::settle_wait || is.stage == Stage::read_wait || is.stage == Stage::before_wait;
+                       is.stage == Stage::settle_wait || is.stage == Stage::read_wait ||
+                       is.stage == Stage::before_wait || is.stage == Stage::gated;
+    const bool moved_in_line = std::find(transition.gates.begin(), transition.gates.end(), i) != transition.gates.end();
+    if ((was.stage == Stage::gated) != (is.stage == Stage::gated)) {
+      EXPECT_TRUE(moved_in_line);
+    }
     if (is.stage != Stage::waiting) {
       EXPECT_FALSE(is.child_attention);
     }
@@ -452,6 +468,8 @@ void Driver::check_calls(const Workflow& before, const Transition& transition) {
     if (state.stage != Stage::sending) {
       EXPECT_TRUE(effect.at_once);
     }
+    EXPECT_EQ(effect.permit, state.stage == Stage::sending && planned.tool->rate_limit.any());
+    EXPECT_EQ(effect.call.repeat, state.stage == Stage::sending && state.attempt > 1);
     if (state.stage == Stage::sending) {
       ++sends_[effect.action];
       EXPECT_EQ(state.attempt, before.actions[effect.action].attempt + 1);

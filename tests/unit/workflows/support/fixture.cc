@@ -84,6 +84,8 @@ Json tool_document(const ToolSpec& spec) {
                                  {"backoff_coefficient", 2},
                                  {"maximum_interval", "2s"},
                                  {"maximum_attempts", spec.attempts}}));
+  if (!spec.rate_limit.empty()) out.set("rate_limit", json(spec.rate_limit));
+  if (!spec.not_processed.empty()) out.set("not_processed", json(spec.not_processed));
   return out;
 }
 

@@ -39,6 +39,8 @@ struct ToolSpec {
   int attempts = 3;
   std::string host = "https://box.test";  ///< of every call
   std::string auth;
+  std::string rate_limit;     ///< JSON; empty: none
+  std::string not_processed;  ///< JSON; empty: the default
 };
 
 Json tool_document(const ToolSpec& spec);
@@ -78,6 +80,16 @@ std::string dump(const Workflow& workflow);
 /// The stages that one event may lead to, from each stage.
 bool may_follow(Stage from, Stage to);
 
+/// The limits of the tools, opened and shut by the test. Only tools with a rate_limit ask.
+struct TestGate final : public Gate {
+  Limit enter(const std::string&, const Tool&, ActionIndex run, Time) override {
+    if (held == run) return held.reset(), Limit::none;
+    return shut;
+  }
+  Limit shut = Limit::none;
+  std::optional<ActionIndex> held;  ///< passes once all the same
+};
+
 /// Runs one workflow without an engine, in a time of its own, and checks after every transition what always holds.
 class Driver {
  public:
@@ -89,6 +101,8 @@ class Driver {
   /// The same for a call of which nothing is known to be under way; times are those of the outcome.
   bool answer_number(ActionIndex index, std::uint32_t number, Outcome outcome);
   bool timer();
+  /// A permit for this run. Whether it was used: see `gate`.
+  bool permit(ActionIndex index = 0);
   /// Time goes on to the next timer, which fires. False when there is none.
   bool wake();
   /// Every call under way is forgotten, as after a crash.
@@ -118,6 +132,7 @@ class Driver {
   Json receipt(ActionIndex index = 0) const;
   std::size_t happened(std::string_view type) const;
 
+  TestGate gate;
   Workflow workflow;
   Time now = Time(Duration(1'800'000'000'000));
   Transition last;
@@ -134,7 +149,7 @@ class Driver {
   void check_receipts(const Workflow& before, const Transition& transition);
   void check_calls(const Workflow& before, const Transition& transition);
   void check_children(const Transition& transition) const;
-  Moment moment() { return Moment{now, ++entropy_}; }
+  Moment moment() { return Moment{now, ++entropy_, &gate}; }
 
   std::uint64_t entropy_;
   std::map<ActionIndex, std::size_t> sends_;

@@ -1,0 +1,48 @@
+// What a shard has to do with the limits of tools: joining their lines, using a permit, giving it back.
+
+#include "engine/shard.h"
+#include "storage/keys.h"
+
+namespace settle {
+
+/// Those that wait join the line of their tool; those that do so no longer leave it.
+void Shard::move_in_lines(const Live& live, const std::vector<ActionIndex>& gates) {
+  const Workflow& workflow = live.workflow;
+  for (const ActionIndex run : gates) {
+    PermitLine& line = gate_.line(workflow.header.name_space, *workflow.call_of(run).tool);
+    if (workflow.actions[run].stage == Stage::gated) {
+      line.join(live.key, run, *this, loop_);
+    } else {
+      line.leave(live.key, run);
+    }
+  }
+}
+
+/// The line whose permit the call goes with; null when its tool has no limits.
+PermitLine* Shard::permit_of(const Live& live, const CallEffect& call) {
+  if (!call.permit) return nullptr;
+  return &gate_.line(live.workflow.header.name_space, *live.workflow.call_of(call.action).tool);
+}
+
+/// The turn of a run has come. When it is not sent all the same (it was cancelled, or its time is over), the permit
+/// goes to the next one.
+void Shard::permitted(PermitLine& line, const std::string& key, ActionIndex run) {
+  if (draining_) return line.give_back(false, loop_);
+  const std::size_t end = key.find('\0');
+  const Result<Live*> found = find(key.substr(0, end), key.substr(end + 1));
+  if (!found) return line.give_back(false, loop_);  // reported when it was read first
+  gate_.hold(run);
+  apply(**found, on_permit((*found)->workflow, run, moment()), {});
+  if (gate_.take_back()) line.give_back(false, loop_);
+  release(key);
+}
+
+/// The call has ended. A provider that says how long to wait says so to all: a thousand others need not ask.
+void Shard::return_permit(PermitLine& line, const Outcome& outcome) {
+  if (outcome.retry_after && (outcome.status == 429 || outcome.status == 503))
+    line.pause(outcome.ended + *outcome.retry_after, loop_);
+  const bool used = outcome.code != "engine_stopping";
+  line.give_back(used, loop_);
+}
+
+}  // namespace settle
