@@ -1,6 +1,7 @@
 // What a person decides about workflows: cancel, pause, resume, retry, resolve; for one, or for all that fit a filter.
 
 #include <algorithm>
+#include <limits>
 #include <map>
 
 #include "api/api.h"
@@ -32,7 +33,8 @@ std::optional<Error> refused(std::vector<Problem> problems) {
 std::string evidence(Fields& fields, std::string_view name) {
   std::string text = fields.needed_text(name);
   const bool there = fields.take(name) != nullptr && fields.take(name)->is_string();
-  if (there && (text.empty() || text.size() > evidence_bytes_max))
+  const bool blank = text.find_first_not_of(" \t\r\n") == std::string::npos;
+  if (there && (blank || text.size() > evidence_bytes_max))
     fields.problem(name, "evidence_missing", "1 to " + std::to_string(evidence_bytes_max) + " bytes of text",
                    "what a person says rests on who says it and what was seen");
   return text;
@@ -63,8 +65,10 @@ Result<ResolveRequest> read_resolve(const Json& body, const std::string& action)
   out.resolution.who = evidence(fields, "who");
   if (const auto element = fields.integer("element", 0, static_cast<std::int64_t>(elements_max)))
     out.element = static_cast<std::uint32_t>(*element);
-  if (const auto role = fields.choice("role", {"main", "fallback", "compensate"}))
+  if (const auto role = fields.choice("role", {"main", "fallback", "compensate", "compensate_fallback"}))
     out.role = static_cast<CallRole>(*role);
+  if (const auto attempt = fields.integer("attempt", 0, std::numeric_limits<std::uint32_t>::max()))
+    out.attempt = static_cast<std::uint32_t>(*attempt);
   const Json* happened = fields.take("happened");
   const Json* did_not_happen = fields.take("did_not_happen");
   if ((happened == nullptr) == (did_not_happen == nullptr)) {
@@ -159,22 +163,28 @@ struct Gathered {
 }  // namespace
 
 std::vector<Route> HttpApi::operator_routes() {
-  std::vector<Route> out;
-  const auto add = [&](const char* verb, std::function<Shard::Operation(bool)> operation, bool retry) {
-    out.push_back({"POST", std::string("/v1/workflows/{id}:") + verb, {}, true, [this, operation, retry](Ask ask) {
-                     operate(std::move(ask), operation, retry);
-                   }});
-    out.push_back({"POST", std::string("/v1/workflows:") + verb, {}, true, [this, operation, retry](Ask ask) {
-                     operate_on_many(std::move(ask), operation, retry);
-                   }});
+  using Make = std::function<Shard::Operation(bool)>;
+  const Make cancels = [](bool) { return cancel_operation(); };
+  const Make pauses = [](bool) { return pause_operation(); };
+  const Make resumes = [](bool) { return resume_operation(); };
+  const Make retries = [this](bool latest) { return retry_operation(engine_, api_name_space, latest); };
+  const auto one = [this](const Make& operation, bool retry = false) {
+    return [this, operation, retry](Ask ask) { operate(std::move(ask), operation, retry); };
   };
-  add("cancel", [](bool) { return cancel_operation(); }, false);
-  add("pause", [](bool) { return pause_operation(); }, false);
-  add("resume", [](bool) { return resume_operation(); }, false);
-  add("retry", [this](bool latest) { return retry_operation(engine_, api_name_space, latest); }, true);
-  out.push_back(
-      {"POST", "/v1/workflows/{id}/actions/{action}:resolve", {}, true, [this](Ask ask) { resolve(std::move(ask)); }});
-  return out;
+  const auto many = [this](const Make& operation, bool retry = false) {
+    return [this, operation, retry](Ask ask) { operate_on_many(std::move(ask), operation, retry); };
+  };
+  return {
+      {"POST", "/v1/workflows/{id}:cancel", {}, true, one(cancels)},
+      {"POST", "/v1/workflows/{id}:pause", {}, true, one(pauses)},
+      {"POST", "/v1/workflows/{id}:resume", {}, true, one(resumes)},
+      {"POST", "/v1/workflows/{id}:retry", {}, true, one(retries, true)},
+      {"POST", "/v1/workflows:cancel", {}, true, many(cancels)},
+      {"POST", "/v1/workflows:pause", {}, true, many(pauses)},
+      {"POST", "/v1/workflows:resume", {}, true, many(resumes)},
+      {"POST", "/v1/workflows:retry", {}, true, many(retries, true)},
+      {"POST", "/v1/workflows/{id}/actions/{action}:resolve", {}, true, [this](Ask ask) { resolve(std::move(ask)); }},
+  };
 }
 
 void HttpApi::operate(Ask ask, const std::function<Shard::Operation(bool)>& operation, bool retry) {

@@ -17,20 +17,12 @@ namespace {
 
 using Renderer = std::string (*)(const Json&, const View&);
 
-// A request that may be repeated while the server is busy or away for a moment.
-constexpr Duration kPatience{5'000};
 // One page of a listing of events: the most that the server gives.
 constexpr int kEventsPage = 500;
 // What the server holds a `?wait` open for at most; more is several requests.
 constexpr Duration kWaitSlice{30'000};
 // A server that restarts while one waits is waited for.
 constexpr Duration kRestartPatience{60'000};
-
-View now_view(const Client& client) {
-  View view = client.view;
-  view.now = client.now();
-  return view;
-}
 
 // The commands that ask for one document and show it.
 int show_document(Client& client, const std::string& path, Renderer render) {
@@ -39,11 +31,6 @@ int show_document(Client& client, const std::string& path, Renderer render) {
   const Answer& answer = std::get<Answer>(seen);
   print(client, answer, render(answer.document, now_view(client)));
   return 0;
-}
-
-std::pair<std::string, std::string> split_label(const std::string& label) {
-  const std::size_t at = label.find('=');
-  return {label.substr(0, at), at == std::string::npos ? "" : label.substr(at + 1)};
 }
 
 Json submission_of(const SubmitOptions& options, Json plan) {
@@ -57,13 +44,6 @@ Json submission_of(const SubmitOptions& options, Json plan) {
   }
   if (labels.size() > 0) body.set("labels", std::move(labels));
   return body;
-}
-
-ApiRequest post(std::string path, const Json& body) {
-  return {.method = "POST",
-          .path = std::move(path),
-          .body = write_json(body),
-          .headers = {{"Content-Type", "application/json"}}};
 }
 
 // Asks for the workflow until it has ended, needs a person, or the time is over; the last document seen.
@@ -145,20 +125,8 @@ int check(Client& client, const CheckOptions& options) {
 }
 
 int list_workflows(Client& client, const ListOptions& options) {
-  std::vector<std::pair<std::string, std::string>> query = {
-      {"status", options.status},
-      {"outcome", options.outcome},
-      {"attention", options.attention},
-      {"name", options.name},
-  };
-  if (!options.label.empty()) {
-    const auto [key, value] = split_label(options.label);
-    query.emplace_back("label", key + ":" + value);
-  }
-  query.insert(query.end(), {{"created_after", options.created_after},
-                             {"created_before", options.created_before},
-                             {"limit", std::to_string(options.limit)},
-                             {"cursor", options.cursor}});
+  std::vector<std::pair<std::string, std::string>> query = filters_of(options.filter);
+  query.insert(query.end(), {{"limit", std::to_string(options.limit)}, {"cursor", options.cursor}});
   return show_document(client, "/v1/workflows" + query_of(query), render_workflows);
 }
 
@@ -258,15 +226,6 @@ int put_tools(Client& client, const ToolsOptions& options) {
     if (first_refused == 0) first_refused = code;
   }
   return first_refused;
-}
-
-int cancel(Client& client, const IdOptions& options) {
-  const ApiRequest request = {.method = "POST", .path = workflow_path(options.id) + ":cancel"};
-  Exchange seen = exchange_patiently(client, request, kPatience);
-  if (const Refusal* refusal = std::get_if<Refusal>(&seen)) return refuse(client, *refusal);
-  const Answer& answer = std::get<Answer>(seen);
-  print(client, answer, render_workflow(answer.document, now_view(client)));
-  return 0;
 }
 
 int sandbox_log(Client& client) {

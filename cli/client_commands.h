@@ -25,6 +25,7 @@ struct Client {
   std::function<Duration()> ticks;         ///< a monotonic clock, for waits
   std::function<void(Duration)> pause;     ///< waits
   std::function<std::string()> fresh_key;  ///< a new random Idempotency-Key
+  bool person = false;                     ///< somebody at a terminal can be asked
 };
 
 // Each runs one command and returns the exit code of the process. Blocking. With `json` the server's documents go to
@@ -41,7 +42,6 @@ int report(Client& client, const IdOptions& options);
 int list_tools(Client& client);
 int get_tool(Client& client, const ToolsOptions& options);
 int put_tools(Client& client, const ToolsOptions& options);
-int cancel(Client& client, const IdOptions& options);
 int signal(Client& client, const SignalOptions& options);
 int sandbox_log(Client& client);
 int sandbox_summary(Client& client);

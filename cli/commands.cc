@@ -13,6 +13,7 @@
 #include "cli/api.h"
 #include "cli/client_commands.h"
 #include "cli/completion.h"
+#include "cli/operator_commands.h"
 #include "cli/options.h"
 #include "cli/render_problem.h"
 #include "cli/schema_lines.h"
@@ -77,7 +78,11 @@ const std::map<std::string, ClientCommand, std::less<>>& client_commands() {
       {"tools versions", [](Client& c, const Options& o) { return tool_versions(c, o.tools); }},
       {"tools disable", [](Client& c, const Options& o) { return enable_tool(c, o.tools, false); }},
       {"tools enable", [](Client& c, const Options& o) { return enable_tool(c, o.tools, true); }},
-      {"cancel", [](Client& c, const Options& o) { return cancel(c, o.one); }},
+      {"cancel", [](Client& c, const Options& o) { return operate(c, "cancel", o.operate); }},
+      {"pause", [](Client& c, const Options& o) { return operate(c, "pause", o.operate); }},
+      {"resume", [](Client& c, const Options& o) { return operate(c, "resume", o.operate); }},
+      {"retry", [](Client& c, const Options& o) { return operate(c, "retry", o.operate); }},
+      {"resolve", [](Client& c, const Options& o) { return resolve(c, o.resolve); }},
       {"signal", [](Client& c, const Options& o) { return signal(c, o.signal); }},
       {"sandbox log", [](Client& c, const Options&) { return sandbox_log(c); }},
       {"sandbox summary", [](Client& c, const Options&) { return sandbox_summary(c); }},
@@ -102,7 +107,8 @@ int run_client(const ClientCommand& command, const Options& options) {
                 .now = wall_clock,
                 .ticks = ticks,
                 .pause = [](Duration time) { std::this_thread::sleep_for(time); },
-                .fresh_key = fresh_key};
+                .fresh_key = fresh_key,
+                .person = isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1};
   // Only `watch` redraws and must stay within the width; elsewhere the terminal may wrap, since nothing should be
   // hidden.
   if (options.command != "watch") client.view.columns = 0;

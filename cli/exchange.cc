@@ -39,6 +39,13 @@ Json unreadable_answer(int status, const std::string& why) {
 
 }  // namespace
 
+ApiRequest post(std::string path, const Json& body) {
+  return {.method = "POST",
+          .path = std::move(path),
+          .body = write_json(body),
+          .headers = {{"Content-Type", "application/json"}}};
+}
+
 Refusal refusal_of(const Error& error) {
   const ErrorCodeInfo& row = info(error.code);
   return {problem_of(error), row.exit_code, row.safe_to_retry};
@@ -115,12 +122,53 @@ Result<Json> read_document(Client& client, const std::string& file) {
   return error;
 }
 
+Result<Json> read_argument(Client& client, const std::string& option, const std::string& given) {
+  if (given.starts_with("@")) return read_document(client, given.substr(1));
+  Result<Json> document = read_json(given);
+  if (document) return document;
+  Error error = std::move(document).error();
+  error.message = option + ": " + error.message;
+  return error;
+}
+
 std::string query_of(const std::vector<std::pair<std::string, std::string>>& parameters) {
   std::string out;
   for (const auto& [name, value] : parameters) {
     if (!value.empty()) out += (out.empty() ? "?" : "&") + name + "=" + percent_encode(value);
   }
   return out;
+}
+
+std::pair<std::string, std::string> split_label(const std::string& label) {
+  const std::size_t at = label.find('=');
+  return {label.substr(0, at), at == std::string::npos ? "" : label.substr(at + 1)};
+}
+
+std::vector<std::pair<std::string, std::string>> filters_of(const FilterOptions& filter) {
+  std::string label = filter.label;
+  if (!label.empty()) {
+    const auto [key, value] = split_label(label);
+    label = key + ":" + value;
+  }
+  const std::pair<std::string, std::string> all[] = {{"status", filter.status},
+                                                     {"outcome", filter.outcome},
+                                                     {"attention", filter.attention},
+                                                     {"name", filter.name},
+                                                     {"label", label},
+                                                     {"tool", filter.tool},
+                                                     {"created_after", filter.created_after},
+                                                     {"created_before", filter.created_before}};
+  std::vector<std::pair<std::string, std::string>> given;
+  for (const auto& one : all) {
+    if (!one.second.empty()) given.push_back(one);
+  }
+  return given;
+}
+
+View now_view(const Client& client) {
+  View view = client.view;
+  view.now = client.now();
+  return view;
 }
 
 std::string workflow_path(const std::string& id) {

@@ -26,6 +26,12 @@ struct Refusal {
 };
 using Exchange = std::variant<Answer, Refusal>;
 
+/// A request that may be repeated while the server is busy or away for a moment is repeated for so long.
+inline constexpr Duration kPatience{5'000};
+
+/// A POST of a JSON document.
+ApiRequest post(std::string path, const Json& body);
+
 /// One request and its answer. Whatever is not a 2xx with a JSON document comes back as a refusal.
 Exchange exchange(Client& client, const ApiRequest& request);
 
@@ -45,8 +51,21 @@ void print(Client& client, const Answer& answer, const std::string& text);
 /// payload_too_large; the messages name the file.
 Result<Json> read_document(Client& client, const std::string& file);
 
+/// An argument that is strict JSON itself, or "@FILE" ("@-": standard input). Errors: as above; the message names
+/// `option` or the file.
+Result<Json> read_argument(Client& client, const std::string& option, const std::string& given);
+
 /// "?a=1&b=2" from names and values, percent-encoded; empty values are left out.
 std::string query_of(const std::vector<std::pair<std::string, std::string>>& parameters);
+
+/// "key=value" in two.
+std::pair<std::string, std::string> split_label(const std::string& label);
+
+/// The filters of a listing by the API's names, as far as they are given; a label as NAME:VALUE.
+std::vector<std::pair<std::string, std::string>> filters_of(const FilterOptions& filter);
+
+/// The view of standard output, with the time for ages.
+View now_view(const Client& client);
 
 /// "/v1/workflows/ID" with the id percent-encoded.
 std::string workflow_path(const std::string& id);

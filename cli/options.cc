@@ -3,61 +3,15 @@
 #include <CLI/CLI.hpp>
 #include <map>
 
+#include "cli/declare.h"
+
 namespace settle {
 
 namespace {
 
-/// The help of one command, in the order in which a reader wants it.
-struct Help {
-  const char* summary;
-  const char* about;
-  const char* example;
-  const char* exits;
-};
-
-const char* const kClientExits = "0 done; 4 no such thing; 6 token refused; 7 server busy; 8 server not reachable";
-
 constexpr const char* kEndExits =
     "0 verified or executed; 20 failed; 21 cancelled; 22 needs a person (attention); 23 still running when the time "
     "was over";
-
-CLI::App* command(CLI::App& parent, Options& options, const std::string& name, const Help& help) {
-  CLI::App* app = parent.add_subcommand(name, help.summary);
-  const std::string path = parent.get_parent() == nullptr ? name : parent.get_name() + " " + name;
-  app->footer("About:\n" + std::string(help.about) + "\n\nExample:\n  " + help.example + "\n\nExit codes:\n  " +
-              help.exits + "\n\nThe options of `settle --help` (--server, --token, --json, --color) work here too.");
-  // A parent's callback runs after its subcommand's; the deepest one has the name.
-  app->callback([&options, path] {
-    if (options.command.empty()) options.command = path;
-  });
-  return app;
-}
-
-// A duration as plans write it ("30s"); refused otherwise.
-CLI::Option* add_duration(CLI::App* app, const std::string& flag, std::function<void(Duration)> set,
-                          const std::string& text) {
-  auto check = [](const std::string& value) {
-    return parse_duration(value) ? std::string() : value + " is not a duration like 200ms, 30s, 5m or 2h";
-  };
-  auto take = [set = std::move(set)](const std::string& value) { set(*parse_duration(value)); };
-  return app->add_option_function<std::string>(flag, take, text)->type_name("DURATION")->check(check);
-}
-
-CLI::Option* add_text(CLI::App* app, const std::string& flag, std::string& target, const char* type,
-                      const std::string& text) {
-  return app->add_option(flag, target, text)->type_name(type);
-}
-
-CLI::Option* add_text(CLI::App* app, const std::string& flag, std::optional<std::string>& target, const char* type,
-                      const std::string& text) {
-  return app->add_option_function<std::string>(
-                flag, [&target](const std::string& value) { target = value; }, text)
-      ->type_name(type);
-}
-
-void add_id(CLI::App* app, std::string& target, const char* what = "id of the workflow") {
-  app->add_option("id", target, what)->required()->type_name("ID");
-}
 
 void add_until(CLI::App* app, Until& target) {
   static const std::map<std::string, Until> kWords = {{"attention", Until::attention}, {"ended", Until::ended}};
@@ -65,12 +19,6 @@ void add_until(CLI::App* app, Until& target) {
   app->add_option_function<std::string>(
          "--until", parse, "what ends the wait: the end, or also the need for a person (default: attention)")
       ->check(CLI::IsMember({"attention", "ended"}));
-}
-
-// Labels travel as key=value everywhere on the command line.
-std::string check_label(const std::string& text) {
-  const std::size_t split = text.find('=');
-  return split == std::string::npos || split == 0 ? "a label is written key=value, not " + text : std::string();
 }
 
 void declare_serve(CLI::App& app, Options& options) {
@@ -147,22 +95,7 @@ void declare_views(CLI::App& app, Options& options) {
               {"list workflows",
                "  Lists workflows, newest first. Filters combine; --cursor goes on where an earlier page ended.",
                "settle ls --outcome failed --label team=sales --limit 20", kClientExits});
-  add_text(ls, "--status", list.status, "", "")
-      ->type_name("TEXT")
-      ->description("only this status")
-      ->check(CLI::IsMember({"running", "cancelling", "ended"}));
-  add_text(ls, "--outcome", list.outcome, "", "")
-      ->type_name("TEXT")
-      ->description("only this outcome")
-      ->check(CLI::IsMember({"verified", "executed", "failed", "cancelled"}));
-  add_text(ls, "--attention", list.attention, "", "")
-      ->type_name("TEXT")
-      ->description("only those that need a person, or only the others")
-      ->check(CLI::IsMember({"true", "false"}));
-  add_text(ls, "--name", list.name, "NAME", "only plans of this name");
-  add_text(ls, "--label", list.label, "KEY=VALUE", "only with this label")->check(check_label);
-  add_text(ls, "--created-after", list.created_after, "TIME", "RFC 3339, like 2026-11-22T20:00:00Z");
-  add_text(ls, "--created-before", list.created_before, "TIME", "RFC 3339");
+  add_filters(ls, list.filter);
   ls->add_option("--limit", list.limit, "at most so many")
       ->check(CLI::Range(1, 500))
       ->capture_default_str()
@@ -313,15 +246,6 @@ void declare_changes(CLI::App& app, Options& options) {
       ->type_name("FILE");
   declare_tool_care(*tools, options);
 
-  add_id(command(app, options, "cancel",
-                 {"cancel a workflow",
-                  "  Nothing new is sent. Calls in flight run to their end and are recorded; what is unclear is still "
-                  "looked at, so\n"
-                  "  the workflow may take a moment to end.",
-                  "settle cancel wf_0193",
-                  "0 cancelling or cancelled; 4 no such workflow; 5 it has ended; 6, 7, 8 as elsewhere"}),
-         options.one.id);
-
   SignalOptions& to = options.signal;
   CLI::App* signal =
       command(app, options, "signal",
@@ -471,6 +395,7 @@ void declare(CLI::App& app, Options& options) {
   declare_serve(app, options);
   declare_submission(app, options);
   declare_views(app, options);
+  declare_operators(app, options);
   declare_changes(app, options);
   declare_sandbox(app, options);
   declare_rest(app, options);

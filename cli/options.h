@@ -39,14 +39,20 @@ struct CheckOptions {
   std::string file = {};
 };
 
-struct ListOptions {
+/// Which workflows; what is empty does not filter.
+struct FilterOptions {
   std::string status = {};
   std::string outcome = {};
   std::string attention = {};  ///< "true", "false" or empty
   std::string name = {};
   std::string label = {};  ///< "key=value"
+  std::string tool = {};
   std::string created_after = {};
   std::string created_before = {};
+};
+
+struct ListOptions {
+  FilterOptions filter = {};
   int limit = 50;
   std::string cursor = {};
 };
@@ -61,6 +67,32 @@ struct SignalOptions {
   std::string name = {};
   std::string payload = {};  ///< JSON, or "@FILE"; empty: none
   std::string key = {};      ///< empty: one is made up, so that a lost answer can be asked for again
+};
+
+/// cancel, pause, resume, retry: of one workflow, or of all that fit the filter.
+struct OperateOptions {
+  std::string id = {};
+  FilterOptions filter = {};
+  int limit = 0;              ///< with a filter: at most so many; 0: all that fit
+  bool dry_run = false;       ///< with a filter: only say which
+  bool yes = false;           ///< with a filter: without asking
+  bool latest_tools = false;  ///< retry
+};
+
+struct ResolveOptions {
+  std::string id = {};
+  std::string action = {};
+  bool happened = false;
+  bool did_not_happen = false;
+  std::string who = {};
+  std::string seen = {};
+  std::string record_id = {};
+  std::string output = {};  ///< a JSON text, or "@FILE"
+  bool no_verify = false;
+  bool send_again = false;
+  std::optional<int> element = {};
+  std::string role = {};
+  std::optional<int> attempt = {};
 };
 
 struct WatchOptions {
@@ -120,6 +152,8 @@ struct Options {
   ListOptions list;
   IdOptions one;
   SignalOptions signal;
+  OperateOptions operate;
+  ResolveOptions resolve;
   WatchOptions watch;
   EventsOptions events;
   ToolsOptions tools;

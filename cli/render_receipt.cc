@@ -96,6 +96,12 @@ std::string render_receipt(const Json& receipt, const View& view) {
   }
   for (Line& line : lay_out(table)) lines.push_back(std::move(line));
 
+  const Json* word = receipt.find("operator");
+  if (word != nullptr && word->is_object()) {
+    const std::string said = text_of(*word, "said") == "happened" ? " says it happened: " : " says it did not happen: ";
+    lines.push_back({{"  operator  ", Style::dim},
+                     {text_of(*word, "who") + said + text_of(*word, "seen") + " (" + clock_of(*word, "at") + " UTC)"}});
+  }
   const Json* verification = receipt.find("verification");
   if (verification != nullptr && verification->is_object()) {
     lines.push_back({{"  verification  ", Style::dim}, {method_of(*verification)}});

@@ -183,13 +183,23 @@ std::vector<Line> notes_of(const Placed& placed, const std::vector<Node>& nodes)
     const std::string message = text_of(*error, "message", "");
     note(text_of(*error, "code") + (message.empty() ? "" : ": " + message), Style::red);
   }
+  const Json* word = action.find("operator");
+  if (word != nullptr && word->is_object())
+    note(text_of(*word, "who") +
+             (text_of(*word, "said") == "happened" ? " says it happened: " : " says it did not happen: ") +
+             text_of(*word, "seen"),
+         Style::cyan);
   const std::string effect = text_of(action, "effect", "");
   const bool ended_badly = text_of(action, "state") == "failed" || text_of(action, "state") == "cancelled";
   if (ended_badly && !effect.empty())
     note("effect on the world: " + effect, effect == "none" ? Style::dim : Style::red);
   const std::string waits = waits_for(action);
   if (!waits.empty()) note(waits, Style::dim);
-  if (waits.empty() && clock_of(action, "next_at") != "-")
+  // What is held back has its own time limit as its next moment.
+  const bool due = waits.empty() && clock_of(action, "next_at") != "-";
+  if (due && text_of(action, "phase") == "ready")
+    note("held back by the pause; its time is over at " + clock_of(action, "next_at") + " UTC", Style::dim);
+  else if (due)
     note("next try at " + clock_of(action, "next_at") + " UTC", Style::dim);
   return notes;
 }
@@ -205,6 +215,8 @@ std::vector<Line> heading_of(const Json& workflow, const View& view) {
   const bool ended = clock_of(workflow, "ended_at") != "-";
   const std::string span = took(workflow, "created_at", "ended_at", view);
   if (!span.empty()) when += (ended ? ", took " : ", running for ") + span;
+  const std::string retries = short_of(workflow, "retries", "0");
+  if (retries != "0") when += ", retried " + (retries == "1" ? std::string("once") : retries + " times");
   const std::string labels = labels_of(workflow);
   if (!labels.empty()) when += ", " + labels;
   const Json* parent = workflow.find("parent");

@@ -5,26 +5,11 @@
 #include "cli/render_table.h"
 
 namespace settle {
-namespace {
-
-constexpr Duration kPatience{5'000};
-
-/// "@FILE" is read, anything else is the JSON itself.
-Result<Json> payload_of(Client& client, const std::string& given) {
-  if (given.starts_with("@")) return read_document(client, given.substr(1));
-  Result<Json> payload = read_json(given);
-  if (payload) return payload;
-  Error error = std::move(payload).error();
-  error.message = "--payload: " + error.message;
-  return error;
-}
-
-}  // namespace
 
 int signal(Client& client, const SignalOptions& options) {
   Json body = Json::object();
   if (!options.payload.empty()) {
-    Result<Json> payload = payload_of(client, options.payload);
+    Result<Json> payload = read_argument(client, "--payload", options.payload);
     if (!payload) return refuse(client, refusal_of(payload.error()));
     body.set("payload", *std::move(payload));
   }

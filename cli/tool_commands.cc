@@ -16,9 +16,6 @@ namespace settle {
 
 namespace {
 
-// A request that may be repeated while the server is busy or away for a moment.
-constexpr Duration kPatience{5'000};
-
 std::string tool_path(const std::string& name) {
   return "/v1/tools/" + percent_encode(name);
 }

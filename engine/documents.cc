@@ -35,6 +35,7 @@ void set_run(const Workflow& workflow, ActionIndex run, const ActionState& actio
   out.set("waits_for", waits_for(workflow, run));
   out.set("error",
           action.error ? Json::object({{"code", action.error->code}, {"message", action.error->message}}) : Json());
+  out.set("operator", action.word ? operator_document(*action.word) : Json());
   out.set("started_at", time_or_null(action.first_send_at));
   out.set("executed_at", time_or_null(action.executed_at));
   out.set("verified_at", time_or_null(action.verified_at));
@@ -222,7 +223,9 @@ Result<Json> report_document(const Workflow& workflow, const std::vector<std::st
     const std::string role = text_member(*receipt, "role");
     const Json* element = receipt->find("element");
     if (role == "compensate" || role == "compensate_fallback") {
-      undone[text_member(*receipt, "idempotency_key")] = *std::move(receipt);
+      const std::string of =
+          role + " " + text_member(*receipt, "action") + " " + canonical(element == nullptr ? Json() : *element);
+      undone[of] = *std::move(receipt);  // by what it undoes: a retry may have given it another key
     } else if (element == nullptr || element->is_null()) {
       latest[text_member(*receipt, "action")] = *std::move(receipt);  // a fallback's comes after what it stands in for
     }

@@ -27,7 +27,8 @@ Result<ActionIndex> chosen_run(const Workflow& workflow, const ResolveRequest& r
   std::erase_if(runs, [&](ActionIndex index) {
     const ActionState& run = workflow.actions[index];
     const bool other_element = request.element && run.element != request.element;
-    return other_element || (request.role && run.role != *request.role);
+    const bool other_attempt = request.attempt && run.attempt != *request.attempt;
+    return other_element || other_attempt || (request.role && run.role != *request.role);
   });
   if (runs.empty())
     return fail(ErrorCode::wrong_state, "action \"" + request.action + "\" has no run there that waits for a person");

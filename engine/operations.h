@@ -23,6 +23,7 @@ struct ResolveRequest {
   std::string action;
   std::optional<std::uint32_t> element;
   std::optional<CallRole> role;
+  std::optional<std::uint32_t> attempt;  ///< sends that the person knows of; a run that was sent again is refused
   Resolution resolution;
 };
 /// Errors besides: not_found (there is no such action), invalid_argument (see on_resolve).

@@ -88,11 +88,19 @@ void Stepper::hold(ActionIndex index) {
   action(index).held = true;
 }
 
+/// That it was executed is what a person said; no tool ever answered.
+bool Stepper::rests_on_word(const ActionState& state) {
+  return state.word && state.word->happened && state.executed_at == state.word->at;
+}
+
 void Stepper::resolve(ActionIndex index, Resolution resolution) {
   expire_if_due();
   if (!waits_for_person(workflow_.actions[index])) return;  // the deadline has settled it
   ActionState& state = action(index);
+  const bool on_word = rests_on_word(state);
   state.word = OperatorWord{resolution.happened, resolution.who, resolution.seen, moment_.now};
+  // An earlier word, which this one confirms or takes back, was no answer of the tool.
+  if (on_word) state.executed_at = resolution.happened ? std::optional<Time>(moment_.now) : std::nullopt;
   note("action.resolved", index,
        Json::object({{"said", resolution.happened ? "happened" : "did_not_happen"},
                      {"who", resolution.who},
@@ -116,25 +124,35 @@ void Stepper::seen_to(ActionIndex index, bool left) {
   issue_receipt(index);
 }
 
-/// What a person saw stands in for the tool's answer; then the read-back, as after an answer.
+/// What a person saw stands in for the tool's answer; then the read-back, as after an answer. Where the tool itself had
+/// answered and the person names nothing else, its answer stays the evidence, and there is only one more look.
 void Stepper::happened(ActionIndex index, Resolution& resolution) {
   if (workflow_.actions[index].stage == Stage::fallback_held) return give_up_fallback(index);
   ActionState& state = action(index);
+  const bool other_record = resolution.record_id && resolution.record_id != state.record_id;
+  const bool by_word =
+      !state.executed_at || rests_on_word(state) || resolution.output || other_record || !resolution.verify;
+  if (by_word) {
+    state.executed_at = moment_.now;
+    state.status_code = 0;
+    state.adopted = false;
+    state.confidence = Confidence::operator_;
+  }
   if (resolution.output) {
     state.output = std::make_shared<const Json>(*std::move(resolution.output));
     out_.new_outputs.push_back(index);
-    if (!state.record_id) state.record_id = record_id_in(index, *state.output);
+    if (std::optional<std::string> id = record_id_in(index, *state.output)) state.record_id = std::move(id);
   }
   if (resolution.record_id) state.record_id = std::move(resolution.record_id);
-  if (!state.executed_at) state.executed_at = moment_.now;
   state.looks_from = moment_.now;
   state.error = std::nullopt;
   state.refusal = std::nullopt;
   state.backoffs = 0;
   state.effect = Effect::complete;
-  state.confidence = Confidence::operator_;
   if (tool(index).mode != IdempotencyMode::natural) state.unclear = false;
-  note("action.executed", index, Json::object({{"record_id", state.record_id ? Json(*state.record_id) : Json()}}));
+  note("action.executed", index,
+       Json::object({{"status_code", state.status_code == 0 ? Json() : Json(state.status_code)},
+                     {"record_id", state.record_id ? Json(*state.record_id) : Json()}}));
   if (!resolution.verify || tool(index).verify != VerifyKind::read_back) {
     state.unclear = false;
     enter(index, Stage::executed);
@@ -166,10 +184,7 @@ void Stepper::did_not_happen(ActionIndex index, const Resolution& resolution) {
   state.refusal = std::nullopt;
   state.counted = state.backoffs = 0;
   state.scheduled_at = moment_.now;
-  state.executed_at = std::nullopt;
-  state.looks_from = std::nullopt;
-  state.effect = Effect::none;
-  state.confidence = Confidence::none;
+  forget_answer(index);
   wake_to_send(index);
 }
 

@@ -261,9 +261,8 @@ void Stepper::verified(ActionIndex index, Time at) {
   state.verified_at = at;
   state.error = std::nullopt;
   state.effect = contract.reads_only() ? Effect::none : Effect::complete;
-  const bool by_word = state.word && state.word->happened;  // that it was our doing rests on a person's word
   state.confidence = by_response              ? Confidence::response
-                     : by_word                ? Confidence::operator_
+                     : rests_on_word(state)   ? Confidence::operator_
                      : state.adopted          ? Confidence::lookup
                      : state.doubted && !tied ? Confidence::state_match
                                               : Confidence::read_back;

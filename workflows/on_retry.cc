@@ -87,7 +87,8 @@ void Stepper::revive(ActionIndex index) {
 void Stepper::revive_run(ActionIndex index) {
   const ActionState& state = workflow_.actions[index];
   const Tool& contract = tool(index);
-  if (contract.reads_only() || !may_have_happened(state)) return begin_anew(index, false);
+  if (contract.reads_only()) return begin_anew(index, true);
+  if (!may_have_happened(state)) return begin_anew(index, false);
   // A repeat of mode natural changes nothing more. A doubt that was settled as "did not happen" may be sent again.
   const bool settled = !state.executed_at && state.effect == Effect::none;
   if (contract.mode == IdempotencyMode::natural || (settled && !contract.lookup)) return begin_anew(index, true);
@@ -114,19 +115,13 @@ void Stepper::begin_anew(ActionIndex index, bool same_key) {
   state.recheck_since = std::nullopt;
   state.recheck_failed = false;
   state.counted = state.backoffs = 0;
-  state.unclear = state.adopted = state.throttled = false;
-  state.scheduled_at = state.closed_at = state.executed_at = state.verified_at = state.observed_at = std::nullopt;
-  state.looks_from = std::nullopt;
-  state.status_code = 0;
-  state.record_id = std::nullopt;
+  state.unclear = state.throttled = false;
+  state.scheduled_at = state.closed_at = std::nullopt;
   state.error = state.refusal = std::nullopt;
-  state.effect = Effect::none;
-  state.confidence = Confidence::none;
-  state.checks.clear();
   state.word = std::nullopt;
-  state.input = state.output = nullptr;
+  state.input = nullptr;
   out_.old_inputs.push_back(index);
-  out_.old_outputs.push_back(index);
+  forget_answer(index);
   enter(index, Stage::blocked);
   note_retry(index, same_key ? "same_key" : "anew");
 }
@@ -140,12 +135,26 @@ void Stepper::look_anew(ActionIndex index) {
   note_retry(index, "look");
   if (!tool(index).lookup) return read(index);
   state.closed_at = state.closed_at.value_or(state.executed_at.value_or(moment_.now));
-  state.unclear = state.doubted = true;
-  state.executed_at = std::nullopt;
-  state.output = nullptr;
-  state.record_id = std::nullopt;
-  out_.old_outputs.push_back(index);
+  state.unclear = true;
+  state.word = std::nullopt;
+  forget_answer(index);
   resolve_doubt(index);
+}
+
+/// What an earlier send was answered is no evidence for a later one. That there was an answer is remembered as a doubt,
+/// so that a refusal of the later one is no proof that nothing is there.
+void Stepper::forget_answer(ActionIndex index) {
+  ActionState& state = action(index);
+  state.doubted = state.doubted || (state.executed_at && !tool(index).reads_only());
+  state.adopted = false;
+  state.executed_at = state.verified_at = state.observed_at = state.looks_from = std::nullopt;
+  state.status_code = 0;
+  state.record_id = std::nullopt;
+  state.effect = Effect::none;
+  state.confidence = Confidence::none;
+  state.checks.clear();
+  state.output = nullptr;
+  out_.old_outputs.push_back(index);
 }
 
 void Stepper::note_retry(ActionIndex index, std::string_view how) {

@@ -127,6 +127,7 @@ void Stepper::start_elements(ActionIndex index) {
   for (; elements.next < end && elements.running < most; ++elements.next) {
     if (workflow_.actions[elements.next].stage != Stage::blocked) continue;
     ++elements.running;
+    action(elements.next).scheduled_at = moment_.now;  // counted as under way, whatever ends it
     ready_.push_back(elements.next);
   }
   while (elements.next < end && workflow_.actions[elements.next].stage != Stage::blocked) ++elements.next;

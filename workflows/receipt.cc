@@ -73,13 +73,6 @@ Json fallback_document(const Workflow& workflow, const ActionState& action) {
                        {"effect", name_of(failed.effect)}});
 }
 
-Json operator_document(const OperatorWord& word) {
-  return Json::object({{"said", word.happened ? "happened" : "did_not_happen"},
-                       {"who", word.who},
-                       {"seen", word.seen},
-                       {"at", format_time(word.at)}});
-}
-
 /// What is to come: the state that the action can still reach without a person, or the person it needs.
 std::string_view next_state_of(const Tool& tool, const ActionState& action) {
   if (is_parked(action.stage) || is_fallen(action)) return "operator";
@@ -107,6 +100,13 @@ Result<Json> read_receipt(std::string_view bytes) {
   return read_json(
       bytes,
       {.bytes_max = bytes.size(), .depth_max = 256, .nodes_max = bytes.size() + 1, .numbers = JsonNumbers::exact});
+}
+
+Json operator_document(const OperatorWord& word) {
+  return Json::object({{"said", word.happened ? "happened" : "did_not_happen"},
+                       {"who", word.who},
+                       {"seen", word.seen},
+                       {"at", format_time(word.at)}});
 }
 
 Json receipt_document(const Workflow& workflow, ActionIndex index, std::uint32_t number, std::uint32_t supersedes,

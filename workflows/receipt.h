@@ -17,6 +17,9 @@ std::optional<std::pair<std::string, std::uint32_t>> parse_receipt_id(std::strin
 /// A stored receipt, whose bytes are our own. Errors: malformed_json.
 Result<Json> read_receipt(std::string_view bytes);
 
+/// The word of a person, as receipts and workflow documents show it.
+Json operator_document(const OperatorWord& word);
+
 /// The receipt (CONTRACT §5) that states what is known about an action at `now`. Written from state alone. `supersedes`
 /// is the number of the receipt before it, 0 for none.
 Json receipt_document(const Workflow& workflow, ActionIndex index, std::uint32_t number, std::uint32_t supersedes,

@@ -89,6 +89,7 @@ std::string_view phase_of(const ActionState& action) {
     case Stage::before_wait:
       return "executing";
     case Stage::backing_off:
+      if (action.held) return "ready";
       return action.throttled ? "rate_limited" : "backing_off";
     case Stage::looking:
     case Stage::look_wait:

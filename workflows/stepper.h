@@ -85,6 +85,7 @@ class Stepper {
 
   // --- on_operator.cc: what a person decides
   void hold(ActionIndex index);
+  static bool rests_on_word(const ActionState& state);
   void happened(ActionIndex index, Resolution& resolution);
   void seen_to(ActionIndex index, bool left);
   void did_not_happen(ActionIndex index, const Resolution& resolution);
@@ -94,6 +95,7 @@ class Stepper {
   void revive_run(ActionIndex index);
   void begin_anew(ActionIndex index, bool same_key);
   void look_anew(ActionIndex index);
+  void forget_answer(ActionIndex index);
   void note_retry(ActionIndex index, std::string_view how);
 
   // --- on_send.cc: sending, and what the end of a send means

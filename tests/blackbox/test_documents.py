@@ -58,7 +58,7 @@ class Shapes(harness.SharedEngineTest):
         document = self.client.end_of("shown")
         self.assertEqual(set(document), {"id", "namespace", "name", "status", "outcome", "attention", "labels",
                                          "plan_digest", "created_at",
-                                         "ended_at", "deadline_at", "version", "parent", "actions"})
+                                         "ended_at", "deadline_at", "retries", "version", "parent", "actions"})
         self.assertEqual((document["id"], document["namespace"], document["name"]), ("shown", "default", "a-plan"))
         self.assertEqual((document["status"], document["outcome"], document["attention"]), ("ended", "verified", False))
         self.assertEqual(document["labels"], {"team": "sales", "of": "plan"})
@@ -71,8 +71,8 @@ class Shapes(harness.SharedEngineTest):
         for action in document["actions"]:
             self.assertEqual(set(action), {"id", "tool", "after", "state", "phase", "attempts", "record_id",
                                            "confidence", "effect", "receipt",
-                                           "since", "next_at", "waits_for", "error", "started_at", "executed_at",
-                                           "verified_at"})
+                                           "since", "next_at", "waits_for", "error", "operator", "started_at",
+                                           "executed_at", "verified_at"})
             self.assertEqual((action["state"], action["phase"], action["attempts"], action["error"], action["next_at"]),
                              ("verified", None, 1, None, None))
             self.assertEqual(action["tool"]["version"], versions[action["tool"]["name"]])

@@ -255,9 +255,17 @@ class Requests(Refusals):
                 self.assertEqual({each.strip() for each in answer.headers["Allow"].split(",")} - {"HEAD"}, allowed)
 
     def test_a_body_where_none_belongs_is_refused(self):
-        for method, path in (("GET", "/v1/workflows"), ("POST", "/v1/workflows/a:cancel"), ("GET", "/healthz")):
+        for method, path in (("GET", "/v1/workflows"), ("POST", "/v1/tools/a/versions/b:enable"),
+                             ("GET", "/healthz")):
             with self.subTest(path):
                 self.assert_problem(self.client.send(method, path, {}), 400, "invalid_argument")
+
+    def test_a_body_that_may_be_left_out_is_read_strictly_when_it_is_there(self):
+        for verb, body in (("cancel", {"reason": "x"}), ("pause", []), ("resume", {"tools": "latest"}),
+                           ("retry", {"tools": "newest"}), ("retry", b"{")):
+            with self.subTest(verb):
+                answer = self.client.send("POST", f"/v1/workflows/a:{verb}", body)
+                self.assertEqual(answer.status, 400, answer)
 
     def test_every_answer_has_its_own_request_id(self):
         ids = [self.client.get(path).headers["Request-Id"] for path in ("/healthz", "/v1/workflows", "/nowhere",

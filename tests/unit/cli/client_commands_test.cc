@@ -136,11 +136,14 @@ TEST_F(Commands, IdsAndFiltersAreEncodedIntoThePath) {
   EXPECT_EQ(api.asked[0].path, "/v1/workflows/a%2Fb%3Fc%20d");
 
   api.reply(200, R"({"workflows": []})");
-  EXPECT_EQ(list_workflows(
-                client, {.status = "ended", .label = "team=a b", .created_after = "2026-01-01T00:00:00Z", .limit = 5}),
-            0);
+  EXPECT_EQ(
+      list_workflows(
+          client,
+          {.filter = {.status = "ended", .label = "team=a b", .tool = "t", .created_after = "2026-01-01T00:00:00Z"},
+           .limit = 5}),
+      0);
   EXPECT_EQ(api.asked[1].path,
-            "/v1/workflows?status=ended&label=team%3Aa%20b&created_after=2026-01-01T00%3A00%3A00Z&limit=5");
+            "/v1/workflows?status=ended&label=team%3Aa%20b&tool=t&created_after=2026-01-01T00%3A00%3A00Z&limit=5");
 }
 
 TEST_F(Commands, AnAnswerThatIsNoSettleDocumentIsNotTakenForOne) {
@@ -177,7 +180,7 @@ TEST_F(Commands, EveryToolFileIsTriedAndTheFirstRefusalDecidesTheExitCode) {
 
 TEST_F(Commands, ATerminalSequenceInAnErrorOfTheServerIsShownAndNotObeyed) {
   api.reply(404, R"({"code": "not_found", "title": "no \u001b[2J", "detail": "\u009b"})");
-  EXPECT_EQ(cancel(client, {.id = "x"}), 4);
+  EXPECT_EQ(report(client, {.id = "x"}), 4);
   EXPECT_EQ(err.str().find('\x1b'), std::string::npos);
 }
 

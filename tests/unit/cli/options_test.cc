@@ -87,11 +87,62 @@ TEST(Options, WhatServeWasNotToldStaysOpenForTheConfigurationFile) {
   EXPECT_TRUE(all.options.serve.dev);
 }
 
+TEST(Options, OperatorsNameOneWorkflowOrAFilter) {
+  for (const char* verb : {"cancel", "pause", "resume", "retry"}) {
+    const Parsed one(std::string(verb) + " wf_1");
+    ASSERT_TRUE(one.ok) << verb;
+    EXPECT_EQ(one.options.command, verb);
+    EXPECT_EQ(one.options.operate.id, "wf_1");
+    const Parsed many(std::string(verb) + " --status paused --tool t --label k=v --limit 7 --dry-run --yes");
+    ASSERT_TRUE(many.ok) << verb;
+    EXPECT_EQ(many.options.operate.filter.status, "paused");
+    EXPECT_EQ(many.options.operate.filter.tool, "t");
+    EXPECT_EQ(many.options.operate.filter.label, "k=v");
+    EXPECT_EQ(many.options.operate.limit, 7);
+    EXPECT_TRUE(many.options.operate.dry_run && many.options.operate.yes);
+    EXPECT_EQ(Parsed(std::string(verb) + " wf_1 --latest-tools").ok, verb == std::string("retry"));
+  }
+  const Parsed ls("ls --tool t --status compensating");
+  ASSERT_TRUE(ls.ok);
+  EXPECT_EQ(ls.options.list.filter.tool, "t");
+}
+
+TEST(Options, ResolveTakesOneWordAndWhatBelongsToIt) {
+  const Parsed happened(
+      "resolve w a --happened --who ada --seen there --record-id 7 --output {} --no-verify --element 0 --role fallback "
+      "--attempt 3");
+  ASSERT_TRUE(happened.ok);
+  const ResolveOptions& word = happened.options.resolve;
+  EXPECT_TRUE(word.happened && !word.did_not_happen && word.no_verify);
+  EXPECT_EQ(word.record_id + word.output + word.role, "7{}fallback");
+  EXPECT_EQ(word.element, 0);
+  EXPECT_EQ(word.attempt, 3);
+  EXPECT_TRUE(Parsed("resolve w a --did-not-happen --who ada --seen none --send-again").ok);
+}
+
 TEST(Options, WrongCommandLinesAreRefused) {
-  for (const char* line :
-       {"", "submit", "submit a b", "show", "launch", "submit p --wait soon", "submit p --label novalue",
-        "ls --outcome great", "serve --threads 0", "serve --log-level loud", "tools", "completion tcsh", "ls --limit 0",
-        "ls --label a=b --label c=d", "watch w --until noon"}) {
+  for (const char* line : {"",
+                           "submit",
+                           "submit a b",
+                           "show",
+                           "launch",
+                           "submit p --wait soon",
+                           "submit p --label novalue",
+                           "ls --outcome great",
+                           "serve --threads 0",
+                           "serve --log-level loud",
+                           "tools",
+                           "completion tcsh",
+                           "ls --limit 0",
+                           "ls --label a=b --label c=d",
+                           "watch w --until noon",
+                           "ls --status late",
+                           "resolve w a --happened --who ada",
+                           "resolve w --happened --who ada --seen x",
+                           "resolve w a --happened --did-not-happen --who a --seen x",
+                           "resolve w a --did-not-happen --who a --seen x --record-id 7",
+                           "resolve w a --happened --who a --seen x --send-again",
+                           "resolve w a --happened --who a --seen x --role chief"}) {
     EXPECT_FALSE(Parsed(line).ok) << line;
   }
 }

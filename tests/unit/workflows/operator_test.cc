@@ -287,6 +287,63 @@ TEST(Resolve, what_was_answered_and_did_not_happen_fails) {
   EXPECT_EQ(run.action().effect, Effect::none);
 }
 
+TEST(Resolve, what_the_tool_itself_answered_does_not_rest_on_a_word) {
+  Driver run = unverified();
+  run.resolve(saw_it());
+  run.answer(seen());
+  EXPECT_EQ(run.action().confidence, Confidence::read_back) << "the word only asked for another look";
+  EXPECT_EQ(run.action().status_code, 200);
+}
+
+TEST(Resolve, what_two_words_say_rests_on_a_word) {
+  Driver run = in_doubt();
+  run.resolve(saw_it());
+  run.advance(Duration(120'000));
+  run.answer(rejected(403));
+  ASSERT_EQ(run.stage(), Stage::unverified);
+  Driver taken_back = run;
+  run.advance(Duration(1'000));
+  EXPECT_EQ(run.resolve(saw_it()), "");
+  run.answer(seen());
+  EXPECT_EQ(run.action().confidence, Confidence::operator_);
+
+  EXPECT_EQ(taken_back.resolve(saw_nothing()), "");
+  EXPECT_EQ(taken_back.stage(), Stage::failed);
+  EXPECT_FALSE(taken_back.action().executed_at) << "it was executed by a word only";
+}
+
+TEST(Resolve, another_record_than_the_tool_answered_rests_on_the_word) {
+  Driver run = unverified();
+  Resolution word = saw_it();
+  word.output = json(R"({"id": "r9"})");
+  EXPECT_EQ(run.resolve(word), "");
+  EXPECT_EQ(*run.action().record_id, "r9") << "that of the output that is known now";
+  EXPECT_EQ(run.action().status_code, 0) << "no tool answered this";
+  run.answer(seen());
+  EXPECT_EQ(run.action().confidence, Confidence::operator_);
+}
+
+TEST(Resolve, nothing_of_what_did_not_happen_is_left_when_it_is_sent_again) {
+  Driver run = unverified();
+  ASSERT_TRUE(run.action().record_id);
+  Resolution word = saw_nothing();
+  word.send_again = true;
+  EXPECT_EQ(run.resolve(word), "");
+  EXPECT_EQ(run.stage(), Stage::sending);
+  EXPECT_FALSE(run.action().record_id);
+  EXPECT_EQ(run.action().output, nullptr);
+  EXPECT_EQ(run.action().status_code, 0);
+}
+
+TEST(Resolve, a_refusal_of_what_is_sent_again_says_nothing_about_the_first) {
+  Driver run = unverified();
+  Resolution word = saw_nothing();
+  word.send_again = true;
+  run.resolve(word);
+  run.answer(rejected(409));
+  EXPECT_EQ(run.stage(), Stage::settle_wait) << "the tool had said that it was done: look, never failed at once";
+}
+
 /// Failed with a part of its effect there, so that its fallback is held.
 Driver held() {
   Driver run = of_plan(

@@ -71,6 +71,17 @@ TEST(ForEach, no_more_elements_run_at_once_than_the_plan_allows) {
   EXPECT_EQ(run.stage(3), Stage::blocked);
 }
 
+TEST(ForEach, an_element_that_fails_before_it_is_sent_stops_those_behind_it_in_the_same_step) {
+  Driver run = started({action("a"), action("b", R"({"after": ["a"], "for_each": ["x", "long", "z"],
+      "input": {"name": {"$from": "/item"}, "value": "v"}})")});
+  run.swap_tool(compiled(changed(tool_document({}), "/input_schema/properties/name/maxLength", "1")), 1);
+  succeed(run, 0);
+  EXPECT_EQ(stages(run),
+            (std::vector<Stage>{Stage::verified, Stage::gathering, Stage::sending, Stage::failed, Stage::cancelled}));
+  succeed(run, 2);
+  EXPECT_EQ(run.stage(1), Stage::failed);
+}
+
 TEST(ForEach, an_empty_list_is_done_at_once) {
   Driver run = started({action("a", R"({"for_each": []})"), action("b", R"({"after": ["a"]})")});
   EXPECT_EQ(run.stage(0), Stage::verified);

@@ -85,6 +85,68 @@ TEST(Retry, a_natural_call_is_made_again_under_its_key) {
   succeed(run);
 }
 
+TEST(Retry, a_refused_repeat_of_what_was_executed_is_looked_at) {
+  Driver run = running(of_mode(IdempotencyMode::natural));
+  mismatch(run);
+  run.retry();
+  run.answer(rejected(409));
+  EXPECT_NE(run.stage(), Stage::failed) << "the first send was answered: something may be there";
+  EXPECT_TRUE(run.action().doubted) << "so no later retry takes a new key";
+}
+
+TEST(Retry, what_was_adopted_or_said_before_is_no_evidence_for_what_is_sent_anew) {
+  Driver run = running(of_mode(IdempotencyMode::lookup));
+  run.answer(ambiguous());
+  run.answer(found(1));
+  ASSERT_TRUE(run.action().adopted);
+  while (run.stage() != Stage::failed) {
+    if (run.stage() == Stage::reading) run.answer(seen("other"));
+    if (run.stage() == Stage::read_wait) run.wake();
+  }
+  run.retry();
+  EXPECT_EQ(run.action().output, nullptr);
+  while (run.stage() != Stage::sending) {
+    if (run.stage() == Stage::looking) run.answer(found(0));
+    if (run.stage() == Stage::look_wait) run.wake();
+  }
+  EXPECT_FALSE(run.action().adopted);
+  succeed(run);
+  EXPECT_NE(run.action().confidence, Confidence::lookup);
+}
+
+TEST(Retry, a_word_does_not_vouch_for_what_is_sent_after_it) {
+  Driver run = running(of_mode(IdempotencyMode::lookup));
+  run.answer(ambiguous());
+  run.answer(found(2));
+  ASSERT_EQ(run.stage(), Stage::in_doubt);
+  run.resolve({.happened = true, .who = "ada", .seen = "it is there"});
+  while (run.stage() != Stage::failed) {
+    if (run.stage() == Stage::reading) run.answer(seen("other"));
+    if (run.stage() == Stage::read_wait) run.wake();
+  }
+  run.retry();
+  while (run.stage() != Stage::sending) {
+    if (run.stage() == Stage::looking) run.answer(found(0));
+    if (run.stage() == Stage::look_wait) run.wake();
+  }
+  succeed(run);
+  EXPECT_EQ(run.action().confidence, Confidence::state_match);
+  EXPECT_EQ(*run.receipt().find("operator"), Json());
+}
+
+TEST(Retry, a_read_keeps_its_key) {
+  ToolSpec reads;
+  reads.reads = true;
+  Driver run = running(reads);
+  while (run.stage() != Stage::failed) {
+    if (run.stage() == Stage::sending) run.answer(ambiguous());
+    if (run.stage() == Stage::backing_off) run.wake();
+  }
+  run.retry();
+  EXPECT_EQ(run.stage(), Stage::sending);
+  EXPECT_EQ(run.action().generation, 0U) << "not every send under it was refused";
+}
+
 TEST(Retry, what_was_cancelled_by_the_failure_runs_after_it) {
   Driver run = of_plan(R"({"name": "p", "actions": [
       {"id": "a", "tool": "box.put", "input": {"name": "n", "value": "v"}},
@@ -210,6 +272,23 @@ TEST(Retry, runs_with_the_tools_that_are_given) {
   moved.host = "https://other.test";
   EXPECT_EQ(run.retry(plan_of(make_tool(moved))), "");
   EXPECT_TRUE(run.call()->call.url.starts_with("https://other.test/"));
+}
+
+TEST(Retry, what_may_be_there_is_not_looked_for_elsewhere) {
+  ToolSpec moved;
+  moved.host = "https://other.test";
+  Driver read = running(of_mode(IdempotencyMode::key));
+  mismatch(read);
+  EXPECT_EQ(read.retry(plan_of(make_tool(moved))), "");
+  EXPECT_EQ(read.stage(), Stage::unverified);
+  EXPECT_EQ(read.error_code(), "endpoint_changed");
+
+  Driver searched = running(of_mode(IdempotencyMode::lookup));
+  mismatch(searched);
+  moved.mode = IdempotencyMode::lookup;
+  EXPECT_EQ(searched.retry(plan_of(make_tool(moved))), "");
+  EXPECT_EQ(searched.stage(), Stage::in_doubt);
+  EXPECT_EQ(searched.error_code(), "endpoint_changed");
 }
 
 TEST(Retry, the_deadline_begins_anew) {

@@ -34,7 +34,7 @@ class Drawing {
     spec.read_back = spec.mode == IdempotencyMode::natural || chance(85);
     spec.tied = chance(50);
     spec.unique = spec.mode != IdempotencyMode::natural && chance(25);
-    spec.before = chance(20);
+    spec.before = chance(10);
     spec.recheck = chance(30);
     spec.key_lookup = spec.mode == IdempotencyMode::key && chance(40);
     spec.window = chance(50) ? Duration(8'000) : Duration(3'600'000);

@@ -103,8 +103,8 @@ bool may_follow(Stage from, Stage to) {
       return one_of({reading, read_wait, executed, failed, fallback_held, sending, backing_off, gated});
     case failed:
     case cancelled:
-      return one_of(
-          {blocked, ready, sending, gated, gathering, looking, reading, failed, cancelled, skipped, verified, waiting});
+      return one_of({blocked, ready, sending, gated, gathering, looking, reading, failed, cancelled, skipped, verified,
+                     waiting, in_doubt, unverified});
     case sending:
       return one_of({backing_off, looking, settling, settle_wait, in_doubt, reading, read_wait, unverified, executed,
                      verified, failed, cancelled, fallback_held, gated});
