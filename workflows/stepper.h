@@ -105,6 +105,7 @@ class Stepper {
   void back_off(ActionIndex index, std::optional<Duration> floor, bool throttled);
   void wake_to_send(ActionIndex index);
   bool may_send_again(ActionIndex index) const;
+  std::optional<Time> repeat_by(ActionIndex index) const;
 
   // --- on_look.cc: what is in doubt
   void resolve_doubt(ActionIndex index);
