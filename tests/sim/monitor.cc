@@ -159,7 +159,7 @@ void Monitor::judge_send(const Step& step, ActionIndex index, const ActionState*
   const SketchAction& planned = step.after.sketch->actions[after.planned];
   const SimTool& tool = planned.tool_of(after.role);
   const int attempts = after.role == CallRole::main ? planned.attempts : tool.attempts;
-  const bool undoes = after.role == CallRole::compensate;
+  const bool undoes = is_undoing(after.role);
   const ActionState was = before == nullptr ? ActionState() : *before;
   if (header.status == WorkflowStatus::ended) violated(step, "P6", index, "sent after the workflow had ended");
   if (!undoes && header.status != WorkflowStatus::running)
@@ -179,7 +179,7 @@ void Monitor::judge_send(const Step& step, ActionIndex index, const ActionState*
 void Monitor::judge_first_send(const Step& step, ActionIndex index, const ActionState& after) {
   const Shadow& now = step.after;
   const SketchAction& planned = now.sketch->actions[after.planned];
-  if (after.role == CallRole::compensate) return judge_compensation(step, index, after);
+  if (is_undoing(after.role)) return judge_compensation(step, index, after);
   for (const std::size_t need : planned.needs) {
     const Stage stage = now.effective(static_cast<ActionIndex>(need)).stage;
     if (!is_satisfied(stage))
@@ -219,19 +219,15 @@ void Monitor::judge_compensation(const Step& step, ActionIndex index, const Acti
   if (now.header.status != WorkflowStatus::compensating) violated(step, "P6", index, "undone outside of undoing");
   if (now.sketch->on_failure != OnFailure::compensate)
     violated(step, "P6", index, "undone though the plan does not say so");
-  const ActionState& own = now.runs[after.parent];
-  const ActionState& counted = now.effective(after.parent);
-  if (!happened(own) && !happened(counted))
-    violated(step, "P6", index, "undone though it is not known to have happened");
-  if (own.effect == Effect::unknown || counted.effect == Effect::unknown)
-    violated(step, "P6", index, "undone though its effect is unknown");
+  const ActionState& undone = now.runs[after.parent];
+  if (!happened(undone)) violated(step, "P6", index, "undone though it is not known to have happened");
   for (ActionIndex i = 0; i < now.runs.size(); ++i) {
     const ActionState& other = now.runs[i];
-    if (other.role != CallRole::compensate && !is_final(other.stage))
+    if (!is_undoing(other.role) && !is_final(other.stage))
       violated(step, "P6", index, "undone while " + now.value_of(i) + " is " + std::string(name_of(other.stage)));
-    if (other.role != CallRole::compensate || i == index || is_final(other.stage)) continue;
-    const ActionState& undone = now.effective(other.parent);
-    if (counted.executed_at && undone.executed_at && *undone.executed_at > *counted.executed_at)
+    if (!is_undoing(other.role) || i == index || is_final(other.stage)) continue;
+    const ActionState& later = now.runs[other.parent];
+    if (undone.executed_at && later.executed_at && *later.executed_at > *undone.executed_at)
       violated(step, "P6", index, "undone before the later " + now.value_of(i));
     if (other.stage != Stage::blocked) violated(step, "P6", index, "undone beside " + now.value_of(i));
   }

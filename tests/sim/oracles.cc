@@ -43,7 +43,7 @@ void for_each_list(const Evidence& evidence, const Judge& judge) {
   for (const auto& [id, workflow] : evidence.durable.workflows()) {
     for (ActionIndex i = 0; i < workflow.runs.size(); ++i) {
       const ActionState& run = workflow.runs[i];
-      if (run.element && run.role != CallRole::compensate) judge(workflow, run.planned, i);
+      if (run.element && !is_undoing(run.role)) judge(workflow, run.planned, i);
     }
   }
 }
@@ -143,22 +143,17 @@ void judge_undoing(const Evidence& evidence) {
     const bool undo = workflow.sketch->on_failure == OnFailure::compensate &&
                       workflow.header.status == WorkflowStatus::ended &&
                       workflow.header.outcome == WorkflowOutcome::failed;
-    const auto cancelled = std::any_of(workflow.runs.begin(), workflow.runs.end(),
-                                       [](const ActionState& run) { return run.role == CallRole::compensate; });
-    if (undo) evidence.counters.note(cancelled ? "undone" : "nothing to undo");
     std::set<ActionIndex> undone;
     for (const ActionState& run : workflow.runs) {
-      if (run.role == CallRole::compensate && !undone.insert(run.parent).second)
-        evidence.verdict.violated("P6", id, "an action was undone twice");
+      if (is_undoing(run.role) && !undone.insert(run.parent).second)
+        evidence.verdict.violated("P6", id, "a run was undone twice");
     }
+    if (undo) evidence.counters.note(undone.empty() ? "nothing to undo" : "undone");
     if (!undo || (undone.empty() && evidence.engine.asked_to_cancel(id))) continue;  // what is cancelled is not undone
     for (ActionIndex i = 0; i < workflow.runs.size(); ++i) {
       const ActionState& run = workflow.runs[i];
-      const ActionState& counted = workflow.effective(i);
-      const SketchAction& planned = workflow.sketch->actions[run.planned];
-      if (run.role != CallRole::main || !workflow.calls(i) || planned.compensate == nullptr) continue;
-      if (run.effect == Effect::unknown || counted.effect == Effect::unknown) continue;
-      if ((happened(run) || happened(counted)) && !undone.contains(i))
+      const bool declared = workflow.sketch->actions[run.planned].undoing_of(run.role) != nullptr;
+      if (declared && workflow.calls(i) && happened(run) && !undone.contains(i))
         evidence.verdict.violated("P6", id, workflow.value_of(i) + " was not undone");
     }
   }

@@ -39,15 +39,17 @@ Json action_document(const Sketch& sketch, std::size_t index) {
     if (action.max_parallel > 0) out.set("max_parallel", static_cast<std::int64_t>(action.max_parallel));
     out.set("on_element_failure", action.all_elements ? "continue" : "stop");
   }
+  const auto call = [&](const SimTool& tool, CallRole role) {
+    return Json::object({{"tool", tool.name}, {"input", call_input(sketch, index, role)}});
+  };
   if (action.fallback != nullptr) {
-    out.set("fallback",
-            Json::object({{"tool", action.fallback->name}, {"input", call_input(sketch, index, CallRole::fallback)}}));
+    Json fallback = call(*action.fallback, CallRole::fallback);
+    if (action.compensate_fallback != nullptr)
+      fallback.set("compensate", call(*action.compensate_fallback, CallRole::compensate_fallback));
+    out.set("fallback", std::move(fallback));
     out.set("fallback_when", action.fallback_after_any ? "any_failure" : "no_effect");
   }
-  if (action.compensate != nullptr) {
-    out.set("compensate", Json::object({{"tool", action.compensate->name},
-                                        {"input", call_input(sketch, index, CallRole::compensate)}}));
-  }
+  if (action.compensate != nullptr) out.set("compensate", call(*action.compensate, CallRole::compensate));
   return out;
 }
 
@@ -82,6 +84,7 @@ class Drawer {
     if (dice_.chance(0.35)) action.fallback = &dice_.of(writers_);
     action.fallback_after_any = action.fallback != nullptr && dice_.chance(0.3);
     if (dice_.chance(0.6)) action.compensate = &dice_.of(writers_);
+    if (action.fallback != nullptr && dice_.chance(0.5)) action.compensate_fallback = &dice_.of(writers_);
     share(action);
   }
 

@@ -29,11 +29,17 @@ struct SketchAction {
   const SimTool* fallback = nullptr;
   bool fallback_after_any = false;
   const SimTool* compensate = nullptr;
+  const SimTool* compensate_fallback = nullptr;
   std::string shared_record;  ///< a record of an earlier action, in mode natural
   std::optional<Json> seen;   ///< a reference that goes into the input
 
+  /// What undoes a run of this role; null: nothing does.
+  const SimTool* undoing_of(CallRole role) const {
+    return role == CallRole::main ? compensate : role == CallRole::fallback ? compensate_fallback : nullptr;
+  }
   const SimTool& tool_of(CallRole role) const {
-    return role == CallRole::main ? *tool : role == CallRole::fallback ? *fallback : *compensate;
+    const SimTool* tools[] = {tool, fallback, compensate, compensate_fallback};
+    return *tools[static_cast<std::size_t>(role)];
   }
 };
 
