@@ -4,8 +4,16 @@
 #include <memory>
 
 namespace settle {
+namespace {
 
-AsioLoop::AsioLoop(boost::asio::io_context& io) : io_(io), timer_(io) {
+std::chrono::nanoseconds steady_now() {
+  return std::chrono::steady_clock::now().time_since_epoch();
+}
+
+}  // namespace
+
+AsioLoop::AsioLoop(boost::asio::io_context& io)
+    : io_(io), timer_(io), ahead_(-std::chrono::nanoseconds(steady_now()).count()) {
   std::random_device device;
   dice_.seed((std::uint64_t{device()} << 32) | device());
 }
@@ -16,16 +24,23 @@ void AsioLoop::run() {
   io_.run();
 }
 
-void AsioLoop::not_before(Time time) {
-  std::int64_t seen = newest_.load(std::memory_order_relaxed);
-  const std::int64_t given = time.time_since_epoch().count();
-  while (seen < given && !newest_.compare_exchange_weak(seen, given, std::memory_order_relaxed)) {
+void AsioLoop::raise(std::chrono::nanoseconds ahead) {
+  std::chrono::nanoseconds::rep seen = ahead_.load(std::memory_order_relaxed);
+  while (seen < ahead.count() && !ahead_.compare_exchange_weak(seen, ahead.count(), std::memory_order_relaxed)) {
   }
 }
 
+void AsioLoop::not_before(Time time) {
+  raise(time.time_since_epoch() - steady_now());
+}
+
+/// The wall clock is read first: what passes until the other reading must not look like a leap.
 Time AsioLoop::now() {
-  not_before(std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()));
-  return Time(Duration(newest_.load(std::memory_order_relaxed)));
+  const std::chrono::nanoseconds wall = std::chrono::system_clock::now().time_since_epoch();
+  const std::chrono::nanoseconds steady = steady_now();
+  raise(wall - steady);
+  const std::chrono::nanoseconds ahead(ahead_.load(std::memory_order_relaxed));
+  return Time(std::chrono::floor<Duration>(steady + ahead));
 }
 
 void AsioLoop::post(std::function<void()> task) {

@@ -32,6 +32,7 @@ class AsioLoop final : public Loop {
   using Key = std::pair<std::chrono::steady_clock::time_point, std::uint64_t>;
   void arm();
   void fire();
+  void raise(std::chrono::nanoseconds ahead);
 
   boost::asio::io_context& io_;
   boost::asio::steady_timer timer_;
@@ -39,7 +40,8 @@ class AsioLoop final : public Loop {
   std::map<Key, std::function<void()>> timers_;
   std::map<std::uint64_t, std::chrono::steady_clock::time_point> by_id_;
   std::uint64_t next_id_ = 1;
-  std::atomic<std::int64_t> newest_{0};
+  /// now() minus the monotonic clock; only grows.
+  std::atomic<std::chrono::nanoseconds::rep> ahead_;
   std::atomic<std::thread::id> thread_;
   std::mt19937_64 dice_;
 };

@@ -80,8 +80,6 @@ Result<void> Engine::recover(std::function<void()> ready, std::function<void(con
   const Result<std::optional<std::string>> clock = reader->get(Family::meta, keys::clock);
   if (!clock) return clock.error();
   const std::optional<Time> newest = *clock ? parse_time(**clock) : std::nullopt;
-  Time now = wall_now();
-  if (newest) now = std::max(now, *newest);
   if (newest) homes_[0].loop.not_before(*newest);
   lines_.begin(homes_[0].loop.now());
   std::vector<std::vector<keys::Due>> due(homes_.size());
@@ -97,7 +95,8 @@ Result<void> Engine::recover(std::function<void()> ready, std::function<void(con
   for (std::size_t i = 0; i < homes_.size(); ++i) {
     Home& home = homes_[i];
     if (newest) home.loop.not_before(*newest);
-    home.loop.post([&home, &first, entries = std::move(due[i]), now, left, ready, failed] {
+    home.loop.post([&home, &first, entries = std::move(due[i]), left, ready, failed] {
+      const Time now = home.loop.now();
       for (const keys::Due& entry : entries) {
         if (entry.at <= now) {
           home.shard->recover(entry.name_space, entry.id, failed);

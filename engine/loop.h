@@ -12,7 +12,8 @@ namespace settle {
 /// implementation. Unless said otherwise, methods are called on the loop's own thread.
 class Loop : public CompletionSink {
  public:
-  /// The greater of the wall clock and every time this loop has given or been told before (contract, promise 9).
+  /// The greater of the wall clock and every time this loop has given or been told before (contract, promise 9). Where
+  /// the wall clock was set back it goes on with the monotonic one.
   virtual Time now() = 0;
   /// `time` was seen in stored data: now() never falls behind it. Thread: any.
   virtual void not_before(Time time) = 0;
@@ -21,7 +22,7 @@ class Loop : public CompletionSink {
   /// Runs `task` later on the loop. Thread: any.
   virtual void post(std::function<void()> task) = 0;
 
-  /// Runs `task` once `at` has come. Waits by the monotonic clock.
+  /// Runs `task` once `at` has come. Waits by the monotonic clock; when the task runs, now() is at least `at`.
   virtual std::uint64_t schedule(Time at, std::function<void()> task) = 0;
   /// A timer that has not run will not. Unknown ids are fine.
   virtual void cancel(std::uint64_t timer) = 0;

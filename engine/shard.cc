@@ -1,5 +1,7 @@
 #include "engine/shard.h"
 
+#include <algorithm>
+
 #include "receipts/entry.h"
 #include "storage/keys.h"
 
@@ -30,6 +32,17 @@ std::optional<Time> due_of(const Workflow& workflow) {
 
 constexpr Duration clock_interval{1'000};
 
+/// The newest moment that is stored of it. The stored clock may be older, by up to clock_interval.
+Time newest_time(const Workflow& workflow) {
+  Time newest = std::max(workflow.header.created_at, workflow.header.ended_at.value_or(Time()));
+  for (const ActionState& run : workflow.actions) {
+    for (const std::optional<Time>& time : {std::optional<Time>(run.since), run.scheduled_at, run.first_send_at,
+                                            run.closed_at, run.executed_at, run.verified_at, run.observed_at})
+      newest = std::max(newest, time.value_or(Time()));
+  }
+  return newest;
+}
+
 }  // namespace
 
 Shard::Shard(Loop& loop, Store& store, const ToolRegistry& tools, Connector& connector, PermitLines& lines,
@@ -55,9 +68,16 @@ Result<Shard::Live*> Shard::find(const std::string& name_space, const std::strin
   made->durable = made->workflow.header.version;
   made->due_at = (*loaded)->due_at;
   made->attention_told = made->workflow.header.attention;
+  loop_.not_before(newest_time(made->workflow));
   Live& out = *made;
   live_.emplace(key, std::move(made));
-  if (out.workflow.next_wake()) {
+  // Nobody here waits for the calls that the record speaks of: they were made by a process that is gone.
+  const std::vector<ActionState>& runs = out.workflow.actions;
+  const bool interrupted =
+      std::any_of(runs.begin(), runs.end(), [](const ActionState& run) { return is_calling(run.stage); });
+  if (interrupted) {
+    apply(out, on_restart(out.workflow, moment()), {});
+  } else if (out.workflow.next_wake()) {
     out.timer_at = out.workflow.next_wake();  // a sleeper's timer may be set already; the set keeps one
     timers_.emplace(*out.timer_at, key);
     arm_timer();
@@ -170,11 +190,13 @@ void Shard::start_call(Live& live, CallEffect effect) {
   const ActionIndex action = effect.action;
   const std::uint32_t number = effect.number;
   PermitLine* const permit = permit_of(live, effect);
-  if (draining_) {  // the intent is durable, but not a byte will leave: say so, and the next start goes on from there
+  const bool expired = effect.leave_by && loop_.now() > *effect.leave_by;
+  if (draining_ || expired) {  // the intent is durable, but not a byte will leave: say so; the core goes on from there
     Outcome outcome;
     outcome.kind = OutcomeClass::not_sent;
-    outcome.code = "engine_stopping";
-    outcome.detail = "the engine is shutting down; nothing was sent";
+    outcome.code = expired ? "intent_expired" : "engine_stopping";
+    outcome.detail = expired ? "the disk took so long that the provider may have forgotten the key; nothing was sent"
+                             : "the engine is shutting down; nothing was sent";
     outcome.started = outcome.ended = loop_.now();
     loop_.post([this, key, action, number, permit, outcome] { call_ended(key, action, number, outcome, permit); });
     return;
@@ -253,8 +275,8 @@ void Shard::recover(const std::string& name_space, const std::string& id,
   const Result<Live*> found = find(name_space, id);
   if (!found) return failed(found.error());
   Live& taken = **found;
-  loop_.not_before(taken.workflow.header.created_at);
-  apply(taken, on_restart(taken.workflow, moment()), {});
+  const bool taken_up = taken.commits > 0 || taken.calls > 0;  // by find(), or by somebody who came before
+  if (!taken_up) apply(taken, on_restart(taken.workflow, moment()), {});
   rearm(taken);
   release(taken.key);
 }

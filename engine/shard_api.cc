@@ -93,6 +93,7 @@ void Shard::created(const std::string& key, const NewWorkflow& submission, const
     }
     live_.erase(key);
     done(answer_existing(submission, result));
+    release(key);  // an orderly stop may have waited for this commit alone
   }
   for (const std::function<void()>& task : waiting) task();
 }

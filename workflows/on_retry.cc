@@ -133,7 +133,11 @@ void Stepper::look_anew(ActionIndex index) {
   state.looks_from = moment_.now;
   state.counted = state.backoffs = 0;
   note_retry(index, "look");
-  if (!tool(index).lookup) return read(index);
+  if (!tool(index).lookup) {
+    read(index);  // executed once more, as far as anybody can tell: the receipt of the failure no longer holds
+    if (!is_parked(workflow_.actions[index].stage)) issue_receipt(index);
+    return;
+  }
   state.closed_at = state.closed_at.value_or(state.executed_at.value_or(moment_.now));
   state.unclear = true;
   state.word = std::nullopt;

@@ -46,6 +46,7 @@ void Stepper::send(ActionIndex index) {
   call->repeat = state.attempt > 1;
   issue_call(index, spec, *std::move(call), !spec.safe);
   out_.calls.back().permit = moment_.gate != nullptr && tool(index).rate_limit.any();
+  out_.calls.back().leave_by = repeat_by(index);
   if (!state.first_send_at) state.first_send_at = moment_.now;
   state.throttled = false;
   enter(index, Stage::sending);
@@ -151,13 +152,19 @@ void Stepper::back_off(ActionIndex index, std::optional<Duration> floor, bool th
 /// A repeat is allowed by attempts, time and, for keys, the provider's window (10 % to spare, from the first send).
 bool Stepper::may_send_again(ActionIndex index) const {
   const ActionState& state = workflow_.actions[index];
-  const Tool& contract = tool(index);
   if (cancelling()) return false;
   if (state.counted >= static_cast<std::uint32_t>(planned(index).retry.maximum_attempts)) return false;
   if (moment_.now >= deadline(index)) return false;
-  if (contract.mode != IdempotencyMode::key || !state.unclear) return true;
-  const Duration usable(contract.window.count() / 10 * 9);
-  return moment_.now + planned(index).start_to_close_timeout <= state.first_send_at.value_or(moment_.now) + usable;
+  const std::optional<Time> by = repeat_by(index);
+  return !by || moment_.now <= *by;
+}
+
+/// The last moment at which an unclear send of mode key may be repeated. Null: there is no such limit.
+std::optional<Time> Stepper::repeat_by(ActionIndex index) const {
+  const ActionState& state = workflow_.actions[index];
+  if (tool(index).mode != IdempotencyMode::key || !state.unclear) return std::nullopt;
+  const Duration usable(tool(index).window.count() / 10 * 9);
+  return state.first_send_at.value_or(moment_.now) + usable - planned(index).start_to_close_timeout;
 }
 
 void Stepper::wake_to_send(ActionIndex index) {

@@ -62,7 +62,9 @@ void Stepper::start(ActionIndex index) {
   action(index).scheduled_at = moment_.now;
   action(index).recheck_failed = false;
   const bool undoes = is_undoing(state.role);
-  if (cancelling() && !undoes) return cancelled(index);
+  // A fallback that was held back by a pause finds that the plan was stopped meanwhile.
+  const bool too_late = state.role == CallRole::fallback && stopping();
+  if ((cancelling() && !undoes) || too_late) return cancelled(index);
   if (workflow_.header.expired && !undoes)
     return fail(index, "deadline_exceeded", "the plan's deadline passed before this could start", Effect::none);
   if (state.role == CallRole::main && !state.element) {

@@ -40,6 +40,9 @@ struct CallEffect {
   Call call;
   bool at_once = false;  ///< safe: waits for no commit
   bool permit = false;   ///< goes with a permit of its tool, to be given back when it has ended
+  /// A repeat under a key: once this has passed, the provider may have forgotten the key before the call is over, so it
+  /// must not leave any more (a slow disk can hold an intent back for long) and ends not_sent ("intent_expired").
+  std::optional<Time> leave_by = std::nullopt;
 };
 
 /// A workflow that flow.run_plan has to have: to be begun where it is not there yet, or to be cancelled. Its end comes

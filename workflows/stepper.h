@@ -109,6 +109,7 @@ class Stepper {
   void back_off(ActionIndex index, std::optional<Duration> floor, bool throttled);
   void wake_to_send(ActionIndex index);
   bool may_send_again(ActionIndex index) const;
+  std::optional<Time> repeat_by(ActionIndex index) const;
 
   // --- on_permit.cc: the tool's limits
   /// None when the call may leave now.

@@ -1,119 +1,396 @@
 #include "tests/sim/sim_engine.h"
 
+#include <iostream>
+
+#include "connectors/http/classify.h"
 #include "engine/operations.h"
 #include "storage/keys.h"
+#include "workflows/receipt.h"
 
 namespace settle::sim {
 
-/// Carries calls to the provider; answers to an engine that crashed meanwhile are lost.
+namespace {
+
+bool may_have_happened(const Send& send) {
+  return send.known != Known::not_sent && send.known != Known::rejected && send.known != Known::settled;
+}
+
+}  // namespace
+
+/// Carries calls to the world and judges their ends with the real connector's rules. Answers to an engine that crashed
+/// meanwhile are lost.
 class SimEngine::Carrier final : public Connector {
  public:
-  explicit Carrier(SimEngine& owner) : owner_(owner) {}
+  Carrier(SimEngine& owner, SimLoop& loop) : owner_(owner), loop_(loop) {}
+
   void start(Call call, CallDone done) override {
-    if (call.write && !owner_.intent_is_durable(call)) ++owner_.writes_without_intent;
-    owner_.provider.call(call, [alive = std::weak_ptr<int>(alive_), done = std::move(done)](Outcome outcome) {
-      if (!alive.expired()) done(std::move(outcome));
+    const Time started = loop_.now();
+    owner_.judge_call(call);
+    Reply reply = owner_.world.serve(call);
+    owner_.hash(call.url);
+    owner_.hash(reply.body);
+    if (owner_.tracing) {
+      owner_.trace(call.method + " " + call.url + " " + call.body.value_or("") + " -> " + std::to_string(reply.status) +
+                   " " + reply.body + (reply.kind == Reply::Kind::lost ? "(lost)" : "") + " after " +
+                   format_duration(reply.after));
+    }
+    const std::uint64_t number = next_++;
+    const Duration after = std::min(reply.after, call.timeout);
+    open_.emplace(number, Open{std::move(call), std::move(reply), std::move(done), started});
+    owner_.schedule.after(after, [this, alive = std::weak_ptr<int>(alive_), number] {
+      if (!alive.expired()) end(number);
     });
   }
-  void stop() override {}
+
+  void stop() override {
+    stopping_ = true;
+    owner_.schedule.after(Duration(0), [this, alive = std::weak_ptr<int>(alive_)] {
+      if (alive.expired()) return;
+      while (!open_.empty()) end(open_.begin()->first);
+    });
+  }
 
  private:
+  struct Open {
+    Call call;
+    Reply reply;
+    CallDone done;
+    Time started;
+  };
+
+  void end(std::uint64_t number) {
+    auto node = open_.extract(number);
+    if (node.empty()) return;
+    Open& open = node.mapped();
+    Outcome outcome = judge(open);
+    outcome.started = open.started;
+    outcome.ended = loop_.now();
+    owner_.world.delivered(open.reply, outcome);
+    open.done(std::move(outcome));
+  }
+
+  Outcome judge(const Open& open) const {
+    const Reply& reply = open.reply;
+    if (stopping_) return unanswered(OutcomeClass::ambiguous, "engine_shutdown", "the engine stopped");
+    if (reply.kind == Reply::Kind::refused_connection)
+      return unanswered(OutcomeClass::not_sent, "connect_failed", "simulated");
+    if (reply.kind == Reply::Kind::lost) return unanswered(OutcomeClass::ambiguous, "connection_lost", "simulated");
+    if (reply.after > open.call.timeout) return unanswered(OutcomeClass::ambiguous, "timeout", "simulated");
+    const std::optional<std::string_view> retry_after =
+        reply.retry_after ? std::optional<std::string_view>(*reply.retry_after) : std::nullopt;
+    return classify({reply.status, reply.body, retry_after}, open.call.write, open.started);
+  }
+
   SimEngine& owner_;
+  SimLoop& loop_;
+  std::map<std::uint64_t, Open> open_;
+  std::uint64_t next_ = 1;
+  bool stopping_ = false;
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };
 
-SimEngine::SimEngine(std::uint64_t seed) : dice(seed), provider(schedule, seed ^ 0x5eed) {}
-SimEngine::~SimEngine() = default;
-
-void SimEngine::start() {
-  loop_ = std::make_unique<SimLoop>(schedule, dice.next());
-  tools_ = std::make_unique<ToolRegistry>(store_, Values());
-  SETTLE_ASSERT(tools_->load());
-  carrier_ = std::make_unique<Carrier>(*this);
-  engine_ = std::make_unique<Engine>(store_, *tools_, std::vector<Engine::Part>{{loop_.get(), carrier_.get()}});
-  alive_ = std::make_shared<int>(0);
-  sync_is_coming_ = false;
-  for (const std::string mode : {"key", "lookup", "natural", "none"}) {
-    tools_->put("default", tool_document(mode), schedule.now(), *loop_,
-                [](const Result<ToolRegistry::Put>& put) { SETTLE_ASSERT(put); });
-  }
-  store_.sync();
-  run(Duration(1));
-  SETTLE_ASSERT(engine_->recover([] {}, [](const Error&) { SETTLE_ASSERT(!"a stored workflow could not be loaded"); }));
+SimEngine::SimEngine(std::uint64_t seed, const std::map<std::string, Sketch>& sketches, Verdict& verdict,
+                     Counters& counters)
+    : dice(seed),
+      world(schedule, seed ^ 0x5eed, counters),
+      store(schedule, seed ^ 0xd15c),
+      monitor(sketches, world, verdict, counters),
+      verdict_(verdict),
+      counters_(counters) {
+  store.observer = [this](const WriteBatch& batch, CompletionSink& sink) { observe(batch, sink); };
 }
 
-/// The "disk" catches up a moment after something was queued, as a group commit does.
-void SimEngine::sync_later() {
-  if (sync_is_coming_ || store_.queued() == 0) return;
-  sync_is_coming_ = true;
-  const Time at =
-      schedule.now() +
-      Duration(1 + static_cast<std::int64_t>(dice.below(static_cast<std::uint64_t>(sync_delay_max.count()))));
-  schedule.at(at, [this, alive = std::weak_ptr<int>(alive_)] {
-    if (alive.expired()) return;
-    sync_is_coming_ = false;
-    store_.sync();
-  });
+SimEngine::~SimEngine() {
+  engine_ = nullptr;
+}
+
+void SimEngine::start(const std::vector<SimTool>& tools, const std::string& origin, std::size_t loops,
+                      Duration rest_after) {
+  for (std::size_t i = 0; i < loops; ++i) {
+    loops_.push_back(std::make_unique<SimLoop>(schedule, dice.next()));
+    carriers_.push_back(std::make_unique<Carrier>(*this, *loops_.back()));
+  }
+  // The registry of the last run is as good as one that is read again, and costs nothing; now and then it is read.
+  const bool first = tools_ == nullptr;
+  if (first || origin != origin_ || dice.chance(0.1)) {
+    tools_ = std::make_unique<ToolRegistry>(store, Values{{"sim", origin}});
+    SETTLE_ASSERT(tools_->load());
+    origin_ = origin;
+  }
+  if (first) put_tools(tools);
+  std::vector<Engine::Part> parts;
+  for (std::size_t i = 0; i < loops; ++i) parts.push_back({loops_[i].get(), carriers_[i].get()});
+  engine_ = std::make_unique<Engine>(store, *tools_, std::move(parts), ShardLimits{.rest_after = rest_after});
+  bool ready = false;
+  const auto told = std::make_shared<bool*>(&ready);
+  const auto failed = [this](const Error& error) {
+    verdict_.violated("P1", "", "a stored workflow could not be loaded: " + error.message);
+  };
+  const auto tell = [told] {
+    if (*told != nullptr) **told = true;
+  };
+  SETTLE_ASSERT(engine_->recover(tell, failed));
+  // Nobody's request comes before: in the process, too, recovery is the first that every loop does.
+  while (!ready && schedule.next() <= schedule.now()) schedule.run_one();
+  *told = nullptr;
+}
+
+void SimEngine::put_tools(const std::vector<SimTool>& tools) {
+  for (const SimTool& tool : tools) {
+    world.add(tool);
+    tools_->put("default", tool.document(), schedule.wall(), *loops_[0], [](const Result<ToolRegistry::Put>& put) {
+      if (!put) std::cerr << put.error().message << "\n";
+      SETTLE_ASSERT(put);
+    });
+  }
+  store.sync_now();
+  while (!schedule.empty() && schedule.next() <= schedule.now() + Duration(10)) schedule.run_one();
 }
 
 void SimEngine::crash() {
-  alive_ = nullptr;
   engine_ = nullptr;
-  carrier_ = nullptr;
-  tools_ = nullptr;
-  loop_ = nullptr;
-  store_.crash(static_cast<std::size_t>(dice.below(store_.queued() + 1)));
-}
-
-void SimEngine::submit(const std::string& id, const Json& plan) {
-  SubmitRequest request;
-  request.body = Json::object({{"id", id}, {"plan", plan}});
-  engine_->submit(std::move(request), *loop_, [this, id](const Result<Engine::Started>& started) {
-    SETTLE_ASSERT(started);
-    acknowledged_.insert(id);
-  });
-}
-
-void SimEngine::cancel(const std::string& id) {
-  engine_->operate("default", id, cancel_operation(), *loop_, [](const Result<Json>&) {});
-}
-
-void SimEngine::run(Duration duration) {
-  const Time until = schedule.now() + duration;
-  bool reached = false;
-  schedule.at(until, [&reached] { reached = true; });
-  while (!reached) {
-    schedule.run_one();
-    if (running()) sync_later();
+  carriers_.clear();
+  loops_.clear();
+  store.crash();
+  monitor.reset(*store.snapshot());
+  // What our side knew about a send is gone when it was not written down.
+  for (auto& [value, truth] : world.truths) {
+    if (truth.sends.empty()) continue;
+    Send& last = truth.sends.back();
+    const ActionState* run = monitor.state_of_run(value);
+    const bool open = run != nullptr && run->stage == Stage::sending && run->attempt == last.attempt;
+    if (open || last.known == Known::open) last.known = Known::unclear;
   }
+  if (tracing) trace("crash");
 }
 
-/// The call's key belongs to one action; that action must stand in the durable store as sending, with this attempt's
-/// intent.
-bool SimEngine::intent_is_durable(const Call& call) {
-  const Result<Json> body = read_json(*call.body);
-  const std::string key = body->find("key")->as_string();
-  for (const std::string& id : acknowledged_) {
-    const std::optional<Workflow> workflow = stored(id);
-    for (ActionIndex i = 0; workflow && i < workflow->actions.size(); ++i) {
-      if (idempotency_key("default", id, workflow->plan->actions[i].id, 0, "main", 0) != key) continue;
-      return workflow->actions[i].stage == Stage::sending;
-    }
-  }
-  // Not acknowledged yet: the intent may be durable together with the creation, whose answer is on its way.
+bool SimEngine::stop(Duration patience) {
+  bool stopped = false;
+  engine_->shutdown(patience, [&stopped] { stopped = true; });
+  for (int i = 0; i < 400 && !stopped && running(); ++i) run(Duration(50));
+  if (!running()) return false;
+  if (!stopped) verdict_.violated("P7", "", "an orderly stop does not end");
+  store.sync_now();
+  store.crash_due = false;
+  crash();
   return true;
 }
 
-std::optional<Workflow> SimEngine::stored(const std::string& id) {
-  const Result<std::optional<Workflow>> loaded = load_for_show(*store_.snapshot(), "default", id);
-  SETTLE_ASSERT(loaded);
-  return *loaded;
+void SimEngine::run(Duration duration) {
+  bool reached = false;
+  const auto over = std::make_shared<bool*>(&reached);
+  schedule.after(duration, [over] {
+    if (*over != nullptr) **over = true;
+  });
+  while (!reached) {
+    schedule.run_one();
+    if (!store.crash_due) continue;
+    counters_.note("crash at an operation of the store");
+    crash();
+    break;
+  }
+  *over = nullptr;
 }
 
-std::vector<std::string> SimEngine::stored_receipts(const std::string& id) {
-  const Result<std::vector<std::string>> receipts = load_receipts(*store_.snapshot(), "default", id);
-  SETTLE_ASSERT(receipts);
-  return *receipts;
+/// The time of a step is that of the loop that made it: after the wall clock was set back, loops differ.
+void SimEngine::observe(const WriteBatch& batch, CompletionSink& sink) {
+  for (const Write& write : batch.writes) {
+    hash(write.key);
+    if (write.value) hash(*write.value);
+  }
+  for (const std::unique_ptr<SimLoop>& loop : loops_) {
+    if (loop.get() == &sink) monitor.queued(batch, loop->now(), clock_ahead);
+  }
+}
+
+/// P2, and that a run has one key of its own. A call that may change something must stand in the durable store as an
+/// intent of just this attempt.
+void SimEngine::judge_call(const Call& call) {
+  counters_.note(call.write ? "write dispatched" : "read dispatched");
+  if (!call.write) return judge_look(call);
+  const Result<Json> body = read_json(*call.body);
+  const std::string& value = body->find("value")->as_string();
+  const std::string& key = body->find("key")->as_string();
+  const std::string id = value.substr(0, value.find('.'));
+  judge_key(id, value, key);
+
+  const Monitor::Run* run = monitor.run_of(value);
+  std::optional<ActionState> stored;
+  if (run != nullptr) {
+    const auto bytes = store.snapshot()->get(Family::state, keys::action("default", run->workflow, run->index));
+    if (*bytes) stored = *decode_action(**bytes);
+  }
+  if (!stored || stored->stage != Stage::sending || stored->attempt != body->find("attempt")->as_integer())
+    verdict_.violated("P2", id, value + ": a call left before its intent was durable");
+  if (stored && !call.url.starts_with(stored->call_origin))
+    verdict_.violated("P2", id, value + ": a call went to another origin than its intent");
+  const auto truth = world.truths.find(value);
+  if (truth == world.truths.end() || truth->second.tool->reads_only()) return;
+  // A person's retry does not wait for it, and gives a new key.
+  const std::vector<Send>& sends = truth->second.sends;
+  const bool told_to_wait = !sends.empty() && sends.back().known == Known::not_sent && truth->second.keys.contains(key);
+  if (told_to_wait && schedule.now() < sends.back().not_before && !clock_ahead && !retried_.contains(id))
+    verdict_.violated("P21", id, value + ": sent again before the provider's Retry-After");
+  if (truth->second.tool->mode != IdempotencyMode::none) return;
+  for (const Send& send : truth->second.sends) {
+    if (may_have_happened(send))
+      verdict_.violated("P3", id, value + ": sent again in mode none though an earlier send may have happened");
+  }
+}
+
+/// No two runs share a key; a run changes its key only when nothing that it sent under the old one can have happened.
+void SimEngine::judge_key(const std::string& id, const std::string& value, const std::string& key) {
+  const auto [owner, fresh] = world.owners.emplace(key, value);
+  if (owner->second != value) verdict_.violated("P3", id, value + " uses the idempotency key of " + owner->second);
+  const auto truth = world.truths.find(value);
+  if (!fresh || truth == world.truths.end() || truth->second.tool->reads_only()) return;
+  if (!truth->second.sends.empty()) counters_.note("a new generation of a key");
+  for (const Send& send : truth->second.sends) {
+    if (may_have_happened(send))
+      verdict_.violated("P3", id, value + ": sent under a new key though an earlier send may have happened");
+  }
+}
+
+/// A look goes where the sends went: elsewhere it would show a false absence.
+void SimEngine::judge_look(const Call& call) {
+  const Truth* truth = world.looked_at(call);
+  if (truth == nullptr || truth->sends.empty()) return;
+  const Send& last = truth->sends.back();
+  if (may_have_happened(last) && !call.url.starts_with(last.origin + "/"))
+    verdict_.violated("P3", "", "looked at " + call.url + " for what was sent to " + last.origin);
+}
+
+bool SimEngine::is_stored(const std::string& id) const {
+  return store.snapshot()->get(Family::state, keys::header("default", id))->has_value();
+}
+
+void SimEngine::submit(const SimSubmission& submission) {
+  const auto sketch = monitor.sketch_of(submission.id);
+  SubmitRequest request;
+  request.idempotency_key = submission.idempotency_key;
+  request.body = Json::object({{"id", submission.id}, {"plan", sketch->document()}});
+  if (submission.other_body) request.body.set("labels", Json::object({{"body", "other"}}));
+  engine_->submit(std::move(request), *loops_[0],
+                  [this, submission](const Result<Engine::Started>& started) { judge_answer(submission, started); });
+}
+
+/// P1 and P20: what is acknowledged is durable; one id stands for one body, and is created once.
+void SimEngine::judge_answer(const SimSubmission& submission, const Result<Engine::Started>& started) {
+  const std::string& id = submission.id;
+  const auto known = acknowledged_.find(id);
+  if (!started) {
+    const ErrorCode code = started.error().code;
+    counters_.note("submission refused: " + std::string(info(code).name));
+    if (code == ErrorCode::shutting_down) return;
+    const auto owner = key_owners_.find(submission.idempotency_key);
+    const bool same_body = known != acknowledged_.end() && known->second == submission.other_body;
+    const bool fair = code == ErrorCode::conflict ? !same_body
+                      : code == ErrorCode::idempotency_key_reused
+                          ? owner == key_owners_.end() || owner->second != id || !same_body
+                          : false;
+    if (!fair) verdict_.violated("P20", id, "a submission was refused: " + started.error().message);
+    if (code == ErrorCode::conflict && !is_stored(id))
+      verdict_.violated("P20", id, "refused in favour of a workflow that is not durable");
+    return;
+  }
+  const std::string shown = started->workflow.find("id")->as_string();
+  counters_.note(started->created ? "submission created" : "submission replayed");
+  if (!is_stored(shown)) verdict_.violated("P1", id, "acknowledged before it was durable");
+  if (shown != id) return verdict_.violated("P20", id, "answered with another workflow");
+  if (started->created && !created_.insert(id).second) verdict_.violated("P20", id, "created twice");
+  if (known != acknowledged_.end() && known->second != submission.other_body)
+    verdict_.violated("P20", id, "two bodies were accepted under one id");
+  acknowledged_.emplace(id, submission.other_body);
+  if (started->created && !submission.idempotency_key.empty()) {
+    const auto [owner, fresh] = key_owners_.emplace(submission.idempotency_key, id);
+    if (!fresh) verdict_.violated("P20", id, "created under the Idempotency-Key of " + owner->second);
+  }
+  judge_document(started->workflow);
+}
+
+void SimEngine::cancel(const std::string& id) {
+  cancelled_.insert(id);
+  engine_->operate("default", id, cancel_operation(), *loops_[0], [this, id](const Result<Json>& document) {
+    if (!document) return;
+    counters_.note("cancelled by the operator");
+    const auto bytes = store.snapshot()->get(Family::state, keys::header("default", id));
+    const bool durable = *bytes && decode_header(**bytes)->header.status != WorkflowStatus::running;
+    if (!durable) verdict_.violated("P1", id, "a cancellation was acknowledged before it was durable");
+    judge_document(*document);
+  });
+}
+
+void SimEngine::operate(const std::string& id, const Shard::Operation& operation, const std::string& what) {
+  engine_->operate("default", id, operation, *loops_[0], [this, what](const Result<Json>& document) {
+    if (!document) return;
+    counters_.note(what);
+    judge_document(*document);
+  });
+}
+
+void SimEngine::pause(const std::string& id) {
+  operate(id, pause_operation(), "paused");
+}
+
+void SimEngine::resume(const std::string& id) {
+  operate(id, resume_operation(), "resumed");
+}
+
+void SimEngine::retry(const std::string& id, bool latest) {
+  retried_.insert(id);
+  operate(id, retry_operation(*engine_, "default", latest), "retry accepted");
+}
+
+void SimEngine::resolve(const std::string& id, bool send_again) {
+  const auto found = monitor.workflows().find(id);
+  if (found == monitor.workflows().end()) return;
+  const Monitor::Shadow& workflow = found->second;
+  for (ActionIndex i = 0; i < workflow.runs.size(); ++i) {
+    const ActionState& run = workflow.runs[i];
+    if (!is_parked(run.stage) || !workflow.calls(i)) continue;
+    Truth& truth = world.truth_of(workflow.value_of(i), workflow.sketch->actions[run.planned].tool_of(run.role));
+    if (truth.pending > 0 || truth.broken()) continue;
+    ResolveRequest request{workflow.sketch->actions[run.planned].id, run.element, run.role, {}};
+    request.resolution.happened = !truth.effects.empty();
+    request.resolution.who = "an operator";
+    request.resolution.seen = "the provider's own truth";
+    if (request.resolution.happened) {
+      request.resolution.record_id = world.record_of(workflow.value_of(i));
+    } else {
+      request.resolution.send_again = send_again && run.stage != Stage::fallback_held;
+      for (Send& send : truth.sends) send.known = Known::settled;
+    }
+    return operate(id, resolve_operation(std::move(request)), "resolved");
+  }
+}
+
+void SimEngine::watch(const std::string& id, Duration wait) {
+  engine_->get("default", id, WaitFor::ended, wait, *loops_[0], [this](const Result<Json>& document) {
+    if (document) judge_document(*document);
+  });
+}
+
+/// An answer that shows state is given only when what it shows is durable.
+void SimEngine::judge_document(const Json& document) {
+  counters_.note("document shown");
+  const std::unique_ptr<Reader> reader = store.snapshot();
+  for (const Json& action : document.find("actions")->as_array()) {
+    const Json* receipt = action.find("receipt");
+    if (!receipt->is_string()) continue;
+    const auto place = parse_receipt_id(receipt->as_string());
+    if (!reader->get(Family::receipts, keys::receipt("default", place->first, place->second))->has_value())
+      verdict_.violated("P1", place->first, "a document shows " + receipt->as_string() + ", which is not durable");
+  }
+}
+
+/// FNV-1a, 64 bits: cheap, and all that "the same trace" needs.
+void SimEngine::hash(std::string_view bytes) {
+  for (const char c : bytes) trace_hash_ = (trace_hash_ ^ static_cast<std::uint8_t>(c)) * 1099511628211ULL;
+  trace_hash_ = (trace_hash_ ^ 0xff) * 1099511628211ULL;
+}
+
+void SimEngine::trace(const std::string& line) {
+  std::cout << "    " << format_time(schedule.now()).substr(14, 9) << "  " << line << "\n";
 }
 
 }  // namespace settle::sim

@@ -5,53 +5,84 @@
 #include <vector>
 
 #include "engine/engine.h"
-#include "storage/memory/memory_store.h"
-#include "tests/sim/sim_provider.h"
+#include "tests/sim/monitor.h"
+#include "tests/sim/sim_store.h"
 
 namespace settle::sim {
 
-/// The real engine on a simulated loop, store and outside, reproducible from its seed. Crashes lose what was not
-/// synced.
+/// What a submission carries beside its plan.
+struct SimSubmission {
+  std::string id;
+  bool other_body = false;      ///< the same plan with other labels
+  std::string idempotency_key;  ///< empty: none
+};
+
+/// The real engine on simulated loops, store and outside. What it answers is judged at the moment of the answer.
 class SimEngine final {
  public:
-  explicit SimEngine(std::uint64_t seed);
+  SimEngine(std::uint64_t seed, const std::map<std::string, Sketch>& sketches, Verdict& verdict, Counters& counters);
   ~SimEngine();
 
-  /// Starts the engine on what the store holds.
-  void start();
-  /// kill -9: the engine and all that it was about to do are gone; of the queued commits a random part became durable.
+  /// Starts the engine on what the store holds. `origin` is what `${sim}` stands for in its configuration.
+  void start(const std::vector<SimTool>& tools, const std::string& origin, std::size_t loops, Duration rest_after);
+  /// kill -9: the engine and all that it was about to do are gone.
   void crash();
+  /// An orderly stop that takes at most `patience`; a crash on the way is possible. True: it stopped.
+  bool stop(Duration patience);
   bool running() const { return engine_ != nullptr; }
 
-  void submit(const std::string& id, const Json& plan);
+  void submit(const SimSubmission& submission);
   void cancel(const std::string& id);
-  /// Runs until `until` of virtual time.
+  void pause(const std::string& id);
+  void resume(const std::string& id);
+  void retry(const std::string& id, bool latest);
+  /// An operator looks at the outside, and says of one parked run what is so. Nothing while nobody can tell.
+  void resolve(const std::string& id, bool send_again);
+  /// Asks for the document, at the latest after `wait`.
+  void watch(const std::string& id, Duration wait);
+  /// Runs for so long; less when the store says that it is time to crash (the engine is gone then).
   void run(Duration duration);
 
-  /// The durable state, read from the store alone.
-  std::optional<Workflow> stored(const std::string& id);
-  std::vector<std::string> stored_receipts(const std::string& id);
-  const std::set<std::string>& acknowledged() const { return acknowledged_; }
+  /// Ids of the workflows that were acknowledged, and with which body.
+  const std::map<std::string, bool>& acknowledged() const { return acknowledged_; }
+  /// Whether somebody asked for its cancellation, answered or not.
+  bool asked_to_cancel(const std::string& id) const { return cancelled_.contains(id); }
+  std::uint64_t trace_hash() const { return trace_hash_; }
+  void trace(const std::string& line);
 
   Schedule schedule;
   Dice dice;
-  Provider provider;
-  Duration sync_delay_max{5};
-  std::uint64_t writes_without_intent = 0;  ///< write calls that left before their intent was durable; must stay 0
+  World world;
+  SimStore store;
+  Monitor monitor;
+  bool clock_ahead = false;  ///< the wall clock has leapt ahead: waits by it prove less
+  bool clock_back = false;   ///< it was set back: after a restart, a window looks longer than it is
+  bool tracing = false;
 
  private:
   class Carrier;
-  void sync_later();
-  bool intent_is_durable(const Call& call);
+  void put_tools(const std::vector<SimTool>& tools);
+  void observe(const WriteBatch& batch, CompletionSink& sink);
+  void judge_call(const Call& call);
+  void judge_look(const Call& call);
+  void judge_key(const std::string& id, const std::string& value, const std::string& key);
+  void operate(const std::string& id, const Shard::Operation& operation, const std::string& what);
+  void judge_answer(const SimSubmission& submission, const Result<Engine::Started>& started);
+  void judge_document(const Json& document);
+  bool is_stored(const std::string& id) const;
+  void hash(std::string_view bytes);
 
-  MemoryStore store_;
-  std::unique_ptr<SimLoop> loop_;
+  Verdict& verdict_;
+  Counters& counters_;
+  std::vector<std::unique_ptr<SimLoop>> loops_;
   std::unique_ptr<ToolRegistry> tools_;
-  std::unique_ptr<Carrier> carrier_;
+  std::string origin_;
+  std::vector<std::unique_ptr<Carrier>> carriers_;
   std::unique_ptr<Engine> engine_;
-  std::set<std::string> acknowledged_;
-  bool sync_is_coming_ = false;
-  std::shared_ptr<int> alive_ = std::make_shared<int>(0);
+  std::map<std::string, bool> acknowledged_;
+  std::set<std::string> created_, cancelled_, retried_;
+  std::map<std::string, std::string> key_owners_;  ///< Idempotency-Key of the API -> workflow
+  std::uint64_t trace_hash_ = 14695981039346656037ULL;
 };
 
 }  // namespace settle::sim

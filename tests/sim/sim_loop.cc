@@ -1,5 +1,7 @@
 #include "tests/sim/sim_loop.h"
 
+#include <algorithm>
+
 namespace settle::sim {
 
 std::uint64_t Dice::next() {
@@ -10,18 +12,30 @@ std::uint64_t Dice::next() {
   return z ^ (z >> 31);
 }
 
+Duration Dice::between(Duration least, Duration most) {
+  return least + Duration(static_cast<std::int64_t>(below(static_cast<std::uint64_t>((most - least).count()) + 1)));
+}
+
 void Schedule::at(Time time, std::function<void()> task) {
   tasks_.emplace(std::pair(std::max(time, now_), sequence_++), std::move(task));
 }
 
 bool Schedule::run_one() {
   if (tasks_.empty()) return false;
-  const auto first = tasks_.begin();
-  now_ = first->first.first;
-  const std::function<void()> task = std::move(first->second);
-  tasks_.erase(first);
-  task();
+  auto first = tasks_.extract(tasks_.begin());
+  now_ = first.key().first;
+  ++tasks_run;
+  first.mapped()();
   return true;
+}
+
+void SimLoop::not_before(Time time) {
+  ahead_ = std::max(ahead_, time - schedule_.now());
+}
+
+Time SimLoop::now() {
+  not_before(schedule_.wall());
+  return schedule_.now() + ahead_;
 }
 
 void SimLoop::post(std::function<void()> task) {
@@ -33,9 +47,10 @@ void SimLoop::post(std::function<void()> task) {
 std::uint64_t SimLoop::schedule(Time at, std::function<void()> task) {
   const std::uint64_t id = next_timer_++;
   timers_.insert(id);
-  schedule_.at(at, [this, alive = std::weak_ptr<int>(alive_), id, task = std::move(task)] {
-    if (!alive.expired() && timers_.erase(id) == 1) task();
-  });
+  schedule_.after(std::max(Duration(0), at - now()),
+                  [this, alive = std::weak_ptr<int>(alive_), id, task = std::move(task)] {
+                    if (!alive.expired() && timers_.erase(id) == 1) task();
+                  });
   return id;
 }
 

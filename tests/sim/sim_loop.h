@@ -18,20 +18,34 @@ class Dice {
   /// 0 to `below` - 1.
   std::uint64_t below(std::uint64_t below) { return next() % below; }
   bool chance(double probability) { return static_cast<double>(next() >> 11) * 0x1.0p-53 < probability; }
+  /// `least` to `most`, both included.
+  Duration between(Duration least, Duration most);
+  /// One of them.
+  template <class T>
+  const T& of(const std::vector<T>& all) {
+    return all[below(all.size())];
+  }
 
  private:
   std::uint64_t state_;
 };
 
-/// Virtual time: everything that is going to happen, in order of (time, sequence).
+/// Virtual time: everything that is going to happen, in order of (time, sequence). Its own time is the monotonic clock;
+/// the wall clock stands `wall_offset` beside it, and may jump.
 class Schedule {
  public:
   Time now() const { return now_; }
+  Time wall() const { return now_ + wall_offset; }
   void at(Time time, std::function<void()> task);
+  void after(Duration wait, std::function<void()> task) { at(now_ + wait, std::move(task)); }
   /// Runs the next task; false when there is none.
   bool run_one();
   bool empty() const { return tasks_.empty(); }
+  /// When the next task runs; there must be one.
   Time next() const { return tasks_.begin()->first.first; }
+
+  Duration wall_offset{0};
+  std::uint64_t tasks_run = 0;
 
  private:
   Time now_{Duration(1'700'000'000'000)};
@@ -39,13 +53,14 @@ class Schedule {
   std::map<std::pair<Time, std::uint64_t>, std::function<void()>> tasks_;
 };
 
-/// A loop on the schedule. What it still had to do goes with it: a crash destroys the loop.
+/// A loop on the schedule, as AsioLoop is one on the machine's clocks. What it still had to do goes with it: a crash
+/// destroys the loop.
 class SimLoop final : public Loop {
  public:
   SimLoop(Schedule& schedule, std::uint64_t seed) : schedule_(schedule), dice_(seed) {}
 
-  Time now() override { return schedule_.now(); }
-  void not_before(Time) override {}
+  Time now() override;
+  void not_before(Time time) override;
   std::uint64_t entropy() override { return dice_.next(); }
   void post(std::function<void()> task) override;
   std::uint64_t schedule(Time at, std::function<void()> task) override;
@@ -56,6 +71,7 @@ class SimLoop final : public Loop {
  private:
   Schedule& schedule_;
   Dice dice_;
+  Duration ahead_ = Duration::min() / 2;  ///< now() minus the schedule's time; only grows
   std::uint64_t next_timer_ = 1;
   std::set<std::uint64_t> timers_;
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);

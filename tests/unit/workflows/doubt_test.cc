@@ -158,6 +158,18 @@ TEST(Doubt, the_window_is_checked_again_when_the_wait_is_over) {
   EXPECT_NE(run.stage(), Stage::sending);
 }
 
+TEST(Doubt, a_repeat_under_a_key_says_until_when_it_may_leave) {
+  ToolSpec tool = spec(IdempotencyMode::key);
+  tool.window = Duration(20'000);
+  Driver run = running(tool);
+  const Time first = run.now;
+  EXPECT_EQ(run.call()->leave_by, std::nullopt);
+  run.answer(ambiguous());
+  run.wake();
+  EXPECT_EQ(run.sends(), 2U);
+  EXPECT_EQ(run.call()->leave_by, first + Duration(16'000));
+}
+
 TEST(Doubt, a_key_with_a_look_up_is_sent_again_after_its_window_only_when_absent) {
   ToolSpec tool = spec(IdempotencyMode::key);
   tool.key_lookup = true;

@@ -154,6 +154,23 @@ TEST(Pause, holds_undoing_back_too) {
   EXPECT_EQ(run.stage(2), Stage::sending);
 }
 
+TEST(Pause, a_fallback_that_it_held_back_does_not_begin_when_the_plan_was_stopped_meanwhile) {
+  Json plan = json(two_in_a_row);
+  plan.find("actions")->as_array()[1].erase("after");
+  plan.find("actions")->as_array()[0].set("fallback",
+                                          json(R"({"tool": "box.put", "input": {"name": "n", "value": "w"}})"));
+  Driver run(make_plan(plan, {make_tool()}));
+  run.start();
+  run.pause();
+  run.answer(rejected(422), 0);
+  EXPECT_EQ(run.stage(2), Stage::ready);
+  run.answer(rejected(422), 1);
+  run.resume();
+  EXPECT_EQ(run.stage(2), Stage::cancelled);
+  EXPECT_EQ(run.sends(2), 0U);
+  EXPECT_EQ(run.workflow.header.outcome, WorkflowOutcome::failed);
+}
+
 TEST(Pause, holds_back_the_elements_of_a_list) {
   Driver run = of_plan(R"({"name": "p", "actions": [{"id": "a", "tool": "box.put", "for_each": ["x", "y", "z"],
       "max_parallel": 1, "input": {"name": "n", "value": {"$from": "/item"}}}]})",

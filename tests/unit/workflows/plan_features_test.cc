@@ -348,6 +348,15 @@ TEST(Deadline, nothing_new_starts_after_it) {
   EXPECT_EQ(run.workflow.header.outcome, WorkflowOutcome::failed);
 }
 
+TEST(Deadline, an_answer_that_comes_before_its_timer_starts_nothing_new) {
+  Driver run = started({action("a"), action("b", R"({"after": ["a"]})")}, in_a_second);
+  run.advance(Duration(1'001));
+  succeed(run, 0);
+  EXPECT_EQ(run.stage(0), Stage::verified);
+  EXPECT_EQ(run.error_code(1), "deadline_exceeded");
+  EXPECT_EQ(run.sends(1), 0U);
+}
+
 TEST(Deadline, what_is_unclear_then_is_looked_at_and_never_failed) {
   Driver run = started({action("a")}, in_a_second);
   run.answer(ambiguous(), 0, Duration(900));

@@ -39,6 +39,18 @@ TEST(Restart, an_intent_without_an_answer_counts_as_unclear) {
   }
 }
 
+TEST(Restart, a_read_is_not_made_again_once_its_time_is_over) {
+  ToolSpec reads;
+  reads.reads = true;
+  Driver run = running(reads);
+  run.advance(reads.schedule_to_close);
+  run.restart();
+  EXPECT_EQ(run.sends(), 1U);
+  run.wake();
+  EXPECT_EQ(run.stage(), Stage::failed);
+  EXPECT_EQ(run.error_code(), "schedule_to_close_timeout");
+}
+
 TEST(Restart, a_crash_in_every_attempt_ends_in_doubt_and_never_in_a_failure) {
   for (const IdempotencyMode mode : {IdempotencyMode::key, IdempotencyMode::natural}) {
     Driver run = running(spec(mode));

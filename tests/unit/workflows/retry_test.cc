@@ -55,6 +55,7 @@ TEST(Retry, what_may_be_there_is_read_back_and_not_sent) {
     mismatch(run);
     EXPECT_EQ(run.retry(), "");
     EXPECT_EQ(run.stage(), Stage::reading);
+    EXPECT_EQ(*run.receipt().find("state"), Json("executed")) << "the receipt of the failure is superseded";
     EXPECT_EQ(run.action().generation, 0U);
     run.answer(seen());
     EXPECT_EQ(run.stage(), Stage::verified);

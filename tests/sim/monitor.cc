@@ -1,0 +1,298 @@
+#include "tests/sim/monitor.h"
+
+#include <algorithm>
+
+#include "storage/big_endian.h"
+#include "storage/keys.h"
+#include "workflows/receipt.h"
+
+namespace settle::sim {
+namespace {
+
+/// Partition, "default" NUL ID NUL; then the kind of the record and its number.
+struct Place {
+  std::string id;
+  std::string_view rest;
+};
+Place place_of(std::string_view key) {
+  const std::size_t space_end = key.find('\0', 2);
+  const std::size_t id_end = key.find('\0', space_end + 1);
+  return {std::string(key.substr(space_end + 1, id_end - space_end - 1)), key.substr(id_end + 1)};
+}
+
+bool happened(const ActionState& run) {
+  return run.effect == Effect::complete || run.effect == Effect::partial;
+}
+
+bool is_begun(Stage stage) {
+  return stage != Stage::blocked;
+}
+
+}  // namespace
+
+const Monitor::Run* Monitor::run_of(const std::string& value) const {
+  const auto found = runs_.find(value);
+  return found == runs_.end() ? nullptr : &found->second;
+}
+
+const ActionState* Monitor::state_of_run(const std::string& value) const {
+  const Run* run = run_of(value);
+  return run == nullptr ? nullptr : &workflows_.at(run->workflow).runs.at(run->index);
+}
+
+/// A batch whose guard does not hold leaves no trace.
+bool Monitor::is_dropped(const WriteBatch& batch) const {
+  return std::any_of(batch.guards.begin(), batch.guards.end(), [&](const Guard& guard) {
+    return guard.family == Family::keys ? keys_.contains(guard.key) : workflows_.contains(place_of(guard.key).id);
+  });
+}
+
+void Monitor::apply(Shadow& shadow, const Write& write, std::string_view rest) {
+  if (rest[0] == 'w') {
+    const Result<StoredHeader> header = decode_header(*write.value);
+    SETTLE_ASSERT(header);
+    shadow.header = header->header;
+  } else if (rest[0] == 'a') {
+    const std::uint32_t index = read_be32(rest, 1);
+    const Result<ActionState> run = decode_action(*write.value);
+    SETTLE_ASSERT(run);
+    if (shadow.runs.size() <= index) shadow.runs.resize(index + 1);
+    shadow.runs[index] = *run;
+  }
+}
+
+void Monitor::queued(const WriteBatch& batch, Time now, bool clock_ahead) {
+  if (is_dropped(batch)) return counters_.note("a guard did not hold");
+  std::string id;
+  for (const Write& write : batch.writes) {
+    if (write.family == Family::keys) keys_.insert(write.key);
+    if (write.family == Family::state && id.empty()) id = place_of(write.key).id;
+  }
+  if (id.empty()) return;
+  const Shadow before = workflows_[id];
+  Shadow& after = workflows_[id];
+  after.sketch = &sketches_.at(id);
+  for (const Write& write : batch.writes) {
+    if (write.family == Family::state) apply(after, write, place_of(write.key).rest);
+  }
+  for (ActionIndex i = static_cast<ActionIndex>(before.runs.size()); i < after.runs.size(); ++i) {
+    if (after.calls(i)) runs_[after.value_of(i)] = {id, i};
+  }
+  Step step{before, after, batch, now, clock_ahead, {}};
+  for (const LedgerEntry& entry : batch.ledger) {
+    const Result<Json> document = read_receipt(entry.bytes);
+    SETTLE_ASSERT(document);
+    step.receipts.emplace(parse_receipt_id(document->find("receipt")->as_string())->second, *document);
+  }
+  judge(step);
+}
+
+void Monitor::reset(const Reader& durable) {
+  workflows_.clear();
+  runs_.clear();
+  keys_.clear();
+  const Result<void> states = durable.scan(Family::state, {}, [&](std::string_view key, std::string_view value) {
+    const Place place = place_of(key);
+    Shadow& shadow = workflows_[place.id];
+    shadow.sketch = &sketches_.at(place.id);
+    apply(shadow, {Family::state, std::string(key), std::string(value)}, place.rest);
+    return true;
+  });
+  const Result<void> keys = durable.scan(Family::keys, {}, [&](std::string_view key, std::string_view) {
+    keys_.emplace(key);
+    return true;
+  });
+  SETTLE_ASSERT(states && keys);
+  for (const auto& [id, shadow] : workflows_) {
+    for (ActionIndex i = 0; i < shadow.runs.size(); ++i) {
+      if (shadow.calls(i)) runs_[shadow.value_of(i)] = {id, i};
+    }
+  }
+}
+
+void Monitor::violated(const Step& step, std::string promise, ActionIndex index, std::string text) {
+  const std::string& id = step.after.sketch->id;
+  verdict_.violated(std::move(promise), id, step.after.value_of(index) + ": " + std::move(text));
+}
+
+void Monitor::judge(const Step& step) {
+  for (ActionIndex i = 0; i < step.after.runs.size(); ++i) {
+    const ActionState* before = i < step.before.runs.size() ? &step.before.runs[i] : nullptr;
+    judge_run(step, i, before, step.after.runs[i]);
+  }
+  judge_header(step);
+}
+
+void Monitor::judge_run(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after) {
+  const Stage was = before == nullptr ? Stage::blocked : before->stage;
+  judge_receipts(step, index, before, after);
+  if (is_final(was) && !step.revived(index) && (after.stage != was || after.effect != before->effect))
+    violated(step, "P2", index,
+             "was final as " + std::string(name_of(was)) + ", and is now " + std::string(name_of(after.stage)));
+  if (before != nullptr && before->call != after.call) judge_timer(step, index, *before, after);
+  if (after.attempt > (before == nullptr ? 0 : before->attempt)) judge_send(step, index, before, after);
+  if (after.stage == Stage::verified && was != Stage::verified && after.elements == 0) {
+    const auto truth = world_.truths.find(step.after.value_of(index));
+    const bool late = truth != world_.truths.end() && truth->second.tool->natural() && truth->second.pending > 0;
+    if (late && !truth->second.broken() && !step.clock_ahead)
+      violated(step, "P4", index, "verified while a send of its own is still going to land");
+  }
+  if (after.stage == Stage::gathering) judge_elements(step, index, after);
+}
+
+/// P21: what waits for a time does not go on before it, but for what a person asks, or the plan's deadline.
+void Monitor::judge_timer(const Step& step, ActionIndex index, const ActionState& before, const ActionState& after) {
+  const WorkflowHeader& was = step.before.header;
+  const WorkflowHeader& is = step.after.header;
+  const bool pushed = is.status != was.status || is.expired != was.expired || is.paused != was.paused ||
+                      step.retried() || before.word != after.word;
+  if (before.wake_at && step.now < *before.wake_at && !pushed)
+    violated(step, "P21", index,
+             "went from " + std::string(name_of(before.stage)) + " to " + std::string(name_of(after.stage)) + " " +
+                 format_duration(*before.wake_at - step.now) + " too early");
+  if (after.since < before.since) violated(step, "P21", index, "its time went back");
+}
+
+/// The rules of CONTRACT §2 and §4 about every send.
+void Monitor::judge_send(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after) {
+  const WorkflowHeader& header = step.after.header;
+  const SketchAction& planned = step.after.sketch->actions[after.planned];
+  const SimTool& tool = planned.tool_of(after.role);
+  const int attempts = after.role == CallRole::main ? planned.attempts : tool.attempts;
+  const bool undoes = is_undoing(after.role);
+  const ActionState was = before == nullptr ? ActionState() : *before;
+  if (header.status == WorkflowStatus::ended) violated(step, "P6", index, "sent after the workflow had ended");
+  if (!undoes && header.status != WorkflowStatus::running)
+    violated(step, "P6", index, "sent while cancelling or undoing");
+  if (!undoes && header.deadline_at && step.now > *header.deadline_at)
+    violated(step, "P6", index, "sent after the plan's deadline");
+  if (header.paused) violated(step, "P6", index, "sent while paused");
+  // An operator's word and a retry count anew.
+  if (after.counted >= static_cast<std::uint32_t>(attempts))
+    violated(step, "P6", index, "sent more often than the plan allows");
+  if (tool.mode == IdempotencyMode::none && !tool.reads_only() && was.unclear && was.word == after.word)
+    violated(step, "P3", index, "sent again in mode none after an unclear end");
+  const bool first = is_unstarted(was.stage) || is_final(was.stage);
+  if (first) judge_first_send(step, index, after);
+}
+
+void Monitor::judge_first_send(const Step& step, ActionIndex index, const ActionState& after) {
+  const Shadow& now = step.after;
+  const SketchAction& planned = now.sketch->actions[after.planned];
+  if (is_undoing(after.role)) return judge_compensation(step, index, after);
+  for (const std::size_t need : planned.needs) {
+    const Stage stage = now.effective(static_cast<ActionIndex>(need)).stage;
+    if (!is_satisfied(stage))
+      violated(step, "P6", index,
+               "started while " + now.sketch->actions[need].id + " is " + std::string(name_of(stage)));
+  }
+  if (now.sketch->on_failure != OnFailure::continue_others && !step.retried()) {
+    for (ActionIndex i = 0; i < now.sketch->actions.size(); ++i) {
+      // What fails in this very step may come after it.
+      if (i < step.before.runs.size() && step.before.effective(i).stage == Stage::failed)
+        violated(step, "P6", index, "started after " + now.sketch->actions[i].id + " had failed");
+    }
+  }
+  if (planned.when == When::fails) violated(step, "P6", index, "started though its condition does not hold");
+  if (after.role == CallRole::fallback) judge_fallback(step, index, after);
+}
+
+/// CONTRACT §4: only after a failure with effect none, unless the plan says otherwise.
+void Monitor::judge_fallback(const Step& step, ActionIndex index, const ActionState& after) {
+  const ActionState& own = step.after.runs[after.parent];
+  counters_.note("fallback begun");
+  if (own.stage != Stage::failed)
+    violated(step, "P6", index, "fallback begun while its action is " + std::string(name_of(own.stage)));
+  if (step.after.sketch->actions[after.planned].fallback_after_any) return;
+  if (own.effect != Effect::none)
+    violated(step, "P6", index, "fallback begun after effect " + std::string(name_of(own.effect)));
+  const auto truth = world_.truths.find(step.after.value_of(after.parent));
+  if (truth == world_.truths.end() || truth->second.broken() || step.clock_ahead) return;
+  if (!truth->second.effects.empty() || truth->second.pending > 0)
+    violated(step, "P5", index, "fallback begun though the action happened or is going to");
+}
+
+/// CONTRACT §4: what is in doubt first, then in reverse order, and only what is known to have happened.
+void Monitor::judge_compensation(const Step& step, ActionIndex index, const ActionState& after) {
+  const Shadow& now = step.after;
+  counters_.note("compensation begun");
+  if (now.header.status != WorkflowStatus::compensating) violated(step, "P6", index, "undone outside of undoing");
+  if (now.sketch->on_failure != OnFailure::compensate)
+    violated(step, "P6", index, "undone though the plan does not say so");
+  const ActionState& undone = now.runs[after.parent];
+  if (!happened(undone)) violated(step, "P6", index, "undone though it is not known to have happened");
+  for (ActionIndex i = 0; i < now.runs.size(); ++i) {
+    const ActionState& other = now.runs[i];
+    if (!is_undoing(other.role) && !is_final(other.stage))
+      violated(step, "P6", index, "undone while " + now.value_of(i) + " is " + std::string(name_of(other.stage)));
+    if (!is_undoing(other.role) || i == index || is_final(other.stage)) continue;
+    const ActionState& later = now.runs[other.parent];
+    if (undone.executed_at && later.executed_at && *later.executed_at > *undone.executed_at)
+      violated(step, "P6", index, "undone before the later " + now.value_of(i));
+    if (other.stage != Stage::blocked) violated(step, "P6", index, "undone beside " + now.value_of(i));
+  }
+}
+
+/// At most max_parallel elements between their start and their end, and none begins after one has failed.
+void Monitor::judge_elements(const Step& step, ActionIndex index, const ActionState& after) {
+  const SketchAction& planned = step.after.sketch->actions[after.planned];
+  std::size_t running = 0;
+  bool failed_before = false, begun_now = false;
+  for (ActionIndex i = after.first_element; i < after.first_element + after.elements; ++i) {
+    const ActionState& element = step.after.runs[i];
+    running += is_begun(element.stage) && !is_final(step.after.effective(i).stage) ? 1 : 0;
+    const bool known = i < step.before.runs.size();
+    failed_before = failed_before || (known && step.before.effective(i).stage == Stage::failed);
+    begun_now = begun_now || (element.attempt == 1 && (!known || step.before.runs[i].attempt == 0));
+  }
+  if (planned.max_parallel > 0 && running > planned.max_parallel)
+    violated(step, "P6", index, std::to_string(running) + " elements at once");
+  if (failed_before && begun_now && !planned.all_elements && !step.retried())
+    violated(step, "P6", index, "an element began after one had failed");
+}
+
+/// Every change of a state has its receipt in the same batch, and a receipt supersedes the one before.
+void Monitor::judge_receipts(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after) {
+  const Stage was = before == nullptr ? Stage::blocked : before->stage;
+  const std::uint32_t old = before == nullptr ? 0 : before->receipt;
+  const bool told = state_of(was) != state_of(after.stage) || (is_parked(after.stage) && was != after.stage);
+  if (told && after.receipt == old && !(step.revived(index) && state_of(after.stage) == "pending"))
+    violated(step, "P2", index, "became " + std::string(name_of(after.stage)) + " without a receipt");
+  if (after.receipt == old) return;
+  const auto found = step.receipts.find(after.receipt);
+  if (found == step.receipts.end()) return violated(step, "P2", index, "its receipt is not in the batch");
+  const Json& receipt = found->second;
+  if (receipt.find("state")->as_string() != state_of(after.stage))
+    violated(step, "P2", index, "its receipt says " + receipt.find("state")->as_string());
+  if (receipt.find("effect")->as_string() != name_of(after.effect))
+    violated(step, "P2", index, "its receipt speaks of another effect");
+}
+
+void Monitor::judge_header(const Step& step) {
+  const Shadow& now = step.after;
+  const auto any = [&](auto&& predicate) { return std::any_of(now.runs.begin(), now.runs.end(), predicate); };
+  const bool parked = any([](const ActionState& run) { return is_parked(run.stage); });
+  if (now.header.attention != parked)
+    verdict_.violated("P7", now.sketch->id,
+                      parked ? "waits for a person and does not say so" : "asks for a person without need");
+  const bool ended = now.header.status == WorkflowStatus::ended;
+  const bool open = any([](const ActionState& run) { return !is_final(run.stage); });
+  if (ended != !open)
+    verdict_.violated("P7", now.sketch->id, ended ? "ended with work left" : "has no work left and does not end");
+  if (!ended) return;
+  bool failed = false, cancelled = false, executed = false;
+  for (ActionIndex i = 0; i < now.sketch->actions.size(); ++i) {
+    const Stage stage = now.effective(i).stage;
+    failed = failed || stage == Stage::failed;
+    cancelled = cancelled || stage == Stage::cancelled;
+    executed = executed || stage == Stage::executed;
+  }
+  const WorkflowOutcome outcome = failed      ? WorkflowOutcome::failed
+                                  : cancelled ? WorkflowOutcome::cancelled
+                                  : executed  ? WorkflowOutcome::executed
+                                              : WorkflowOutcome::verified;
+  if (now.header.outcome != outcome)
+    verdict_.violated("P4", now.sketch->id, "its outcome is not that of its weakest action");
+}
+
+}  // namespace settle::sim

@@ -1,0 +1,112 @@
+#include "tests/sim/sometimes.h"
+
+#include "tests/sim/faults.h"
+
+namespace settle::sim {
+namespace {
+
+constexpr std::string_view wanted[] = {
+    // how workflows end
+    "workflow verified",
+    "workflow executed",
+    "workflow failed",
+    "workflow cancelled",
+    "workflow waits for a person",
+    // how runs end, by mode
+    "key verified",
+    "key executed",
+    "key failed",
+    "key in_doubt",
+    "key unverified",
+    "key cancelled",
+    "key skipped",
+    "lookup verified",
+    "lookup executed",
+    "lookup failed",
+    "lookup in_doubt",
+    "lookup unverified",
+    "lookup cancelled",
+    "natural verified",
+    "natural failed",
+    "natural in_doubt",
+    "natural unverified",
+    "natural cancelled",
+    "none verified",
+    "none executed",
+    "none failed",
+    "none in_doubt",
+    "none unverified",
+    "none cancelled",
+    "stage fallback_held",
+    // on what evidence
+    "confidence read_back",
+    "confidence lookup",
+    "confidence state_match",
+    "confidence operator",
+    // rare ways
+    "adopted",
+    "a repeat was refused",
+    "fallback begun",
+    "compensation begun",
+    "undone",
+    "nothing to undo",
+    "a new generation of a key",
+    "a guard did not hold",
+    "retried",
+    "an operator saw it",
+    "an operator saw nothing",
+    // codes
+    "code attempts_exhausted",
+    "code call_unresolved",
+    "code connection_lost",
+    "code deadline_exceeded",
+    "code did_not_happen",
+    "code duplicate_found",
+    "code elements_failed",
+    "code endpoint_changed",
+    "code engine_restart",
+    "code look_up_unreadable",
+    "code output_schema_violation",
+    "code read_back_unreadable",
+    "code reference_unresolved",
+    "code schedule_to_close_timeout",
+    "code success_rule",
+    "code timeout",
+    "code verification_mismatch",
+    // what people do
+    "submission created",
+    "submission replayed",
+    "submission refused: conflict",
+    "submission refused: idempotency_key_reused",
+    "cancelled by the operator",
+    "paused",
+    "resumed",
+    "resolved",
+    "retry accepted",
+    "document shown",
+    // what happens to the engine
+    "crash",
+    "crash at an operation of the store",
+    "crash during recovery",
+    "orderly stop",
+    "the disk died",
+    "the configuration moved the endpoint",
+    "the clock leapt ahead",
+    "the clock went back",
+};
+
+}  // namespace
+
+std::vector<std::string> never_reached(const Counters& counters) {
+  std::vector<std::string> out;
+  for (const std::string_view what : wanted) {
+    if (counters.of(what) == 0) out.emplace_back(what);
+  }
+  for (std::size_t i = 0; i < fault_count; ++i) {
+    const std::string fault = "fault " + std::string(name_of(static_cast<Fault>(i)));
+    if (counters.of(fault) == 0) out.push_back(fault);
+  }
+  return out;
+}
+
+}  // namespace settle::sim
