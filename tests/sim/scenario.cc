@@ -205,13 +205,14 @@ void Scenario::heal() {
     if (workflow.header.paused) engine_.resume(id);
   }
   engine_.run(Duration(200));
-  while (!is_quiet() && engine_.schedule.now() - begun < bound()) engine_.run(Duration(1'000));
+  while (!is_quiet() && !engine_.spins() && engine_.schedule.now() - begun < bound()) engine_.run(Duration(1'000));
   engine_.run(Duration(4'000));  // what is on its way lands
 }
 
 void Scenario::judge() {
   engine_.store.sync_now();
   engine_.monitor.reset(*engine_.store.snapshot());
+  if (engine_.spins()) verdict_.violated("P7", "", "does not come to rest");
   judge_all(engine_, verdict_, counters_);
   if (engine_.tracing) tell_history();
 }

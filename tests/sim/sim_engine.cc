@@ -11,6 +11,9 @@ namespace settle::sim {
 
 namespace {
 
+/// A seed takes some thousand; this many mean that something runs in circles.
+constexpr std::uint64_t tasks_max = 300'000;
+
 bool may_have_happened(const Send& send) {
   return send.known != Known::not_sent && send.known != Known::rejected && send.known != Known::settled;
 }
@@ -176,6 +179,10 @@ bool SimEngine::stop(Duration patience) {
   return true;
 }
 
+bool SimEngine::spins() const {
+  return schedule.tasks_run > tasks_max;
+}
+
 void SimEngine::run(Duration duration) {
   bool reached = false;
   const auto over = std::make_shared<bool*>(&reached);
@@ -184,6 +191,7 @@ void SimEngine::run(Duration duration) {
   });
   while (!reached) {
     schedule.run_one();
+    if (spins()) break;
     if (!store.crash_due) continue;
     counters_.note("crash at an operation of the store");
     crash();

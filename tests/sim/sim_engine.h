@@ -30,6 +30,8 @@ class SimEngine final {
   /// An orderly stop that takes at most `patience`; a crash on the way is possible. True: it stopped.
   bool stop(Duration patience);
   bool running() const { return engine_ != nullptr; }
+  /// It runs in circles: far more happened than a seed takes. Nothing runs any more.
+  bool spins() const;
 
   void submit(const SimSubmission& submission);
   void cancel(const std::string& id);

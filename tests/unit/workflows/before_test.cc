@@ -268,5 +268,28 @@ TEST(Before, an_increase_of_another_size_is_not_nothing) {
   EXPECT_EQ(same.action().effect, Effect::none);
 }
 
+TEST(Before, while_paused_it_is_recorded_and_nothing_is_sent) {
+  Driver run = paying();
+  run.pause();
+  run.answer(balance("100"));
+  EXPECT_EQ(run.stage(), Stage::backing_off);
+  EXPECT_EQ(run.sends(), 0U);
+  run.resume();
+  EXPECT_EQ(run.stage(), Stage::sending);
+  EXPECT_EQ(*run.action().before, json(R"({"balance": 100})"));
+}
+
+TEST(Before, a_retry_takes_it_anew_where_nothing_can_have_happened) {
+  Driver run = paying();
+  run.answer(balance("100"));
+  run.answer(rejected(422));
+  EXPECT_EQ(run.retry(), "");
+  EXPECT_EQ(run.stage(), Stage::before_reading);
+  run.answer(balance("300"));
+  run.answer(done());
+  run.answer(balance("310"));
+  EXPECT_EQ(run.stage(), Stage::verified);
+}
+
 }  // namespace
 }  // namespace settle::test

@@ -358,5 +358,32 @@ TEST(Recheck, a_cancelled_workflow_is_looked_at_all_the_same) {
   EXPECT_EQ(run.workflow.header.outcome, WorkflowOutcome::failed);
 }
 
+TEST(Recheck, a_person_who_has_seen_to_it_ends_the_attention_and_nothing_else) {
+  for (const bool left : {true, false}) {
+    Driver run = verified();
+    look_again(run, seen("chargeback"));
+    EXPECT_EQ(parked_runs(run.workflow, 0), std::vector<ActionIndex>{0});
+    EXPECT_EQ(run.resolve({.happened = left, .who = "eve", .seen = "the bank's letter"}), "");
+    EXPECT_EQ(run.stage(), Stage::failed);
+    EXPECT_EQ(run.error_code(), "no_longer_holds");
+    EXPECT_EQ(run.action().effect, left ? Effect::partial : Effect::none);
+    EXPECT_FALSE(run.workflow.header.attention);
+    EXPECT_EQ(run.workflow.header.outcome, WorkflowOutcome::failed);
+    EXPECT_TRUE(parked_runs(run.workflow, 0).empty());
+  }
+}
+
+TEST(Recheck, a_retry_reads_it_back_again_and_never_sends_it_blindly) {
+  Driver run = verified();
+  look_again(run, rejected(404));
+  EXPECT_EQ(run.retry(), "");
+  EXPECT_EQ(run.stage(), Stage::reading);
+  EXPECT_FALSE(run.workflow.header.attention);
+  run.answer(seen());
+  EXPECT_EQ(run.stage(), Stage::verified);
+  EXPECT_EQ(run.sends(), 1U);
+  EXPECT_TRUE(run.workflow.next_wake()) << "and looks again later";
+}
+
 }  // namespace
 }  // namespace settle::test
