@@ -358,7 +358,7 @@ void SimEngine::resolve(const std::string& id, bool send_again) {
     if (!is_parked(run.stage) || !workflow.calls(i)) continue;
     Truth& truth = world.truth_of(workflow.value_of(i), workflow.sketch->actions[run.planned].tool_of(run.role));
     if (truth.pending > 0 || truth.broken()) continue;
-    ResolveRequest request{workflow.sketch->actions[run.planned].id, run.element, run.role, {}};
+    ResolveRequest request{workflow.sketch->actions[run.planned].id, run.element, run.role, run.attempt, {}};
     request.resolution.happened = !truth.effects.empty();
     request.resolution.who = "an operator";
     request.resolution.seen = "the provider's own truth";
