@@ -86,20 +86,21 @@ void judge_evidence(const Evidence& evidence) {
       return looks != evidence.world.looks.end() && std::any_of(looks->second.begin(), looks->second.end(), fits);
     };
     const bool by_word = run.word && run.word->happened;
-    if (run.executed_at && !judged.tool.reads_only() && !by_word) {
-      const bool answered = std::any_of(judged.truth.sends.begin(), judged.truth.sends.end(), [&](const Send& send) {
-        return send.known == Known::answered && send.ended == *run.executed_at;
-      });
-      const bool adopted = saw([&](const Look& look) { return look.ended == *run.executed_at && look.records == 1; });
-      if (!answered && !adopted) violated(evidence, "P4", judged, "executed without an answer or a found record");
-    }
+    const bool answered = std::any_of(judged.truth.sends.begin(), judged.truth.sends.end(), [&](const Send& send) {
+      return run.executed_at && send.known == Known::answered && send.ended == *run.executed_at;
+    });
+    const bool adopted =
+        saw([&](const Look& look) { return run.executed_at && look.ended == *run.executed_at && look.records == 1; });
+    if (run.executed_at && !judged.tool.reads_only() && !by_word && !answered && !adopted)
+      violated(evidence, "P4", judged, "executed without an answer or a found record");
     if (run.stage != Stage::verified || judged.tool.verify != VerifyKind::read_back) return;
     const Time from = run.executed_at.value_or(run.first_send_at.value_or(Time::max()));
     if (!saw([&](const Look& look) { return look.ended == *run.verified_at && look.started >= from; }))
       violated(evidence, "P4", judged, "verified without a look after its execution that showed it");
     if (judged.truth.effects.empty()) violated(evidence, "P4", judged, "verified, and it never happened");
     const bool tied = judged.tool.checks_key || judged.tool.read_by != ReadBy::record;
-    if (by_word && run.confidence != Confidence::operator_)
+    // A person who confirms what the tool itself has said takes nothing from that evidence.
+    if (by_word && !answered && !adopted && run.confidence != Confidence::operator_)
       violated(evidence, "P4", judged, "claims more than an operator's word");
     if (run.doubted && !tied && !run.adopted && !by_word && run.confidence != Confidence::state_match)
       violated(evidence, "P4", judged, "claims to be its own doing without a tie");

@@ -192,6 +192,13 @@ Duration Scenario::bound() const {
   return each * static_cast<std::int64_t>(2 * runs + 2) + Duration(60'000);
 }
 
+/// Only what is paused: a request would wake what the engine has forgotten.
+void Scenario::resume_paused() {
+  for (const auto& [id, workflow] : engine_.monitor.workflows()) {
+    if (workflow.header.paused) engine_.resume(id);
+  }
+}
+
 void Scenario::heal() {
   engine_.world.heal();
   engine_.store.slow_rate = 0;
@@ -200,12 +207,12 @@ void Scenario::heal() {
   if (engine_.tracing) engine_.trace("everything heals");
   const Time begun = engine_.schedule.now();
   engine_.run(Duration(200));
-  // Only what is paused: a request would wake what the engine has forgotten.
-  for (const auto& [id, workflow] : engine_.monitor.workflows()) {
-    if (workflow.header.paused) engine_.resume(id);
-  }
+  resume_paused();
   engine_.run(Duration(200));
-  while (!is_quiet() && !engine_.spins() && engine_.schedule.now() - begun < bound()) engine_.run(Duration(1'000));
+  while (!is_quiet() && !engine_.spins() && engine_.schedule.now() - begun < bound()) {
+    engine_.run(Duration(1'000));
+    resume_paused();  // a pause that was asked for earlier may have waited for a slow disk
+  }
   engine_.run(Duration(4'000));  // what is on its way lands
 }
 

@@ -322,8 +322,11 @@ void SimEngine::cancel(const std::string& id) {
     if (!document) return;
     counters_.note("cancelled by the operator");
     const auto bytes = store.snapshot()->get(Family::state, keys::header("default", id));
-    const bool durable = *bytes && decode_header(**bytes)->header.status != WorkflowStatus::running;
-    if (!durable) verdict_.violated("P1", id, "a cancellation was acknowledged before it was durable");
+    if (!*bytes) return verdict_.violated("P1", id, "a cancelled workflow is lost");
+    const WorkflowHeader header = decode_header(**bytes)->header;
+    // It may have ended, and have been retried, in the commits that came with this one.
+    if (header.status == WorkflowStatus::running && header.retries == 0)
+      verdict_.violated("P1", id, "a cancellation was acknowledged before it was durable");
     judge_document(*document);
   });
 }
