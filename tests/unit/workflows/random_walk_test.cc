@@ -21,6 +21,7 @@ class Walk {
       : dice_(seed),
         cancels_(chance(10)),
         crashes_(chance(10) ? 30 : 3),
+        operates_(chance(40)),
         drawn_(draw_plan(dice_)),
         run_(drawn_.plan, seed) {}
 
@@ -28,18 +29,22 @@ class Walk {
     run_.start();
     begin_calls();
     const Time heals = run_.now + Duration(90'000);
-    for (int step = 0; step < 20'000 && !over(); ++step) {
+    for (int step = 0; step < 20'000 && (!over() || retry()); ++step) {
       if (run_.now >= heals) {
         healed_ = true;
         for (auto& [run, world] : worlds_) world.heal();
+        resume();
       } else if (chance(crashes_)) {
         crash();
       } else if (cancels_ && chance(2)) {
         sometimes()["cancelled while it ran"] += run_.cancel() ? 1 : 0;
         begin_calls();
+      } else if (operates_ && chance(5)) {
+        pause_or_resume();
       }
+      if (operates_ && chance(5)) resolve();
       run_.gate.shut = run_.now < heals && chance(50) ? Limit::concurrency : Limit::none;
-      if (!give_permit() && !go_on()) break;
+      if (!give_permit() && !go_on() && !resume() && !(operates_ && resolve())) break;
     }
     if (::testing::Test::HasFailure()) return;
     check_end();
@@ -52,6 +57,51 @@ class Walk {
   /// Ended, and nothing is to be looked at again.
   bool over() const {
     return run_.workflow.header.status == WorkflowStatus::ended && !run_.workflow.next_wake() && scripts_.empty();
+  }
+
+  bool resume() {
+    if (!run_.resume()) return false;
+    begin_calls();
+    return true;
+  }
+
+  void pause_or_resume() {
+    if (resume()) return;
+    sometimes()["paused"] += run_.pause() ? 1 : 0;
+  }
+
+  /// A person looks where the truth is, late enough for everything to be there, and says it. False when nothing waits.
+  bool resolve() {
+    for (ActionIndex i = 0; i < run_.workflow.actions.size(); ++i) {
+      if (!is_parked(run_.stage(i))) continue;
+      sometimes()["resolved " + std::string(name_of(run_.stage(i)))] += 1;
+      run_.advance(late_max + lag_max);
+      const WorkflowHeader& header = run_.workflow.header;
+      const bool may_send = run_.stage(i) != Stage::fallback_held && header.status != WorkflowStatus::cancelling &&
+                            (!header.expired || is_undoing(run_.action(i).role));
+      Resolution word{.happened = world_of(i).truth_in_the_end().records > 0, .who = "ada", .seen = "the truth"};
+      word.verify = chance(80);
+      word.send_again = !word.happened && may_send && chance(50);
+      sometimes()[word.happened     ? "a person said: happened"
+                  : word.send_again ? "a person said: send again"
+                                    : "a person said: did not happen"] += 1;
+      EXPECT_EQ(run_.resolve(word, i), "");
+      begin_calls();
+      return true;
+    }
+    return false;
+  }
+
+  /// False when it is over: nothing failed, it was undone, or it was retried often enough.
+  bool retry() {
+    const WorkflowHeader& header = run_.workflow.header;
+    if (!operates_ || header.outcome != WorkflowOutcome::failed || header.retries >= 2) return false;
+    if (run_.retry() != "") return false;
+    for (const HistoryEvent& event : run_.last.history) {
+      if (event.type == "action.retried") sometimes()["retried: " + event.data.find("how")->as_string()] += 1;
+    }
+    begin_calls();
+    return true;
   }
 
   /// Every call that the last transition made gets its script.
@@ -207,7 +257,7 @@ class Walk {
     const ActionState& action = run_.action(i);
     const World& world = world_of(i);
     const World::Truth truth = world.truth_in_the_end();
-    if (spec_of(i).mode == IdempotencyMode::none) {
+    if (spec_of(i).mode == IdempotencyMode::none && !operates_) {  // a person may say that it did not happen
       EXPECT_LE(world.unrefused_sends, 1U) << "mode none was sent again";
     } else {
       EXPECT_LE(truth.records, 1U) << "a duplicate effect";
@@ -241,7 +291,8 @@ class Walk {
 
   std::mt19937_64 dice_;
   bool cancels_ = false;
-  int crashes_ = 3;  ///< percent of the steps
+  int crashes_ = 3;        ///< percent of the steps
+  bool operates_ = false;  ///< somebody pauses, resolves and retries
   bool healed_ = false;
   DrawnPlan drawn_;
   Driver run_;
@@ -268,6 +319,17 @@ TEST(RandomWalk, nothing_it_says_is_untrue_whatever_the_world_does) {
   if (one != 0 || count < 2'500) return;
   for (const char* branch : {"crashed",
                              "cancelled while it ran",
+                             "paused",
+                             "a person said: happened",
+                             "a person said: did not happen",
+                             "a person said: send again",
+                             "resolved in_doubt",
+                             "resolved unverified",
+                             "resolved fallback_held",
+                             "retried: anew",
+                             "retried: same_key",
+                             "retried: look",
+                             "verified by operator",
                              "action.adopted",
                              "action.before",
                              "action.rechecked",
