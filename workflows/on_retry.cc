@@ -89,9 +89,9 @@ void Stepper::revive_run(ActionIndex index) {
   const Tool& contract = tool(index);
   if (contract.reads_only()) return begin_anew(index, true);
   if (!may_have_happened(state)) return begin_anew(index, false);
-  // A repeat of mode natural changes nothing more. A doubt that was settled as "did not happen" may be sent again.
+  // A doubt that was settled as "did not happen" may be sent again.
   const bool settled = !state.executed_at && state.effect == Effect::none;
-  if (contract.mode == IdempotencyMode::natural || (settled && !contract.lookup)) return begin_anew(index, true);
+  if (settled && (contract.mode == IdempotencyMode::natural || !contract.lookup)) return begin_anew(index, true);
   if (!contract.lookup && contract.verify != VerifyKind::read_back) return begin_anew(index, true);
   enter(index, Stage::ready);
   ActionState& looked = action(index);
@@ -126,8 +126,10 @@ void Stepper::begin_anew(ActionIndex index, bool same_key) {
   note_retry(index, same_key ? "same_key" : "anew");
 }
 
-/// May have happened, so it is asked about: by the look-up, or, where the tool had answered, by the read-back alone.
+/// May have happened, so it is asked about: by the look-up, or, where the tool had answered, by the read-back alone. A
+/// repeat of mode natural changes nothing more, so that one is sent.
 void Stepper::look_anew(ActionIndex index) {
+  if (tool(index).mode == IdempotencyMode::natural) return repeat(index);
   ActionState& state = action(index);
   state.scheduled_at = moment_.now;
   state.looks_from = moment_.now;
@@ -143,6 +145,24 @@ void Stepper::look_anew(ActionIndex index) {
   state.word = std::nullopt;
   forget_answer(index);
   resolve_doubt(index);
+}
+
+/// Sent once more over what may be there. It stays unclear meanwhile: when no send comes through, nobody may say that
+/// nothing happened.
+void Stepper::repeat(ActionIndex index) {
+  ActionState& state = action(index);
+  state.scheduled_at = moment_.now;
+  state.counted = state.backoffs = 0;
+  state.rechecks = 0;
+  state.recheck_since = std::nullopt;
+  note_retry(index, "same_key");
+  state.closed_at = state.closed_at.value_or(state.executed_at.value_or(moment_.now));
+  state.unclear = true;
+  state.word = std::nullopt;
+  forget_answer(index);
+  const std::vector<SchemaFailure> failures = tool(index).input_schema->validate(*state.input);
+  if (!failures.empty()) return park_in_doubt(index, "input_invalid", first_failures(failures));  // of newer tools
+  wake_to_send(index);
 }
 
 /// What an earlier send was answered is no evidence for a later one. That there was an answer is remembered as a doubt,

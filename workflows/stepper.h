@@ -95,6 +95,7 @@ class Stepper {
   void revive_run(ActionIndex index);
   void begin_anew(ActionIndex index, bool same_key);
   void look_anew(ActionIndex index);
+  void repeat(ActionIndex index);
   void forget_answer(ActionIndex index);
   void note_retry(ActionIndex index, std::string_view how);
 

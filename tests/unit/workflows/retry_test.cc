@@ -83,7 +83,38 @@ TEST(Retry, a_natural_call_is_made_again_under_its_key) {
   run.retry();
   EXPECT_EQ(run.stage(), Stage::sending);
   EXPECT_EQ(run.action().generation, 0U);
-  succeed(run);
+  run.answer(done());
+  ASSERT_EQ(run.stage(), Stage::read_wait) << "the first may still land on top of it";
+  run.wake();
+  run.answer(seen());
+  EXPECT_EQ(run.stage(), Stage::verified);
+}
+
+TEST(Retry, a_natural_call_that_does_not_get_through_again_is_not_said_to_have_no_effect) {
+  Driver run = running(of_mode(IdempotencyMode::natural));
+  mismatch(run);
+  ASSERT_EQ(run.action().effect, Effect::partial);
+  run.retry();
+  while (run.stage() == Stage::sending || run.stage() == Stage::backing_off) {
+    if (run.stage() == Stage::sending) run.answer(not_sent());
+    if (run.stage() == Stage::backing_off) run.wake();
+  }
+  EXPECT_EQ(run.stage(), Stage::settling) << "what the first send left is still there";
+  run.answer(seen());
+  EXPECT_EQ(run.stage(), Stage::verified);
+}
+
+TEST(Retry, a_natural_call_whose_input_newer_tools_refuse_is_left_to_a_person) {
+  const ToolSpec spec = of_mode(IdempotencyMode::natural);
+  Driver run = running(spec);
+  mismatch(run);
+  const Json narrower = changed(tool_document(spec), "/input_schema/properties/value/maxLength", "0");
+  Plan plan = *run.workflow.plan;
+  plan.actions[0].tool = compiled(narrower);
+  EXPECT_EQ(run.retry(std::make_shared<const Plan>(std::move(plan))), "");
+  EXPECT_EQ(run.stage(), Stage::in_doubt);
+  EXPECT_EQ(run.error_code(), "input_invalid");
+  EXPECT_EQ(run.sends(), 1U);
 }
 
 TEST(Retry, a_refused_repeat_of_what_was_executed_is_looked_at) {

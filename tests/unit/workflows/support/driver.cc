@@ -84,7 +84,7 @@ bool may_follow(Stage from, Stage to) {
     case waiting:
       return one_of({verified, executed, failed, cancelled, fallback_held});
     case before_reading:
-      return one_of({before_wait, sending, gated, failed, cancelled});
+      return one_of({before_wait, sending, gated, backing_off, failed, cancelled});
     case before_wait:
       return one_of({before_reading, failed, cancelled});
     case verified:
@@ -104,7 +104,7 @@ bool may_follow(Stage from, Stage to) {
     case failed:
     case cancelled:
       return one_of({blocked, ready, sending, gated, gathering, looking, reading, failed, cancelled, skipped, verified,
-                     waiting, in_doubt, unverified});
+                     waiting, in_doubt, unverified, before_reading});
     case sending:
       return one_of({backing_off, looking, settling, settle_wait, in_doubt, reading, read_wait, unverified, executed,
                      verified, failed, cancelled, fallback_held, gated});
@@ -367,7 +367,9 @@ void Driver::check_actions(const Workflow& before, const Transition& transition)
     const bool retried = now_or_later && is_legal(was.stage, EventKind::retry);
     // What was verified may be looked at again, and a list falls with its element.
     const bool looked_at = was.wake_at || was.stage == Stage::rechecking || was.elements > 0;
-    if (!told || (is_final(was.stage) && !retried && !looked_at)) {
+    // What no longer holds stays failed, but a person has seen to it.
+    const bool seen_to = is_fallen(was) && is.word != was.word;
+    if (!told || (is_final(was.stage) && !retried && !looked_at && !seen_to)) {
       EXPECT_EQ(dump(was), dump(is)) << "a change that the transition does not name, or of a final action";
       continue;
     }
@@ -476,8 +478,11 @@ void Driver::check_calls(const Workflow& before, const Transition& transition) {
       const bool writes = !planned.tool->reads_only();
       EXPECT_EQ(effect.call.write, writes);
       if (writes && planned.tool->mode == IdempotencyMode::none) {
-        const bool told = state.word && !state.word->happened;  // a person said that it had not happened
-        EXPECT_TRUE(told || !before.actions[effect.action].doubted) << "mode none was sent again after an unclear send";
+        const ActionState& was = before.actions[effect.action];
+        // A person said that it had not happened: now, or before a retry.
+        const bool told = (state.word && !state.word->happened) || workflow.header.retries > 0;
+        EXPECT_TRUE((told || !was.doubted) && !(was.unclear && was.stage != Stage::in_doubt))
+            << "mode none was sent again after an unclear send";
       }
       for (const auto& [name, value] : effect.call.headers) {
         if (name != "Idempotency-Key") continue;
