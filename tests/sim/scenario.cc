@@ -39,6 +39,7 @@ class Scenario {
   void break_disk();
   void come_back();
   void jump();
+  void resume_paused();
   void heal();
   void judge();
   Duration bound() const;
