@@ -25,12 +25,15 @@ bool Stepper::is_undone(ActionIndex index) const {
 }
 
 void Stepper::recheck(ActionIndex index) {
+  // A retry may have moved the workflow to a version of the tool that looks no more.
+  const Tool& contract = tool(index);
+  if (!contract.recheck || contract.reads.empty() || workflow_.gathers(index)) return enter(index, Stage::verified);
   ActionState& state = action(index);
   if (!state.recheck_since) {
     state.recheck_since = moment_.now;
     state.backoffs = 0;
   }
-  if (!tool(index).reads_only()) {
+  if (!contract.reads_only()) {
     if (const std::optional<std::string> moved = endpoint_moved(index))
       return recheck_over(index, "action.recheck_unreadable",
                           Json::object({{"code", "endpoint_changed"}, {"message", *moved}}));
