@@ -205,14 +205,21 @@ class Walk {
     sometimes()["list " + std::string(name_of(action.stage)) + (action.error ? ": " + action.error->code : "")] += 1;
   }
 
+  /// Since it was last retried.
+  bool was_cancelled() const {
+    bool out = false;
+    for (const HistoryEvent& event : run_.history)
+      out = event.type == "workflow.cancel_requested" || (out && event.type != "workflow.retried");
+    return out;
+  }
+
   /// Each run that left something behind is undone once, seeing to what is declared; nothing else is.
   void check_undoing() {
     const Workflow& workflow = run_.workflow;
     std::map<ActionIndex, std::size_t> undone;
     for (const ActionState& run : workflow.actions) undone[run.parent] += is_undoing(run.role) ? 1 : 0;
     const bool undoes = workflow.plan->on_failure == OnFailure::compensate &&
-                        workflow.header.outcome == WorkflowOutcome::failed &&
-                        run_.happened("workflow.cancel_requested") == 0;
+                        workflow.header.outcome == WorkflowOutcome::failed && !was_cancelled();
     for (ActionIndex i = 0; i < workflow.actions.size(); ++i) {
       const ActionState& run = workflow.actions[i];
       const PlanAction& planned = workflow.action_of(i);
