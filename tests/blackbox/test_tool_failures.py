@@ -28,8 +28,9 @@ class Down(harness.EngineTest):
         for id in ids:
             document = engine.client.wait_for_action(id, backs_off_again, "backs off")
             action = document["actions"][0]
-            self.assertEqual((action["state"], document["attention"], action["error"]["code"]),
-                             ("pending", False, "connect_failed"))
+            self.assertEqual((action["state"], document["attention"]), ("pending", False))
+            # After some failures nobody knocks any more for a while.
+            self.assertIn(action["error"]["code"], ("connect_failed", "circuit_open"))
             self.assertRegex(action["next_at"], "^20")
             self.assertIn("action.backing_off", [event["type"] for event in engine.client.events(id)])
         down.listen(down.port)
