@@ -92,13 +92,8 @@ void Stepper::no_longer_holds(ActionIndex index, const Outcome& outcome, std::st
   ++state.rechecks;
   state.recheck_since = std::nullopt;
   state.recheck_failed = true;
-  state.error = ActionError{"no_longer_holds", std::move(message)};
-  state.effect = state.pass.duplicate ? Effect::complete : effect_seen(index);
-  state.confidence = Confidence::none;
-  enter(index, Stage::failed);
-  note("action.failed", index,
-       Json::object(
-           {{"code", state.error->code}, {"message", state.error->message}, {"effect", name_of(state.effect)}}));
+  const Effect effect = state.pass.duplicate ? Effect::complete : effect_seen(index);
+  enter_failure(index, Stage::failed, {"no_longer_holds", std::move(message)}, effect);
   issue_receipt(index);
   if (is_undoing(state.role)) return;  // the workflow has failed already
   const ActionIndex counted = state.role == CallRole::fallback ? state.parent : index;
@@ -113,16 +108,9 @@ void Stepper::no_longer_holds(ActionIndex index, const Outcome& outcome, std::st
     return;
   }
   if (!is_satisfied(workflow_.actions[list].stage)) return;
-  ActionState& whole = action(list);
-  const Tally tally = tally_of(list);
-  whole.error = ActionError{"no_longer_holds", "element " + std::to_string(*workflow_.actions[counted].element) +
-                                                   " no longer holds: " + workflow_.actions[index].error->message};
-  whole.effect = tally.effect;
-  whole.confidence = Confidence::none;
-  enter(list, Stage::failed);
-  note("action.failed", list,
-       Json::object(
-           {{"code", whole.error->code}, {"message", whole.error->message}, {"effect", name_of(whole.effect)}}));
+  std::string why = "element " + std::to_string(*workflow_.actions[counted].element) +
+                    " no longer holds: " + workflow_.actions[index].error->message;
+  enter_failure(list, Stage::failed, {"no_longer_holds", std::move(why)}, tally_of(list).effect);
   issue_receipt(list);
   fallen(list);
 }

@@ -110,17 +110,22 @@ void Stepper::enter(ActionIndex index, Stage stage, std::optional<Time> wake_at)
   state.stage = stage;
 }
 
-void Stepper::fail(ActionIndex index, std::string code, std::string message, Effect effect) {
+/// What every failure leaves in the state and in the history. What follows from it is the caller's matter.
+void Stepper::enter_failure(ActionIndex index, Stage stage, ActionError error, Effect effect) {
   ActionState& state = action(index);
-  state.error = ActionError{std::move(code), std::move(message)};
+  state.error = std::move(error);
   state.effect = effect;
   state.confidence = Confidence::none;
-  state.unclear = false;
-  // What left something behind is no matter for the fallback alone, unless the plan says so.
-  const bool held = effect != Effect::none && wants_fallback(index) && !workflow_.action_of(index).fallback_after_any;
-  enter(index, held ? Stage::fallback_held : Stage::failed);
+  enter(index, stage);
   note("action.failed", index,
        Json::object({{"code", state.error->code}, {"message", state.error->message}, {"effect", name_of(effect)}}));
+}
+
+void Stepper::fail(ActionIndex index, std::string code, std::string message, Effect effect) {
+  action(index).unclear = false;
+  // What left something behind is no matter for the fallback alone, unless the plan says so.
+  const bool held = effect != Effect::none && wants_fallback(index) && !workflow_.action_of(index).fallback_after_any;
+  enter_failure(index, held ? Stage::fallback_held : Stage::failed, {std::move(code), std::move(message)}, effect);
   if (held) note("action.fallback_held", index, Json::object({{"effect", name_of(effect)}}));
   issue_receipt(index);
   if (!held) ended(index);

@@ -198,6 +198,7 @@ class Stepper {
   void forget_deadline();
   void enter(ActionIndex index, Stage stage, std::optional<Time> wake_at = std::nullopt);
   void fail(ActionIndex index, std::string code, std::string message, Effect effect);
+  void enter_failure(ActionIndex index, Stage stage, ActionError error, Effect effect);
   void cancelled(ActionIndex index, Effect effect = Effect::none);
   void issue_receipt(ActionIndex index);
   void note(std::string type, std::optional<ActionIndex> index, Json data = Json::object());
