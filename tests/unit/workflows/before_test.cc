@@ -4,12 +4,6 @@
 namespace settle::test {
 namespace {
 
-ToolSpec spec(IdempotencyMode mode = IdempotencyMode::key) {
-  ToolSpec out;
-  out.mode = mode;
-  return out;
-}
-
 constexpr std::string_view members =
     R"({"before": {"connector": "http", "method": "GET", "url": "https://box.test/account"},
   "expect": [{"at": "/balance", "increased_by": 10}]})";
@@ -19,7 +13,7 @@ Outcome balance(std::string_view number) {
 }
 
 Driver paying(IdempotencyMode mode = IdempotencyMode::key) {
-  return begun(with_verify(spec(mode), members));
+  return begun(with_verify(of_mode(mode), members));
 }
 
 TEST(Before, it_is_read_and_recorded_before_anything_is_sent) {
@@ -78,9 +72,9 @@ TEST(Before, differences_are_exact_and_types_never_mix) {
       return *read_json(std::string(R"({"n": )") + text + "}", {.numbers = JsonNumbers::exact});
     };
     Driver run = begun(
-        with_verify(spec(), R"({"before": {"connector": "http", "method": "GET", "url": "https://box.test/account"},
+        with_verify(of_mode(), R"({"before": {"connector": "http", "method": "GET", "url": "https://box.test/account"},
         "expect": [{"at": "/n", ")" +
-                                std::string(row.op) + R"(": )" + row.expected + "}]}"));
+                                   std::string(row.op) + R"(": )" + row.expected + "}]}"));
     run.answer(answered(read(row.before)));
     run.answer(done());
     look_on(run, answered(read(row.after)));
@@ -90,7 +84,7 @@ TEST(Before, differences_are_exact_and_types_never_mix) {
 
 TEST(Before, expectations_see_it_and_so_does_the_call) {
   Json document =
-      with_verify(spec(), R"({"before": {"connector": "http", "method": "GET", "url": "https://box.test/account"},
+      with_verify(of_mode(), R"({"before": {"connector": "http", "method": "GET", "url": "https://box.test/account"},
     "expect": [{"at": "/owner", "equals": {"$from": "/before/owner"}}]})");
   document = changed(document, "/execute/headers/If-Match", R"({"$from": "/before/etag"})");
   Driver run = begun(document);
@@ -130,8 +124,8 @@ TEST(Before, what_can_not_be_read_is_asked_for_until_the_time_is_over_and_nothin
 }
 
 TEST(Before, an_answer_that_does_not_fit_its_schema_is_not_readable) {
-  Driver run =
-      begun(with_verify(spec(), R"({"before": {"connector": "http", "method": "GET", "url": "https://box.test/account",
+  Driver run = begun(
+      with_verify(of_mode(), R"({"before": {"connector": "http", "method": "GET", "url": "https://box.test/account",
       "output_schema": {"type": "object", "required": ["balance"]}}})"));
   run.answer(answered(json("{}")));
   EXPECT_EQ(run.stage(), Stage::before_wait);
@@ -200,7 +194,7 @@ TEST(Before, a_cancelled_workflow_sends_nothing) {
 
 TEST(Before, the_deadline_of_the_plan_ends_it) {
   for (const bool waits : {false, true}) {
-    const std::shared_ptr<const Tool> tool = compiled(with_verify(spec(), members));
+    const std::shared_ptr<const Tool> tool = compiled(with_verify(of_mode(), members));
     Driver run(make_plan(
         json(R"({"name": "p", "deadline": "5s", "actions": [{"id": "a", "tool": "box.put", "input": {"name": "n"}}]})"),
         {tool}));
@@ -217,7 +211,7 @@ TEST(Before, the_deadline_of_the_plan_ends_it) {
 }
 
 TEST(Before, a_call_that_can_not_be_made_fails_before_anything_is_sent) {
-  Json document = with_verify(spec(), R"({"before": {"connector": "http", "method": "GET",
+  Json document = with_verify(of_mode(), R"({"before": {"connector": "http", "method": "GET",
     "url": {"$text": "https://box.test/${/input/value}"}}})");
   Driver run(make_plan(json(R"({"name": "p", "actions": [{"id": "a", "tool": "box.put", "input": {"name": "n"}}]})"),
                        {compiled(document)}));
@@ -227,7 +221,7 @@ TEST(Before, a_call_that_can_not_be_made_fails_before_anything_is_sent) {
 }
 
 TEST(Before, elements_fallbacks_and_compensations_take_one_of_their_own) {
-  const std::shared_ptr<const Tool> tool = compiled(with_verify(spec(), members));
+  const std::shared_ptr<const Tool> tool = compiled(with_verify(of_mode(), members));
   Driver list(make_plan(json(R"({"name": "p", "actions": [{"id": "a", "tool": "box.put", "for_each": ["x", "y"],
     "input": {"name": {"$from": "/item"}}}]})"),
                         {tool}));

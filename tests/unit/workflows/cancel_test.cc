@@ -4,12 +4,6 @@
 namespace settle::test {
 namespace {
 
-ToolSpec spec(IdempotencyMode mode) {
-  ToolSpec out;
-  out.mode = mode;
-  return out;
-}
-
 TEST(Cancel, a_call_in_flight_runs_to_its_end_and_is_recorded) {
   struct Row {
     const char* name;
@@ -23,7 +17,7 @@ TEST(Cancel, a_call_in_flight_runs_to_its_end_and_is_recorded) {
   };
   for (const Row& row : rows) {
     SCOPED_TRACE(row.name);
-    Driver run = running(spec(IdempotencyMode::key));
+    Driver run = running(of_mode(IdempotencyMode::key));
     run.cancel();
     EXPECT_EQ(run.stage(), Stage::sending);
     EXPECT_EQ(run.workflow.header.status, WorkflowStatus::cancelling);
@@ -34,14 +28,14 @@ TEST(Cancel, a_call_in_flight_runs_to_its_end_and_is_recorded) {
 }
 
 TEST(Cancel, a_wait_for_a_send_ends_at_once_unless_an_earlier_one_is_unclear) {
-  Driver refused = running(spec(IdempotencyMode::key));
+  Driver refused = running(of_mode(IdempotencyMode::key));
   refused.answer(not_sent());
   refused.cancel();
   EXPECT_EQ(refused.stage(), Stage::cancelled);
   EXPECT_EQ(refused.workflow.header.outcome, WorkflowOutcome::cancelled);
   EXPECT_EQ(refused.action().effect, Effect::none);
 
-  Driver unclear = running(spec(IdempotencyMode::key));
+  Driver unclear = running(of_mode(IdempotencyMode::key));
   unclear.answer(ambiguous());
   unclear.cancel();
   EXPECT_EQ(unclear.stage(), Stage::settle_wait);
@@ -51,7 +45,7 @@ TEST(Cancel, a_wait_for_a_send_ends_at_once_unless_an_earlier_one_is_unclear) {
 }
 
 TEST(Cancel, what_is_shown_absent_is_not_sent_again) {
-  Driver run = running(spec(IdempotencyMode::lookup));
+  Driver run = running(of_mode(IdempotencyMode::lookup));
   run.answer(ambiguous());
   run.cancel();
   run.answer(found(0));
@@ -62,7 +56,7 @@ TEST(Cancel, what_is_shown_absent_is_not_sent_again) {
 }
 
 TEST(Cancel, a_workflow_does_not_end_while_something_is_in_doubt) {
-  ToolSpec blind = spec(IdempotencyMode::none);
+  ToolSpec blind = of_mode(IdempotencyMode::none);
   blind.read_back = false;
   Driver run = running(blind);
   run.cancel();
@@ -76,8 +70,8 @@ TEST(Cancel, a_workflow_does_not_end_while_something_is_in_doubt) {
 TEST(Cancel, a_crash_while_cancelling_resends_nothing) {
   ToolSpec reads;
   reads.reads = true;
-  for (const ToolSpec& tool : {spec(IdempotencyMode::key), spec(IdempotencyMode::natural),
-                               spec(IdempotencyMode::lookup), spec(IdempotencyMode::none), reads}) {
+  for (const ToolSpec& tool : {of_mode(IdempotencyMode::key), of_mode(IdempotencyMode::natural),
+                               of_mode(IdempotencyMode::lookup), of_mode(IdempotencyMode::none), reads}) {
     SCOPED_TRACE(std::string(name_of(tool.mode)) + (tool.reads ? " (reads)" : ""));
     Driver run = running(tool);
     run.cancel();
@@ -91,7 +85,7 @@ TEST(Cancel, a_crash_while_cancelling_resends_nothing) {
 }
 
 TEST(Cancel, it_is_accepted_once_and_only_while_the_workflow_runs) {
-  Driver run = running(spec(IdempotencyMode::key));
+  Driver run = running(of_mode(IdempotencyMode::key));
   EXPECT_TRUE(run.cancel());
   EXPECT_FALSE(run.cancel());
   run.answer(rejected(422));

@@ -4,12 +4,6 @@
 namespace settle::test {
 namespace {
 
-ToolSpec spec(IdempotencyMode mode) {
-  ToolSpec out;
-  out.mode = mode;
-  return out;
-}
-
 /// Every send ends unclear, every look sees `look`, until nothing moves any more.
 void exhaust(Driver& run, const Outcome& look) {
   for (int i = 0; i < 1'000; ++i) {
@@ -29,21 +23,21 @@ TEST(Doubt, exhaustion_is_in_doubt_and_never_failed) {
     Outcome look;
     std::size_t sends;
   };
-  ToolSpec blind_key = spec(IdempotencyMode::key);
+  ToolSpec blind_key = of_mode(IdempotencyMode::key);
   blind_key.read_back = false;
-  ToolSpec searched_key = spec(IdempotencyMode::key);
+  ToolSpec searched_key = of_mode(IdempotencyMode::key);
   searched_key.key_lookup = true;
   const Row rows[] = {
-      {"key, read-back shows nothing", spec(IdempotencyMode::key), rejected(404), 3},
-      {"key, read-back shows something else", spec(IdempotencyMode::key), seen("other"), 3},
-      {"key, read-back fails", spec(IdempotencyMode::key), ambiguous(), 3},
+      {"key, read-back shows nothing", of_mode(IdempotencyMode::key), rejected(404), 3},
+      {"key, read-back shows something else", of_mode(IdempotencyMode::key), seen("other"), 3},
+      {"key, read-back fails", of_mode(IdempotencyMode::key), ambiguous(), 3},
       {"key, nothing to look with", blind_key, rejected(404), 3},
       {"key, look-up fails", searched_key, rejected(500), 3},
-      {"natural, read-back shows nothing", spec(IdempotencyMode::natural), rejected(404), 3},
-      {"natural, read-back fails", spec(IdempotencyMode::natural), not_sent(), 3},
-      {"lookup, look-up fails", spec(IdempotencyMode::lookup), rejected(404), 1},
-      {"none, read-back shows nothing", spec(IdempotencyMode::none), rejected(404), 1},
-      {"none, read-back shows something else", spec(IdempotencyMode::none), seen("other"), 1},
+      {"natural, read-back shows nothing", of_mode(IdempotencyMode::natural), rejected(404), 3},
+      {"natural, read-back fails", of_mode(IdempotencyMode::natural), not_sent(), 3},
+      {"lookup, look-up fails", of_mode(IdempotencyMode::lookup), rejected(404), 1},
+      {"none, read-back shows nothing", of_mode(IdempotencyMode::none), rejected(404), 1},
+      {"none, read-back shows something else", of_mode(IdempotencyMode::none), seen("other"), 1},
   };
   for (const Row& row : rows) {
     SCOPED_TRACE(row.name);
@@ -60,7 +54,7 @@ TEST(Doubt, exhaustion_is_in_doubt_and_never_failed) {
 }
 
 TEST(Doubt, the_time_limit_leaves_an_unclear_send_in_doubt) {
-  ToolSpec patient = spec(IdempotencyMode::key);
+  ToolSpec patient = of_mode(IdempotencyMode::key);
   patient.attempts = 1'000'000;
   patient.read_back = false;
   Driver run = running(patient);
@@ -91,7 +85,7 @@ TEST(Doubt, a_refused_repeat_says_nothing_about_the_earlier_send) {
   };
   for (const Row& row : rows) {
     SCOPED_TRACE(row.name);
-    Driver run = repeating(spec(row.mode));
+    Driver run = repeating(of_mode(row.mode));
     run.answer(rejected(409));
     EXPECT_EQ(run.stage(), Stage::settle_wait);
     EXPECT_EQ(run.happened("action.repeat_refused"), 1U);
@@ -103,7 +97,7 @@ TEST(Doubt, a_refused_repeat_says_nothing_about_the_earlier_send) {
 }
 
 TEST(Doubt, a_lost_record_id_does_not_turn_a_refused_repeat_into_a_failure) {
-  Json document = tool_document(spec(IdempotencyMode::natural));
+  Json document = tool_document(of_mode(IdempotencyMode::natural));
   document.find("verify")->set("expect", json(R"([{"at": "/id", "equals": {"$from": "/record_id"}}])"));
   Driver run(plan_of(compiled(document)));
   run.start();
@@ -115,7 +109,7 @@ TEST(Doubt, a_lost_record_id_does_not_turn_a_refused_repeat_into_a_failure) {
 }
 
 TEST(Doubt, a_check_without_its_value_is_not_met_by_denying_it) {
-  Json document = tool_document(spec(IdempotencyMode::key));
+  Json document = tool_document(of_mode(IdempotencyMode::key));
   document.find("verify")->set("expect", json(R"([{"not": {"at": "/id", "equals": {"$from": "/record_id"}}}])"));
   Driver run(plan_of(compiled(document)));
   run.start();
@@ -136,7 +130,7 @@ TEST(Doubt, a_repeat_fits_the_keys_window_with_a_tenth_to_spare_or_is_not_sent) 
                       {Duration(2'000), Duration(10), 1},
                       {Duration(9), Duration(10), 1}};
   for (const Row& row : rows) {
-    ToolSpec tool = spec(IdempotencyMode::key);
+    ToolSpec tool = of_mode(IdempotencyMode::key);
     tool.window = row.window;
     Driver run = running(tool);
     run.answer(ambiguous(), 0, row.first_takes);
@@ -147,7 +141,7 @@ TEST(Doubt, a_repeat_fits_the_keys_window_with_a_tenth_to_spare_or_is_not_sent) 
 }
 
 TEST(Doubt, the_window_is_checked_again_when_the_wait_is_over) {
-  ToolSpec tool = spec(IdempotencyMode::key);
+  ToolSpec tool = of_mode(IdempotencyMode::key);
   tool.window = Duration(20'000);
   Driver run = running(tool);
   run.answer(ambiguous());
@@ -159,7 +153,7 @@ TEST(Doubt, the_window_is_checked_again_when_the_wait_is_over) {
 }
 
 TEST(Doubt, a_repeat_under_a_key_says_until_when_it_may_leave) {
-  ToolSpec tool = spec(IdempotencyMode::key);
+  ToolSpec tool = of_mode(IdempotencyMode::key);
   tool.window = Duration(20'000);
   Driver run = running(tool);
   const Time first = run.now;
@@ -171,7 +165,7 @@ TEST(Doubt, a_repeat_under_a_key_says_until_when_it_may_leave) {
 }
 
 TEST(Doubt, a_key_with_a_look_up_is_sent_again_after_its_window_only_when_absent) {
-  ToolSpec tool = spec(IdempotencyMode::key);
+  ToolSpec tool = of_mode(IdempotencyMode::key);
   tool.key_lookup = true;
   tool.window = Duration(2'000);
   Driver run = running(tool);
@@ -186,7 +180,7 @@ TEST(Doubt, a_key_with_a_look_up_is_sent_again_after_its_window_only_when_absent
 
 TEST(Doubt, a_match_in_mode_none_settles_it_as_a_state) {
   for (const bool tied : {false, true}) {
-    ToolSpec tool = spec(IdempotencyMode::none);
+    ToolSpec tool = of_mode(IdempotencyMode::none);
     tool.tied = tied;
     Driver run = running(tool);
     run.answer(ambiguous());
@@ -201,7 +195,7 @@ TEST(Doubt, a_match_in_mode_none_settles_it_as_a_state) {
 }
 
 TEST(Doubt, a_match_before_quiet_does_not_settle_a_repeat) {
-  Driver run = repeating(spec(IdempotencyMode::natural));
+  Driver run = repeating(of_mode(IdempotencyMode::natural));
   run.answer(rejected(409));
   EXPECT_EQ(*run.action().wake_at, run.now + Duration(5'000));
 }
@@ -224,8 +218,8 @@ TEST(Doubt, a_changed_endpoint_or_credential_is_never_asked_nor_sent_to) {
   };
   for (const Row& row : rows) {
     SCOPED_TRACE(row.name);
-    Driver run = running(spec(row.mode));
-    ToolSpec changed = spec(row.mode);
+    Driver run = running(of_mode(row.mode));
+    ToolSpec changed = of_mode(row.mode);
     changed.host = row.host;
     changed.auth = row.auth;
     run.swap_tool(make_tool(changed));
@@ -238,7 +232,7 @@ TEST(Doubt, a_changed_endpoint_or_credential_is_never_asked_nor_sent_to) {
 }
 
 TEST(Doubt, a_repeat_that_can_no_longer_be_prepared_is_in_doubt) {
-  Json document = tool_document(spec(IdempotencyMode::key));
+  Json document = tool_document(of_mode(IdempotencyMode::key));
   document.find("execute")->set(
       "headers", json(R"({"Idempotency-Key": {"$from": "/idempotency_key"}, "X-Tenant": {"$text": "${tenant}"}})"));
   Driver run(plan_of(compiled(document, {{"tenant", "one"}})));

@@ -4,12 +4,6 @@
 namespace settle::test {
 namespace {
 
-ToolSpec spec(IdempotencyMode mode = IdempotencyMode::key) {
-  ToolSpec out;
-  out.mode = mode;
-  return out;
-}
-
 constexpr std::string_view two_looks = R"({"read": null, "expect": null, "reads": [
   {"name": "order", "read": {"connector": "http", "method": "GET", "url": {"$text": "https://box.test/orders/${/record_id}"}},
    "expect": [{"at": "/name", "equals": {"$from": "/input/name"}}]},
@@ -17,7 +11,7 @@ constexpr std::string_view two_looks = R"({"read": null, "expect": null, "reads"
    "expect": [{"at": "/sum", "equals": 7}]}]})";
 
 Driver executed(std::string_view members = two_looks) {
-  Driver run = begun(with_verify(spec(), members));
+  Driver run = begun(with_verify(of_mode(), members));
   run.answer(done());
   return run;
 }
@@ -85,8 +79,8 @@ TEST(Looks, a_restart_takes_the_first_one_again) {
 }
 
 TEST(Looks, they_are_tied_when_each_is) {
-  EXPECT_TRUE(compiled(with_verify(spec(), two_looks))->tied);
-  Json document = with_verify(spec(), two_looks);
+  EXPECT_TRUE(compiled(with_verify(of_mode(), two_looks))->tied);
+  Json document = with_verify(of_mode(), two_looks);
   document = changed(document, "/verify/reads/1/read/url", R"("https://box.test/ledger")");
   EXPECT_FALSE(compiled(document)->tied) << "what the second shows may be somebody else's doing";
 }
@@ -97,7 +91,7 @@ constexpr std::string_view with_unseen = R"({
     "unique": "/items", "expect": [{"at": "/name", "equals": {"$from": "/input/name"}}]}})";
 
 TEST(Looks, the_unseen_one_is_taken_only_while_the_answer_is_lost) {
-  Driver run = begun(with_verify(spec(IdempotencyMode::none), with_unseen));
+  Driver run = begun(with_verify(of_mode(IdempotencyMode::none), with_unseen));
   run.answer(ambiguous());
   EXPECT_EQ(run.stage(), Stage::settling);
   EXPECT_NE(run.call()->call.url.find("search"), std::string::npos);
@@ -106,13 +100,13 @@ TEST(Looks, the_unseen_one_is_taken_only_while_the_answer_is_lost) {
   EXPECT_EQ(run.action().confidence, Confidence::read_back) << "tied: it searched for our key";
   EXPECT_EQ(*run.receipt().find("record_id"), Json()) << "that went with the answer";
 
-  Driver answered_one = begun(with_verify(spec(IdempotencyMode::none), with_unseen));
+  Driver answered_one = begun(with_verify(of_mode(IdempotencyMode::none), with_unseen));
   answered_one.answer(done());
   EXPECT_NE(answered_one.call()->call.url.find("orders/r1"), std::string::npos);
 }
 
 TEST(Looks, the_unseen_one_may_use_the_checks_of_the_other) {
-  Driver run = begun(with_verify(spec(IdempotencyMode::none), R"({
+  Driver run = begun(with_verify(of_mode(IdempotencyMode::none), R"({
     "read": {"connector": "http", "method": "GET", "url": {"$text": "https://box.test/orders/${/record_id}"}},
     "read_unseen": {"connector": "http", "method": "GET", "url": {"$text": "https://box.test/named/${/input/name}"}}})"));
   run.answer(ambiguous());
@@ -124,8 +118,8 @@ TEST(Looks, the_unseen_one_may_use_the_checks_of_the_other) {
 
 /// "one that needs a value which a lost answer took with it is not met"
 TEST(Looks, a_check_that_needs_what_a_lost_answer_took_with_it_is_not_met) {
-  Json document =
-      with_verify(spec(IdempotencyMode::natural), R"({"expect": [{"at": "/id", "equals": {"$from": "/record_id"}}]})");
+  Json document = with_verify(of_mode(IdempotencyMode::natural),
+                              R"({"expect": [{"at": "/id", "equals": {"$from": "/record_id"}}]})");
   Driver run = begun(document);
   for (int i = 0; i < 3; ++i) {  // every attempt is lost
     run.answer(ambiguous());
@@ -141,7 +135,7 @@ TEST(Looks, an_answer_that_does_not_fit_its_schema_is_neither_match_nor_mismatch
   const std::string_view typed = R"({"read": {"connector": "http", "method": "GET", "url": "https://box.test/items",
     "output_schema": {"type": "object", "required": ["total"], "properties": {"name": {"type": "string"}, "value": {"type": "string"}}}}})";
   for (const IdempotencyMode mode : {IdempotencyMode::key, IdempotencyMode::none}) {
-    Driver run = begun(with_verify(spec(mode), typed));
+    Driver run = begun(with_verify(of_mode(mode), typed));
     run.answer(mode == IdempotencyMode::none ? ambiguous() : done());
     look_on(run, seen(), seen());
     EXPECT_EQ(run.stage(), mode == IdempotencyMode::none ? Stage::in_doubt : Stage::unverified);
@@ -149,7 +143,7 @@ TEST(Looks, an_answer_that_does_not_fit_its_schema_is_neither_match_nor_mismatch
     EXPECT_NE(run.action().error->message.find("output_schema_violation"), std::string::npos);
     EXPECT_FALSE(run.action().observed_at);
   }
-  Driver fits = begun(with_verify(spec(), typed));
+  Driver fits = begun(with_verify(of_mode(), typed));
   fits.answer(done());
   fits.answer(answered(json(R"({"total": 1, "name": "n", "value": "v"})")));
   EXPECT_EQ(fits.stage(), Stage::verified);

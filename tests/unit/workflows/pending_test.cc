@@ -7,18 +7,12 @@ namespace {
 constexpr std::string_view members = R"({"expect": [{"at": "/status", "equals": "paid"}],
   "pending": [{"at": "/status", "equals": "processing"}, {"at": "/locked", "equals": true}]})";
 
-ToolSpec spec(IdempotencyMode mode = IdempotencyMode::key) {
-  ToolSpec out;
-  out.mode = mode;
-  return out;
-}
-
 Outcome status(std::string_view text, bool locked = false) {
   return answered(Json::object({{"status", text}, {"locked", locked}}));
 }
 
 Driver paid(IdempotencyMode mode = IdempotencyMode::key, int code = 200) {
-  Driver run = begun(with_verify(spec(mode), members));
+  Driver run = begun(with_verify(of_mode(mode), members));
   Outcome accepted = done();
   accepted.status = code;
   run.answer(accepted);
@@ -74,7 +68,7 @@ TEST(Pending, what_no_check_foresaw_is_never_a_match) {
 }
 
 TEST(Pending, not_there_is_not_settling) {
-  Driver run = begun(with_verify(spec(), R"({"pending": [{"at": "/status", "absent": true}]})"));
+  Driver run = begun(with_verify(of_mode(), R"({"pending": [{"at": "/status", "absent": true}]})"));
   run.answer(done());
   look_on(run, rejected(404));
   EXPECT_EQ(run.error_code(), "verification_mismatch");
@@ -82,7 +76,7 @@ TEST(Pending, not_there_is_not_settling) {
 }
 
 TEST(Pending, after_a_lost_answer_it_leaves_the_doubt) {
-  Driver run = begun(with_verify(spec(IdempotencyMode::none), members));
+  Driver run = begun(with_verify(of_mode(IdempotencyMode::none), members));
   run.answer(ambiguous());
   look_on(run, status("processing"));
   EXPECT_EQ(run.stage(), Stage::in_doubt);
@@ -91,7 +85,7 @@ TEST(Pending, after_a_lost_answer_it_leaves_the_doubt) {
 }
 
 TEST(Pending, a_refused_repeat_is_not_taken_for_absence_while_it_settles) {
-  Driver run = begun(with_verify(spec(IdempotencyMode::natural), members));
+  Driver run = begun(with_verify(of_mode(IdempotencyMode::natural), members));
   run.answer(ambiguous());
   run.wake();
   run.answer(rejected(409));

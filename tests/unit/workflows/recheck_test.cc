@@ -4,16 +4,10 @@
 namespace settle::test {
 namespace {
 
-ToolSpec spec(IdempotencyMode mode = IdempotencyMode::key) {
-  ToolSpec out;
-  out.mode = mode;
-  return out;
-}
-
 constexpr std::string_view once = R"({"recheck": {"after": "1h"}})";
 
 Driver verified(std::string_view members = once) {
-  Driver run = begun(with_verify(spec(), members));
+  Driver run = begun(with_verify(of_mode(), members));
   run.answer(done());
   run.answer(seen());
   EXPECT_EQ(run.stage(), Stage::verified);
@@ -137,7 +131,7 @@ TEST(Recheck, what_is_being_changed_is_neither) {
 }
 
 TEST(Recheck, two_where_there_was_one_no_longer_holds) {
-  Json document = with_verify(spec(), R"({"recheck": {"after": "1h"}, "unique": "/items",
+  Json document = with_verify(of_mode(), R"({"recheck": {"after": "1h"}, "unique": "/items",
     "read": {"connector": "http", "method": "GET", "url": {"$text": "https://box.test/search?key=${/idempotency_key}"}},
     "expect": [{"at": "/value", "equals": {"$from": "/input/value"}}]})");
   Driver run = begun(document);
@@ -179,7 +173,7 @@ TEST(Recheck, an_engine_that_stops_says_nothing_about_the_outside) {
 
 TEST(Recheck, an_endpoint_that_moved_is_not_asked) {
   Driver run = verified();
-  ToolSpec moved = spec();
+  ToolSpec moved = of_mode();
   moved.host = "https://other.test";
   run.swap_tool(compiled(with_verify(moved, once)));
   run.wake();
@@ -188,12 +182,12 @@ TEST(Recheck, an_endpoint_that_moved_is_not_asked) {
 }
 
 std::shared_ptr<const Tool> rechecked() {
-  return compiled(with_verify(spec(), once));
+  return compiled(with_verify(of_mode(), once));
 }
 
 /// A second tool, so that something is still open.
 std::shared_ptr<const Tool> other() {
-  ToolSpec out = spec();
+  ToolSpec out = of_mode();
   out.name = "box.other";
   out.schedule_to_close = Duration(86'400'000);
   return make_tool(out);
@@ -286,7 +280,7 @@ TEST(Recheck, a_list_falls_with_its_element) {
 
 TEST(Recheck, an_element_that_falls_while_the_list_grows_stops_it) {
   const std::vector<std::shared_ptr<const Tool>> tools = {
-      compiled(with_verify(spec(), R"({"recheck": {"after": "5s"}})"))};
+      compiled(with_verify(of_mode(), R"({"recheck": {"after": "5s"}})"))};
   Driver run(make_plan(json(R"({"name": "p", "actions": [{"id": "a", "tool": "box.put", "for_each": ["v", "v", "v"],
     "max_parallel": 1, "input": {"name": "n", "value": {"$from": "/item"}}}]})"),
                        tools));

@@ -4,16 +4,10 @@
 namespace settle::test {
 namespace {
 
-ToolSpec spec(IdempotencyMode mode) {
-  ToolSpec out;
-  out.mode = mode;
-  return out;
-}
-
 TEST(Restart, an_intent_without_an_answer_counts_as_unclear) {
   ToolSpec reads;
   reads.reads = true;
-  ToolSpec blind = spec(IdempotencyMode::none);
+  ToolSpec blind = of_mode(IdempotencyMode::none);
   blind.read_back = false;
   struct Row {
     const char* name;
@@ -21,10 +15,10 @@ TEST(Restart, an_intent_without_an_answer_counts_as_unclear) {
     Stage want;
   };
   const Row rows[] = {
-      {"key", spec(IdempotencyMode::key), Stage::backing_off},
-      {"natural", spec(IdempotencyMode::natural), Stage::backing_off},
-      {"lookup", spec(IdempotencyMode::lookup), Stage::looking},
-      {"none", spec(IdempotencyMode::none), Stage::settling},
+      {"key", of_mode(IdempotencyMode::key), Stage::backing_off},
+      {"natural", of_mode(IdempotencyMode::natural), Stage::backing_off},
+      {"lookup", of_mode(IdempotencyMode::lookup), Stage::looking},
+      {"none", of_mode(IdempotencyMode::none), Stage::settling},
       {"none, unreadable", blind, Stage::in_doubt},
       {"read", reads, Stage::sending},
   };
@@ -53,7 +47,7 @@ TEST(Restart, a_read_is_not_made_again_once_its_time_is_over) {
 
 TEST(Restart, a_crash_in_every_attempt_ends_in_doubt_and_never_in_a_failure) {
   for (const IdempotencyMode mode : {IdempotencyMode::key, IdempotencyMode::natural}) {
-    Driver run = running(spec(mode));
+    Driver run = running(of_mode(mode));
     for (int i = 0; i < 50 && run.stage() != Stage::in_doubt; ++i) {
       if (run.stage() == Stage::sending) {
         run.restart();
@@ -69,11 +63,11 @@ TEST(Restart, a_crash_in_every_attempt_ends_in_doubt_and_never_in_a_failure) {
 }
 
 TEST(Restart, a_look_that_was_under_way_is_taken_again) {
-  Driver looking = running(spec(IdempotencyMode::lookup));
+  Driver looking = running(of_mode(IdempotencyMode::lookup));
   looking.answer(ambiguous());
-  Driver settling = running(spec(IdempotencyMode::none));
+  Driver settling = running(of_mode(IdempotencyMode::none));
   settling.answer(ambiguous());
-  Driver read = reading(spec(IdempotencyMode::key));
+  Driver read = reading(of_mode(IdempotencyMode::key));
   for (Driver* run : {&looking, &settling, &read}) {
     const Stage before = run->stage();
     SCOPED_TRACE(name_of(before));
@@ -86,14 +80,14 @@ TEST(Restart, a_look_that_was_under_way_is_taken_again) {
 }
 
 TEST(Restart, what_waits_for_a_timer_or_a_person_is_left_alone) {
-  Driver backing_off = running(spec(IdempotencyMode::key));
+  Driver backing_off = running(of_mode(IdempotencyMode::key));
   backing_off.answer(ambiguous());
-  Driver look_wait = running(spec(IdempotencyMode::lookup));
+  Driver look_wait = running(of_mode(IdempotencyMode::lookup));
   look_wait.answer(ambiguous());
   look_wait.answer(found(0));
-  Driver read_wait = reading(spec(IdempotencyMode::key));
+  Driver read_wait = reading(of_mode(IdempotencyMode::key));
   read_wait.answer(rejected(404));
-  Driver settle_wait = repeating(spec(IdempotencyMode::natural));
+  Driver settle_wait = repeating(of_mode(IdempotencyMode::natural));
   settle_wait.answer(rejected(409));
   for (Driver* run : {&backing_off, &look_wait, &read_wait, &settle_wait}) {
     SCOPED_TRACE(name_of(run->stage()));
@@ -102,21 +96,21 @@ TEST(Restart, what_waits_for_a_timer_or_a_person_is_left_alone) {
     EXPECT_EQ(dump(run->action()), before);
     EXPECT_TRUE(run->last.calls.empty() && run->last.receipts.empty());
   }
-  Driver in_doubt = running(spec(IdempotencyMode::lookup));
+  Driver in_doubt = running(of_mode(IdempotencyMode::lookup));
   in_doubt.answer(ambiguous());
   in_doubt.answer(found(2));
-  Driver ended = reading(spec(IdempotencyMode::key));
+  Driver ended = reading(of_mode(IdempotencyMode::key));
   ended.answer(seen());
   EXPECT_FALSE(in_doubt.restart());
   EXPECT_FALSE(ended.restart());
 }
 
 TEST(Restart, a_look_that_our_own_shutdown_ended_says_nothing_even_when_time_is_up) {
-  Driver looking = running(spec(IdempotencyMode::lookup));
+  Driver looking = running(of_mode(IdempotencyMode::lookup));
   looking.answer(ambiguous());
-  Driver settling = running(spec(IdempotencyMode::none));
+  Driver settling = running(of_mode(IdempotencyMode::none));
   settling.answer(ambiguous());
-  Driver read = reading(spec(IdempotencyMode::key));
+  Driver read = reading(of_mode(IdempotencyMode::key));
   for (Driver* run : {&looking, &settling, &read}) {
     SCOPED_TRACE(name_of(run->stage()));
     run->answer(ambiguous("engine_stopping"), 0, Duration(3'600'000));
@@ -128,7 +122,7 @@ TEST(Restart, a_look_that_our_own_shutdown_ended_says_nothing_even_when_time_is_
 }
 
 TEST(Restart, mode_none_is_never_sent_again) {
-  Driver run = running(spec(IdempotencyMode::none));
+  Driver run = running(of_mode(IdempotencyMode::none));
   for (int i = 0; i < 100; ++i) {
     run.restart();
     if (run.call() != nullptr) run.answer(rejected(404));

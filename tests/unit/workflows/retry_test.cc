@@ -4,12 +4,6 @@
 namespace settle::test {
 namespace {
 
-ToolSpec of_mode(IdempotencyMode mode) {
-  ToolSpec out;
-  out.mode = mode;
-  return out;
-}
-
 Driver of_plan(std::string_view plan, const std::vector<std::shared_ptr<const Tool>>& tools = {make_tool()}) {
   Driver out(make_plan(json(plan), tools));
   out.start();

@@ -5,13 +5,8 @@
 namespace settle::test {
 namespace {
 
-ToolSpec spec(IdempotencyMode mode) {
-  ToolSpec out;
-  out.mode = mode;
-  return out;
-}
 ToolSpec key() {
-  return spec(IdempotencyMode::key);
+  return of_mode(IdempotencyMode::key);
 }
 ToolSpec key_with_lookup() {
   ToolSpec out = key();
@@ -19,13 +14,13 @@ ToolSpec key_with_lookup() {
   return out;
 }
 ToolSpec natural() {
-  return spec(IdempotencyMode::natural);
+  return of_mode(IdempotencyMode::natural);
 }
 ToolSpec lookup() {
-  return spec(IdempotencyMode::lookup);
+  return of_mode(IdempotencyMode::lookup);
 }
 ToolSpec none() {
-  return spec(IdempotencyMode::none);
+  return of_mode(IdempotencyMode::none);
 }
 ToolSpec none_unreadable() {
   ToolSpec out = none();

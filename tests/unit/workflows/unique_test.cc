@@ -4,12 +4,6 @@
 namespace settle::test {
 namespace {
 
-ToolSpec spec(IdempotencyMode mode = IdempotencyMode::key) {
-  ToolSpec out;
-  out.mode = mode;
-  return out;
-}
-
 constexpr std::string_view by_key = R"({"unique": "/items", "next": "/next",
   "read": {"connector": "http", "method": "GET", "url": {"$text": "https://box.test/search?key=${/idempotency_key}"}},
   "expect": [{"at": "/name", "equals": {"$from": "/input/name"}}]})";
@@ -21,7 +15,7 @@ Outcome page(std::initializer_list<const char*> names, std::string_view next = "
 }
 
 Driver executed() {
-  Driver run = begun(with_verify(spec(), by_key));
+  Driver run = begun(with_verify(of_mode(), by_key));
   run.answer(done());
   return run;
 }
@@ -93,7 +87,7 @@ TEST(Unique, a_page_with_a_further_one_is_not_readable_and_neither_is_no_list) {
 
 TEST(Unique, a_search_by_our_key_is_a_tie_and_one_by_the_input_is_none) {
   for (const bool by_our_key : {true, false}) {
-    Json document = with_verify(spec(IdempotencyMode::none), by_key);
+    Json document = with_verify(of_mode(IdempotencyMode::none), by_key);
     if (!by_our_key)
       document = changed(document, "/verify/read/url", R"({"$text": "https://box.test/search?name=${/input/name}"})");
     Driver run = begun(document);
@@ -105,7 +99,7 @@ TEST(Unique, a_search_by_our_key_is_a_tie_and_one_by_the_input_is_none) {
 }
 
 TEST(Unique, two_after_a_lost_answer_need_a_person) {
-  Driver run = begun(with_verify(spec(IdempotencyMode::none), by_key));
+  Driver run = begun(with_verify(of_mode(IdempotencyMode::none), by_key));
   run.answer(ambiguous());
   run.answer(page({"n", "n"}));
   EXPECT_EQ(run.stage(), Stage::in_doubt);
@@ -113,7 +107,7 @@ TEST(Unique, two_after_a_lost_answer_need_a_person) {
 }
 
 TEST(Unique, pending_looks_at_the_one_record) {
-  Json document = with_verify(spec(), by_key);
+  Json document = with_verify(of_mode(), by_key);
   document.find("verify")->set("pending", json(R"([{"at": "/name", "equals": "…"}])"));
   Driver run = begun(document);
   run.answer(done());
@@ -122,7 +116,7 @@ TEST(Unique, pending_looks_at_the_one_record) {
 }
 
 TEST(Unique, a_look_up_whose_page_goes_on_shows_no_absence_and_no_record) {
-  Json document = tool_document(spec(IdempotencyMode::lookup));
+  Json document = tool_document(of_mode(IdempotencyMode::lookup));
   document.find("idempotency")->find("lookup")->set("next", "/next");
   const auto looked = [&](const Outcome& outcome) {
     Driver run = begun(document);
@@ -143,7 +137,7 @@ TEST(Unique, a_look_up_whose_page_goes_on_shows_no_absence_and_no_record) {
 }
 
 TEST(Unique, a_look_up_whose_answer_does_not_fit_its_schema_is_not_readable) {
-  Json document = tool_document(spec(IdempotencyMode::lookup));
+  Json document = tool_document(of_mode(IdempotencyMode::lookup));
   document.find("idempotency")->find("lookup")->find("read")->set("output_schema", json(R"({"required": ["total"]})"));
   Driver run = begun(document);
   run.answer(ambiguous());

@@ -9,12 +9,6 @@ namespace {
 
 using Problems = std::vector<std::string>;
 
-ToolSpec spec(IdempotencyMode mode = IdempotencyMode::key) {
-  ToolSpec out;
-  out.mode = mode;
-  return out;
-}
-
 constexpr std::string_view call_to_box = R"({"connector": "http", "method": "GET", "url": "https://box.test/box"})";
 
 std::string look(std::string_view schema, std::string_view url = "https://box.test/box") {
@@ -31,7 +25,7 @@ struct Row {
 void expect_problems(const std::vector<Row>& rows, IdempotencyMode mode = IdempotencyMode::key) {
   for (const Row& row : rows) {
     SCOPED_TRACE(row.name);
-    EXPECT_EQ(tool_problems(with_verify(spec(mode), row.members)), row.want);
+    EXPECT_EQ(tool_problems(with_verify(of_mode(mode), row.members)), row.want);
   }
 }
 
@@ -114,7 +108,7 @@ TEST(VerifyContract, a_read_back_that_needs_the_lost_answer_needs_a_mode_or_read
   const std::string by_record =
       R"("read": {"connector": "http", "method": "GET", "url": {"$text": "https://box.test/${/record_id}"}})";
   for (const IdempotencyMode mode : {IdempotencyMode::key, IdempotencyMode::natural, IdempotencyMode::lookup})
-    EXPECT_EQ(tool_problems(with_verify(spec(mode), "{" + by_record + "}")), Problems());
+    EXPECT_EQ(tool_problems(with_verify(of_mode(mode), "{" + by_record + "}")), Problems());
   expect_problems(
       {
           {"none", "{" + by_record + "}", {"/verify read_back_needs_answer"}},
@@ -230,8 +224,8 @@ TEST(VerifyContract, a_search_is_looked_at_element_by_element) {
 
 TEST(VerifyContract, what_was_probably_meant_is_suggested) {
   const Json document = with_verify(
-      spec(), R"({"read": )" + look(record) +
-                  R"(, "expect": [{"at": "/stauts", "equals": "paid"}, {"at": "/status", "equals": "payd"}]})");
+      of_mode(), R"({"read": )" + look(record) +
+                     R"(, "expect": [{"at": "/stauts", "equals": "paid"}, {"at": "/status", "equals": "payd"}]})");
   const Result<std::shared_ptr<const Tool>> tool = compile_tool(document, {});
   ASSERT_FALSE(tool);
   const std::vector<Problem>& problems = tool.error().problems;
@@ -266,7 +260,7 @@ TEST(VerifyContract, a_look_up_fits_its_answer_and_its_record_is_an_answer_of_th
   };
   for (const LookupRow& row : rows) {
     SCOPED_TRACE(row.name);
-    Json document = tool_document(spec(IdempotencyMode::lookup));
+    Json document = tool_document(of_mode(IdempotencyMode::lookup));
     Json& lookup = *document.find("idempotency")->find("lookup");
     lookup.find("read")->set("output_schema", json(row.schema));
     if (*row.next != '\0') lookup.set("next", json(row.next));
@@ -275,12 +269,12 @@ TEST(VerifyContract, a_look_up_fits_its_answer_and_its_record_is_an_answer_of_th
 }
 
 TEST(VerifyContract, the_call_itself_has_no_schema_of_its_own) {
-  const Json document = changed(tool_document(spec()), "/execute/output_schema", "true");
+  const Json document = changed(tool_document(of_mode()), "/execute/output_schema", "true");
   EXPECT_EQ(tool_problems(document), Problems{"/execute/output_schema unknown_member"});
 }
 
 TEST(VerifyContract, every_call_of_a_tool_with_a_before_may_refer_to_it) {
-  Json document = with_verify(spec(), R"({"before": )" + std::string(call_to_box) + "}");
+  Json document = with_verify(of_mode(), R"({"before": )" + std::string(call_to_box) + "}");
   document = changed(document, "/execute/headers/If-Match", R"({"$from": "/before/etag"})");
   document = changed(document, "/verify/read/headers", R"({"X-Seen": {"$from": "/before/etag"}})");
   EXPECT_EQ(tool_problems(document), Problems());
@@ -296,13 +290,13 @@ TEST(VerifyContract, lint_warns_of_what_goes_unnoticed) {
       {R"({"unique": "/items"})", "/verify/next further_page_unseen"},
   };
   for (const LintRow& row : rows) {
-    const LintReport report = lint_tool(with_verify(spec(), row.members), {});
+    const LintReport report = lint_tool(with_verify(of_mode(), row.members), {});
     EXPECT_TRUE(report.errors.empty());
     EXPECT_TRUE(std::any_of(report.warnings.begin(), report.warnings.end(), [&](const Problem& problem) {
       return problem.pointer + " " + problem.code == row.want;
     })) << row.want;
   }
-  const LintReport report = lint_tool(tool_document(spec(IdempotencyMode::lookup)), {});
+  const LintReport report = lint_tool(tool_document(of_mode(IdempotencyMode::lookup)), {});
   EXPECT_TRUE(std::any_of(report.warnings.begin(), report.warnings.end(), [&](const Problem& problem) {
     return problem.pointer == "/idempotency/lookup/next" && problem.code == "further_page_unseen";
   }));
@@ -325,7 +319,8 @@ TEST(VerifyContract, a_difference_of_two_documents_says_what_it_means) {
   };
   for (const DiffRow& row : rows) {
     SCOPED_TRACE(row.before + " to " + row.after);
-    const std::vector<ToolChange> changes = diff_tools(with_verify(spec(), row.before), with_verify(spec(), row.after));
+    const std::vector<ToolChange> changes =
+        diff_tools(with_verify(of_mode(), row.before), with_verify(of_mode(), row.after));
     ASSERT_EQ(changes.size(), 1U);
     EXPECT_EQ(changes[0].code, row.code);
     EXPECT_EQ(changes[0].impact, row.impact);

@@ -64,6 +64,12 @@ Json verify_of(const ToolSpec& spec) {
 
 }  // namespace
 
+ToolSpec of_mode(IdempotencyMode mode) {
+  ToolSpec out;
+  out.mode = mode;
+  return out;
+}
+
 Json tool_document(const ToolSpec& spec) {
   Json out = json(R"({"input_schema": {"type": "object", "required": ["name"], "additionalProperties": false,
     "properties": {"name": {"type": "string"}, "value": {"type": "string"}, "count": {"type": "integer"}, "list": {"type": "array", "items": {"type": "string"}}}},

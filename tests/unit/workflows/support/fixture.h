@@ -43,6 +43,8 @@ struct ToolSpec {
   std::string not_processed;  ///< JSON; empty: the default
 };
 
+/// The usual tool, of this mode.
+ToolSpec of_mode(IdempotencyMode mode = IdempotencyMode::key);
 Json tool_document(const ToolSpec& spec);
 /// The same with further members of `verify`; null takes one out.
 Json with_verify(const ToolSpec& spec, std::string_view members);
