@@ -12,6 +12,7 @@
 #include "tests/crash/child.h"
 #include "tests/crash/numbered_rows.h"
 #include "tests/crash/wanted.h"
+#include "tests/support/child.h"
 #include "tests/support/crash_disk.h"
 #include "tests/unit/storage/test_directory.h"
 
@@ -77,17 +78,16 @@ struct Ending {
 };
 
 Ending watch_failing(const std::string& directory, const std::string& name, std::uint64_t after) {
-  const Child child({"--failing", directory, name, std::to_string(after)});
+  Child child({"--failing", directory, name, std::to_string(after)}, Child::Errors::its_own);
   Ending out;
   std::chrono::steady_clock::time_point failed;
-  std::uint64_t told = 0;
-  while (::read(child.output(), &told, sizeof told) == sizeof told) {
-    if (told == failed_marker) {
+  while (const std::optional<std::uint64_t> told = child.read()) {
+    if (*told == failed_marker) {
       out.has_failed = true;
       failed = std::chrono::steady_clock::now();
       continue;
     }
-    out.acknowledged = told + 1;
+    out.acknowledged = *told + 1;
     if (out.has_failed) ++out.acknowledged_after;
   }
   out.exit_code = child.wait();

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "storage/rocks/rocks_store.h"
+#include "tests/support/child.h"
 #include "tests/unit/storage/collecting_sink.h"
 #include "tests/unit/storage/fault_fs.h"
 #include "tests/unit/storage/test_directory.h"
@@ -133,66 +134,6 @@ int run_broken(const std::string& directory, std::string_view name) {
   }
   return 1;
 }
-
-/// This program, started again with other arguments; its standard output comes through a pipe.
-class Child {
- public:
-  explicit Child(std::vector<std::string> arguments) {
-    int ends[2];
-    if (::pipe(ends) != 0) std::abort();
-    std::vector<char*> argv;
-    arguments.insert(arguments.begin(), "test_storage");
-    for (std::string& argument : arguments) argv.push_back(argument.data());
-    argv.push_back(nullptr);
-    process_ = ::fork();
-    if (process_ == 0) {
-      ::dup2(ends[1], STDOUT_FILENO);
-      ::close(ends[0]);
-      ::close(ends[1]);
-      ::execv("/proc/self/exe", argv.data());
-      std::_Exit(127);
-    }
-    ::close(ends[1]);
-    output_ = ends[0];
-  }
-  ~Child() {
-    if (process_ > 0) kill();
-    ::close(output_);
-  }
-  Child(const Child&) = delete;
-  Child& operator=(const Child&) = delete;
-
-  /// The next number that the child acknowledged; null at the end of its output.
-  std::optional<Number> read() {
-    Number n = 0;
-    std::size_t filled = 0;
-    while (filled < sizeof(n)) {
-      const ssize_t count = ::read(output_, reinterpret_cast<char*>(&n) + filled, sizeof(n) - filled);
-      if (count < 0 && errno == EINTR) continue;
-      if (count <= 0) return {};
-      filled += static_cast<std::size_t>(count);
-    }
-    return n;
-  }
-
-  /// Ends it without warning, and waits for its end.
-  void kill() {
-    ::kill(process_, SIGKILL);
-    wait();
-  }
-
-  /// The exit code; -1 when a signal ended it.
-  int wait() {
-    int status = 0;
-    ::waitpid(process_, &status, 0);
-    process_ = 0;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  }
-
- private:
-  pid_t process_ = 0;
-  int output_ = -1;
-};
 
 /// The numbers that the store holds are all up to some number, each whole; returns how many. Nothing may be torn.
 Number whole_numbers_in(const RocksStore& store) {
