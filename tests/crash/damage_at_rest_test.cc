@@ -13,6 +13,7 @@
 #include "tests/crash/child.h"
 #include "tests/crash/numbered_rows.h"
 #include "tests/crash/wanted.h"
+#include "tests/support/child.h"
 #include "tests/unit/storage/collecting_sink.h"
 #include "tests/unit/storage/test_directory.h"
 
@@ -45,11 +46,6 @@ void write_numbers(RocksStore& store, std::uint64_t from, std::uint64_t to) {
   sink.wait_for(to - from);
 }
 
-void copy_store(const std::string& from, const std::string& to) {
-  fs::copy(from, to, fs::copy_options::recursive);
-  fs::remove(fs::path(to) / "BALLAST");
-}
-
 /// Tables and a log; closed in the end, or killed (copied while it runs), with one log or, with small buffers, several.
 Sound make_sound(const std::string& live, const std::string& copy, bool is_killed, bool has_small_buffers) {
   RocksOptions options = options_of(live);
@@ -59,7 +55,7 @@ Sound make_sound(const std::string& live, const std::string& copy, bool is_kille
     if (!store) std::abort();
     write_numbers(**store, part * 90, (part + 1) * 90);
     (*store)->sync_floor();
-    if (part == 2 && is_killed) copy_store(live, copy);
+    if (part == 2 && is_killed) copy_running_store(live, copy);
   }
   if (!is_killed) copy_store(live, copy);
   return {copy, 270};
@@ -137,7 +133,7 @@ std::string damage(const std::string& directory, Random& random) {
 /// must not be.
 std::string outcome_of(const std::string& directory, std::uint64_t count) {
   const auto before = contents_of(directory);
-  const Child child({"--look", directory, std::to_string(count)});
+  Child child({"--look", directory, std::to_string(count)}, Child::Errors::its_own);
   std::string said;
   char piece[512];
   for (ssize_t got = 0; (got = ::read(child.output(), piece, sizeof piece)) > 0;)

@@ -40,8 +40,7 @@ class DamageTest : public testing::Test {
       commit_and_wait(**store, std::move(batch));
     }
     (*store)->sync_floor();
-    fs::copy(live, copy, fs::copy_options::recursive);
-    fs::remove(fs::path(copy) / "BALLAST");
+    copy_running_store(live, copy);
   }
 
   static int rows_in(const Reader& reader) {
@@ -303,20 +302,7 @@ class TwoLogsTest : public testing::Test {
     while (logs_in(live).size() < 2) put(**store, Family::meta, "large", std::string(100'000, 'x'));
     put(**store, Family::state, "k1", "in the newer log");
     (*store)->sync_floor();
-    copy_when_quiet(live);
-  }
-
-  /// A copy of one moment: the table is written meanwhile, and a copy of half of that is no store.
-  void copy_when_quiet(const std::string& live) {
-    std::map<std::string, std::string> before;
-    std::map<std::string, std::string> after;
-    do {
-      before = contents_of(live);
-      fs::remove_all(copy_);
-      fs::copy(live, copy_, fs::copy_options::recursive);
-      after = contents_of(live);
-      for (auto* contents : {&before, &after}) contents->erase("LOG");
-    } while (before != after);
+    copy_running_store(live, copy_);
   }
 
   static void put(Store& store, Family family, const std::string& key, const std::string& value) {

@@ -53,6 +53,32 @@ inline std::map<std::string, std::string> contents_of(const std::string& directo
   return out;
 }
 
+/// A store at rest, without its reserve of disk space.
+inline void copy_store(const std::string& from, const std::string& to) {
+  std::filesystem::copy(from, to, std::filesystem::copy_options::recursive);
+  std::filesystem::remove(std::filesystem::path(to) / "BALLAST");
+}
+
+/// The files of a store that runs, as a kill at one moment leaves them: taken again while files come, go or grow, since
+/// a copy of half of that is no store.
+inline void copy_running_store(const std::string& from, const std::string& to) {
+  const auto contents = [&from] {
+    std::map<std::string, std::string> out = contents_of(from);
+    out.erase("LOG");
+    return out;
+  };
+  for (;;) {
+    const std::map<std::string, std::string> before = contents();
+    std::filesystem::remove_all(to);
+    try {
+      copy_store(from, to);
+    } catch (const std::filesystem::filesystem_error&) {
+      continue;  // a file went while it was to be copied
+    }
+    if (before == contents()) return;
+  }
+}
+
 /// The write-ahead log that is not empty; a small store has one.
 inline std::filesystem::path log_of(const std::string& directory) {
   std::filesystem::path found;
