@@ -1,10 +1,13 @@
 #include "storage/rocks/store_fs.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <utility>
 
 #include "base/hash.h"
+#include "storage/rocks/diagnostic_log.h"
 #include "storage/rocks/fail_stop.h"
 
 namespace settle {
@@ -183,6 +186,14 @@ IOStatus StoreFileSystem::NewDirectory(const std::string& name, const IOOptions&
   IOStatus opened = FileSystemWrapper::NewDirectory(name, options, &real, debug);
   if (opened.ok()) *directory = std::make_unique<CheckedDirectory>(std::move(real), name, *this);
   return opened;
+}
+
+IOStatus StoreFileSystem::NewLogger(const std::string& name, const IOOptions& /*options*/,
+                                    std::shared_ptr<rocksdb::Logger>* logger, IODebugContext* /*debug*/) {
+  const int descriptor = ::open(name.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644);
+  if (descriptor < 0) return IOStatus::IOError("the log " + name + " can't be opened");
+  *logger = std::make_shared<DiagnosticLog>(descriptor);
+  return IOStatus::OK();
 }
 
 IOStatus StoreFileSystem::RenameFile(const std::string& from, const std::string& to, const IOOptions& options,

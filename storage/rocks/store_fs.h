@@ -12,12 +12,13 @@
 
 namespace settle {
 
-/// Where RocksDB's files go, with two rules of ours:
+/// Where RocksDB's files go, with three rules of ours:
 /// - once armed, the first write, sync, truncation or change of a name that fails ends the process, in that very call.
 ///   RocksDB would go on: retry, decide by itself that the disk is well again, or fail an assertion of its own.
 /// - of a manifest, only whole records are shown. What stands behind them is a write that a power cut interrupted;
 ///   RocksDB refuses to open over it when it is neither nothing nor zeros. What had been durable is compared with the
 ///   floor apart from this (manifest.h).
+/// - its own log of what it does is written as far as there is room for it.
 class StoreFileSystem final : public rocksdb::FileSystemWrapper {
  public:
   StoreFileSystem(const std::shared_ptr<rocksdb::FileSystem>& target, std::string directory)
@@ -38,6 +39,9 @@ class StoreFileSystem final : public rocksdb::FileSystemWrapper {
   rocksdb::IOStatus NewDirectory(const std::string& name, const rocksdb::IOOptions& options,
                                  std::unique_ptr<rocksdb::FSDirectory>* directory,
                                  rocksdb::IODebugContext* debug) override;
+  /// RocksDB's own log (diagnostic_log.h), which may fail without a consequence.
+  rocksdb::IOStatus NewLogger(const std::string& name, const rocksdb::IOOptions& options,
+                              std::shared_ptr<rocksdb::Logger>* logger, rocksdb::IODebugContext* debug) override;
   rocksdb::IOStatus RenameFile(const std::string& from, const std::string& to, const rocksdb::IOOptions& options,
                                rocksdb::IODebugContext* debug) override;
 

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <sys/resource.h>
+
+#include <csignal>
 
 #include "tests/unit/storage/test_directory.h"
 
@@ -45,6 +49,63 @@ TEST(WholeRecordsTest, OneThatIsTornOrDamagedEndsThem) {
   }
   EXPECT_EQ(end_of_whole_records(bytes + std::string(5000, '\0')), bytes.size());
   EXPECT_EQ(end_of_whole_records(""), 0U);
+}
+
+/// What the file system gives RocksDB to tell its own story in.
+std::shared_ptr<rocksdb::Logger> logger_at(const std::string& path) {
+  StoreFileSystem files(rocksdb::FileSystem::Default(), "data");
+  files.arm();
+  std::shared_ptr<rocksdb::Logger> out;
+  EXPECT_TRUE(files.NewLogger(path, {}, &out, nullptr).ok());
+  out->SetInfoLogLevel(rocksdb::InfoLogLevel::INFO_LEVEL);
+  return out;
+}
+
+/// While it lives, no file of this process grows beyond `most` bytes: a write then fails as on a full disk.
+class NoRoom {
+ public:
+  explicit NoRoom(rlim_t most) : before_(std::signal(SIGXFSZ, SIG_IGN)) {
+    ::getrlimit(RLIMIT_FSIZE, &limit_);
+    const rlimit small{most, limit_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &small);
+  }
+  ~NoRoom() {
+    ::setrlimit(RLIMIT_FSIZE, &limit_);
+    std::signal(SIGXFSZ, before_);
+  }
+  NoRoom(const NoRoom&) = delete;
+  NoRoom& operator=(const NoRoom&) = delete;
+
+ private:
+  rlimit limit_{};
+  void (*before_)(int);
+};
+
+TEST(DiagnosticLogTest, ADiskWithoutRoomForItEndsNothing) {
+  const TestDirectory temporary;
+  const std::string path = temporary.sub("log");
+  const std::shared_ptr<rocksdb::Logger> log = logger_at(path);
+  {
+    const NoRoom no_room(4096);
+    const std::string long_line(10'000, 'x');
+    for (int i = 0; i < 400; ++i) rocksdb::Log(log.get(), "%s", long_line.c_str());
+    log->Flush();
+  }
+  rocksdb::Log(log.get(), "there is room again");
+  log->Flush();
+  EXPECT_NE(read_bytes(path).find("there is room again"), std::string::npos);
+}
+
+TEST(DiagnosticLogTest, HoldsEveryLineAndKnowsItsSize) {
+  const TestDirectory temporary;
+  const std::string path = temporary.sub("log");
+  const std::shared_ptr<rocksdb::Logger> log = logger_at(path);
+  rocksdb::Log(log.get(), "one %d", 1);
+  rocksdb::Log(rocksdb::InfoLogLevel::WARN_LEVEL, log.get(), "two\n");
+  const std::string said = read_bytes(path);
+  EXPECT_NE(said.find(" one 1\n"), std::string::npos) << said;
+  EXPECT_NE(said.find("[WARN] two\n"), std::string::npos) << said;
+  EXPECT_EQ(log->GetLogFileSize(), said.size());
 }
 
 }  // namespace
