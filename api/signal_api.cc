@@ -44,8 +44,7 @@ void HttpApi::signal(Ask ask) {
   if (!read) return ask.refuse(read.error());
   const std::string id = ask.param(0);
   read->name = ask.param(1);
-  read->digest =
-      "sha256:" + to_hex(sha256(canonical(Json::object({{"name", read->name}, {"payload", *read->payload}}))));
+  read->digest = digest_text(canonical(Json::object({{"name", read->name}, {"payload", *read->payload}})));
   engine_.signal(api_name_space, id, *std::move(read), loop_,
                  [ask = std::move(ask)](const Result<Shard::Delivered>& delivered) {
                    if (!delivered) return ask.refuse(delivered.error());

@@ -33,7 +33,7 @@ void answer_plan(const Ask& ask, const ToolCallRequest& request, const std::vect
            Json::object({{"format", name_of(request.format)},
                          {"valid", problems.empty()},
                          {"plan", request.plan},
-                         {"plan_digest", known ? Json("sha256:" + to_hex(sha256(canonical(request.plan)))) : Json()},
+                         {"plan_digest", known ? Json(digest_text(canonical(request.plan))) : Json()},
                          {"problems", problem_documents(problems)},
                          {"warnings", problem_documents(warnings)},
                          {"tool_results", problems.empty() ? Json::array() : refused_results(request, problems)}}));

@@ -32,6 +32,10 @@ std::string to_hex(const Hash& hash) {
   return to_hex(std::string_view(reinterpret_cast<const char*>(hash.data()), hash.size()));
 }
 
+std::string digest_text(std::string_view bytes) {
+  return "sha256:" + to_hex(sha256(bytes));
+}
+
 std::string to_base32hex(std::string_view bytes) {
   static constexpr char digits[] = "0123456789abcdefghijklmnopqrstuv";
   std::string out;

@@ -16,6 +16,9 @@ Hash sha256(std::string_view bytes);
 std::string to_hex(std::string_view bytes);
 std::string to_hex(const Hash& hash);
 
+/// "sha256:" and the hexadecimal SHA-256 of these bytes: how documents name a digest.
+std::string digest_text(std::string_view bytes);
+
 /// Lower-case base32hex (RFC 4648 §7) without padding.
 std::string to_base32hex(std::string_view bytes);
 /// The first `digits` of it, five bits each; at most 52.

@@ -11,20 +11,13 @@ constexpr std::size_t hosts_max = 1'024;
 /// The budget moves on once per second.
 constexpr Duration budget_wait{1'000};
 
-/// "http://host:port" of a URL, as it is written.
-std::string_view origin_in(std::string_view url) {
-  const std::size_t scheme = url.find("://");
-  if (scheme == std::string_view::npos) return {};
-  return url.substr(0, url.find_first_of("/?#", scheme + 3));
-}
-
 }  // namespace
 
 GuardedConnector::GuardedConnector(Connector& inner, GuardPorts ports, GuardOptions options)
     : inner_(inner), ports_(std::move(ports)), options_(options) {}
 
 GuardedConnector::Hosts::value_type* GuardedConnector::host_of(std::string_view url) {
-  const std::string_view origin = origin_in(url);
+  const std::string_view origin = origin_of(url);
   if (const auto known = hosts_.find(origin); known != hosts_.end()) return &*known;
   if (hosts_.size() >= hosts_max) forget_quiet_hosts();
   if (hosts_.size() >= hosts_max) return nullptr;

@@ -4,14 +4,6 @@
 #include "workflows/fields.h"
 
 namespace settle {
-namespace {
-
-std::string digest_of(const Json& document) {
-  return "sha256:" + to_hex(sha256(canonical(document)));
-}
-
-}  // namespace
-
 Json child_plan(const Json& input) {
   Json plan = *input.find("plan");
   if (const Json* given = input.find("input")) plan.set("input", *given);
@@ -46,8 +38,7 @@ Result<NewWorkflow> Engine::prepare_child(const ChildOrder& order) const {
   NewWorkflow out;
   out.name_space = order.name_space;
   out.id = order.child;
-  out.plan = *checked;
-  out.labels = out.plan->labels;
+  set_plan(out, plan, *std::move(checked));
   std::vector<Problem> problems;
   const Json* labels = order.input->find("labels");
   if (labels != nullptr) read_labels(*labels, "/labels", out.labels, problems);
@@ -55,15 +46,13 @@ Result<NewWorkflow> Engine::prepare_child(const ChildOrder& order) const {
     std::string message = summary_of(problems);
     return fail(ErrorCode::invalid_plan, std::move(message), std::move(problems));
   }
-  write_canonical(plan, out.plan_bytes);
-  out.plan_digest = "sha256:" + to_hex(sha256(out.plan_bytes));
   out.parent = order.parent;
   out.depth = order.depth;
-  out.body_digest = digest_of(
-      Json::object({{"id", out.id},
-                    {"plan", plan},
-                    {"labels", labels == nullptr ? Json() : *labels},
-                    {"parent", Json::object({{"workflow", order.parent.workflow}, {"action", order.parent.action}})}}));
+  out.body_digest = digest_text(canonical(Json::object(
+      {{"id", out.id},
+       {"plan", plan},
+       {"labels", labels == nullptr ? Json() : *labels},
+       {"parent", Json::object({{"workflow", order.parent.workflow}, {"action", order.parent.action}})}})));
   return out;
 }
 

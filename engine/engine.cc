@@ -15,10 +15,6 @@ Time wall_now() {
   return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
 }
 
-std::string digest_of(const Json& document) {
-  return "sha256:" + to_hex(sha256(canonical(document)));
-}
-
 Error not_found(const std::string& id) {
   return fail(ErrorCode::not_found, "there is no workflow \"" + shorten(id, 130) + "\"");
 }
@@ -119,6 +115,13 @@ Result<std::shared_ptr<const Plan>> Engine::check(const std::string& name_space,
   return checked;
 }
 
+void set_plan(NewWorkflow& workflow, const Json& document, std::shared_ptr<const Plan> plan) {
+  workflow.labels = plan->labels;
+  workflow.plan = std::move(plan);
+  write_canonical(document, workflow.plan_bytes);
+  workflow.plan_digest = digest_text(workflow.plan_bytes);
+}
+
 /// Reads {id?, plan, labels?} and checks the plan; every problem of both at once, pointers into the body.
 Result<NewWorkflow> Engine::prepare(const SubmitRequest& request) const {
   std::vector<Problem> problems;
@@ -143,10 +146,7 @@ Result<NewWorkflow> Engine::prepare(const SubmitRequest& request) const {
   if (plan != nullptr) {
     Result<std::shared_ptr<const Plan>> checked = check(request.name_space, *plan);
     if (checked) {
-      out.plan = *checked;
-      out.labels = out.plan->labels;
-      write_canonical(*plan, out.plan_bytes);
-      out.plan_digest = "sha256:" + to_hex(sha256(out.plan_bytes));
+      set_plan(out, *plan, *std::move(checked));
     } else {
       code = ErrorCode::invalid_plan;
       for (Problem& problem : checked.error().problems) {
@@ -199,7 +199,7 @@ std::optional<Result<Submitted>> Engine::replay(const SubmitRequest& request, co
 void Engine::submit(SubmitRequest request, Loop& loop, std::function<void(Result<Started>)> done) {
   if (stopping())
     return done(fail(ErrorCode::shutting_down, "the engine is shutting down; send the plan again in a moment"));
-  const std::string body_digest = digest_of(request.body);
+  const std::string body_digest = digest_text(canonical(request.body));
   if (std::optional<Result<Submitted>> stands = replay(request, body_digest))
     return answer(request.name_space, std::move(*stands), loop, done);
   if (!store_.has_room())

@@ -8,15 +8,6 @@
 namespace settle {
 namespace {
 
-std::string key_of(const std::string& name_space, const std::string& id) {
-  return name_space + '\0' + id;
-}
-
-std::pair<std::string, std::string> split(const std::string& key) {
-  const std::size_t end = key.find('\0');
-  return {key.substr(0, end), key.substr(end + 1)};
-}
-
 /// When a restart has to take the workflow up: at once while a call or a workflow of its own is under way, or a permit
 /// is waited for (its creation, so that the queue stays in order of time), at its next timer, or never (it waits for a
 /// person, or has ended and is not looked at again).
@@ -48,6 +39,15 @@ Time newest_time(const Workflow& workflow) {
 Shard::Shard(Loop& loop, Store& store, const ToolRegistry& tools, Connector& connector, PermitLines& lines,
              ShardLimits limits)
     : loop_(loop), store_(store), tools_(tools), connector_(connector), gate_(lines), limits_(limits) {}
+
+std::string Shard::key_of(const std::string& name_space, const std::string& id) {
+  return name_space + '\0' + id;
+}
+
+std::pair<std::string, std::string> Shard::split(const std::string& key) {
+  const std::size_t end = key.find('\0');
+  return {key.substr(0, end), key.substr(end + 1)};
+}
 
 Shard::Live* Shard::live(const std::string& key) {
   const auto found = live_.find(key);

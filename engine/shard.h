@@ -140,6 +140,9 @@ class Shard final : private PermitSink {
 
   // shard.cc
   Result<Live*> find(const std::string& name_space, const std::string& id);
+  /// What a workflow is known by here, and its namespace and id again.
+  static std::string key_of(const std::string& name_space, const std::string& id);
+  static std::pair<std::string, std::string> split(const std::string& key);
   Live* live(const std::string& key);
   void apply(Live& live, Transition transition, WriteBatch batch);
   void encode(Live& live, const Transition& transition, WriteBatch& batch);

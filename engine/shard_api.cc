@@ -14,7 +14,7 @@ Error tool_call_taken(const std::string& call, const std::string& workflow) {
 void Shard::submit(NewWorkflow submission, SubmitDone done) {
   if (draining_)
     return done(fail(ErrorCode::shutting_down, "the engine is shutting down; send the plan again in a moment"));
-  const std::string key = submission.name_space + '\0' + submission.id;
+  const std::string key = key_of(submission.name_space, submission.id);
   if (Live* existing = live(key)) {
     const bool same = existing->workflow.header.body_digest == submission.body_digest;
     const Result<Submitted> answer =

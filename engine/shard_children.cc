@@ -15,10 +15,6 @@ bool is_child_of(const Workflow& workflow, const ChildOrder& order) {
   return parent && parent->workflow == order.parent.workflow && parent->run == order.parent.run;
 }
 
-std::string key_of(const ChildOrder& order) {
-  return order.name_space + '\0' + order.child;
-}
-
 }  // namespace
 
 void Shard::order_child(const Live& live, const ChildEffect& effect) {
@@ -54,7 +50,7 @@ void Shard::child_ordered(ChildOrder order) {
   const Result<Live*> found = find(order.name_space, order.child);
   if (!found && found.error().code == ErrorCode::not_found) {
     if (!order.cancel) return begin_child(std::move(order));
-    orders_waiting_.erase(key_of(order));
+    orders_waiting_.erase(key_of(order.name_space, order.child));
     return report(order, {.how = ChildEnd::How::absent});
   }
   if (!found) return;  // it can't be loaded: a person has to mend that, and a restart asks again
@@ -94,7 +90,7 @@ void Shard::begin_child(ChildOrder order) {
 
 /// A full engine or a full disk is no reason to lose a child. A cancellation that comes meanwhile takes it away.
 void Shard::try_again(ChildOrder order) {
-  const std::string key = key_of(order);
+  const std::string key = key_of(order.name_space, order.child);
   const bool waits = orders_waiting_.contains(key);
   orders_waiting_[key] = std::move(order);
   if (waits) return;

@@ -28,8 +28,8 @@ PermitLine* Shard::permit_of(const Live& live, const CallEffect& call) {
 /// goes to the next one.
 void Shard::permitted(PermitLine& line, const std::string& key, ActionIndex run) {
   if (draining_) return line.give_back(false, loop_);
-  const std::size_t end = key.find('\0');
-  const Result<Live*> found = find(key.substr(0, end), key.substr(end + 1));
+  const auto [name_space, id] = split(key);
+  const Result<Live*> found = find(name_space, id);
   if (!found) return line.give_back(false, loop_);  // reported when it was read first
   gate_.hold(run);
   apply(**found, on_permit((*found)->workflow, run, moment()), {});

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -26,6 +27,9 @@ struct Call {
 
   friend bool operator==(const Call&, const Call&) = default;
 };
+
+/// "http://host:port" of a URL, or of its constant prefix: a part of `url`.
+std::string_view origin_of(std::string_view url);
 
 /// How a call ended, as CONTRACT §2 classifies it. The tool's own success rule and output schema come after this.
 enum class OutcomeClass : std::uint8_t {

@@ -11,9 +11,7 @@ namespace settle {
 void Stepper::look_before(ActionIndex index) {
   ActionState& state = action(index);
   if (cancelling() && !is_undoing(state.role)) return cancelled(index);
-  const std::optional<Time>& whole = workflow_.header.deadline_at;
-  const bool over = whole && moment_.now >= *whole && !is_undoing(state.role);
-  if (over && !is_unstarted(state.stage)) return wake_to_send(index);  // which says that it is too late
+  if (out_of_time(index)) return wake_to_send(index);  // which says that it is too late
   if (!begin_call(index, *tool(index).before, false)) {
     const std::string why = state.error->message;
     return fail(index, "call_unresolved", why, Effect::none);
@@ -21,7 +19,7 @@ void Stepper::look_before(ActionIndex index) {
   enter(index, Stage::before_reading);
 }
 
-/// What it shows is stored with the intent of the first send, in one batch, and never taken again. "Not there" is an
+/// What it shows is stored before the first send, and never taken again. "Not there" is an
 /// answer too; what can't be read is asked for again until the action's time is over.
 void Stepper::before_ended(ActionIndex index, Outcome& outcome) {
   if (interrupted(outcome)) return enter(index, Stage::before_wait, moment_.now + Duration(1));
@@ -41,8 +39,7 @@ void Stepper::before_ended(ActionIndex index, Outcome& outcome) {
     state.error = ActionError{outcome.code, outcome.detail};
     const bool over = moment_.now >= deadline(index);
     if (cancelling() && !is_undoing(state.role)) return cancelled(index);
-    const std::optional<Time>& whole = workflow_.header.deadline_at;
-    if (over && whole && moment_.now >= *whole && !is_undoing(state.role)) return wake_to_send(index);
+    if (out_of_time(index)) return wake_to_send(index);
     if (over)
       return fail(
           index, "before_unreadable",
@@ -54,7 +51,7 @@ void Stepper::before_ended(ActionIndex index, Outcome& outcome) {
   }
   state.error = std::nullopt;
   state.backoffs = 0;
-  const std::string digest = "sha256:" + to_hex(sha256(canonical(body)));
+  const std::string digest = digest_text(canonical(body));
   state.before = std::make_shared<const Json>(std::move(body));
   state.before_at = outcome.ended;
   out_.new_befores.push_back(index);

@@ -47,7 +47,7 @@ void Stepper::park_in_doubt(ActionIndex index, std::string code, std::string mes
 std::optional<std::string> Stepper::endpoint_moved(ActionIndex index) const {
   const ActionState& state = workflow_.actions[index];
   const CallSpec& spec = tool(index).execute;
-  const std::string origin = origin_of(spec.url.constant_prefix());
+  const std::string origin(origin_of(spec.url.constant_prefix()));
   const bool same_send = origin == state.call_origin && spec.credential == state.call_credential;
   const bool same_look = state.look_endpoints.empty() || state.look_endpoints == tool(index).look_endpoints;
   if (same_send && same_look) return std::nullopt;

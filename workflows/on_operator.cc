@@ -14,12 +14,6 @@ bool refers_to_record(const CallSpec& spec) {
                      [](const Template::Reference& r) { return r.source.tokens[0] == "record_id"; });
 }
 
-std::optional<std::string> id_in(const Tool& tool, const Json& output) {
-  const Json* id = tool.record_id ? find_below(output, tool.record_id->tokens, 0) : nullptr;
-  if (id == nullptr || !(id->is_string() || id->is_number())) return std::nullopt;
-  return id->is_string() ? id->as_string() : canonical(*id);
-}
-
 /// Whether what was seen is enough to go on with, and fits the tool.
 std::vector<Problem> problems_of(const Tool& tool, const ActionState& state, const Resolution& resolution) {
   std::vector<Problem> problems;
@@ -30,7 +24,7 @@ std::vector<Problem> problems_of(const Tool& tool, const ActionState& state, con
     for (const SchemaFailure& failure : tool.output_schema->validate(*resolution.output))
       problems.push_back({"/happened/output" + failure.instance, "output_schema_violation", failure.expected,
                           failure.got, "the output does not fit the tool's output_schema"});
-    const std::optional<std::string> inside = id_in(tool, *resolution.output);
+    const std::optional<std::string> inside = tool.record_id_in(*resolution.output);
     if (inside && resolution.record_id && *inside != *resolution.record_id)
       problems.push_back({"/happened/record_id", "record_id_differs", *inside, *resolution.record_id,
                           "the output names another record"});
@@ -141,7 +135,7 @@ void Stepper::happened(ActionIndex index, Resolution& resolution) {
   if (resolution.output) {
     state.output = std::make_shared<const Json>(*std::move(resolution.output));
     out_.new_outputs.push_back(index);
-    if (std::optional<std::string> id = record_id_in(index, *state.output)) state.record_id = std::move(id);
+    if (std::optional<std::string> id = tool(index).record_id_in(*state.output)) state.record_id = std::move(id);
   }
   if (resolution.record_id) state.record_id = std::move(resolution.record_id);
   state.looks_from = moment_.now;

@@ -14,19 +14,15 @@ Limit Stepper::limited(ActionIndex index) const {
 /// Until the last moment at which it may still be sent: the time limit, or the end of the provider's window for a key.
 void Stepper::wait_for_permit(ActionIndex index, Limit limit) {
   ActionState& state = action(index);
-  const Tool& contract = tool(index);
   Time until = deadline(index);
-  if (contract.mode == IdempotencyMode::key && state.unclear) {
-    const Time usable = state.first_send_at.value_or(moment_.now) + Duration(contract.window.count() / 10 * 9);
-    until = std::min(until, usable - planned(index).start_to_close_timeout + Duration(1));
-  }
+  if (const std::optional<Time> by = repeat_by(index)) until = std::min(until, *by + Duration(1));
   until = std::max(until, moment_.now + Duration(1));
   const bool again = state.stage == Stage::gated;  // after a restart
   state.limit = limit;
   enter(index, Stage::gated, until);
   if (again) return;
   note("action.rate_limited", index,
-       Json::object({{"limit", name_of(limit)}, {"tool", contract.name}, {"until", format_time(until)}}));
+       Json::object({{"limit", name_of(limit)}, {"tool", tool(index).name}, {"until", format_time(until)}}));
 }
 
 /// Its turn has come; a deadline that has passed meanwhile comes first.

@@ -28,7 +28,7 @@ void Stepper::executed(ActionIndex index, Json output, int status, Time at) {
   state.output = std::make_shared<const Json>(std::move(output));
   out_.new_outputs.push_back(index);
   state.status_code = status;
-  if (std::optional<std::string> id = record_id_in(index, *state.output)) state.record_id = std::move(id);
+  if (std::optional<std::string> id = tool(index).record_id_in(*state.output)) state.record_id = std::move(id);
   state.executed_at = at;
   state.error = std::nullopt;
   state.refusal = std::nullopt;

@@ -129,13 +129,13 @@ void Stepper::begin_anew(ActionIndex index, bool same_key) {
 /// May have happened, so it is asked about: by the look-up, or, where the tool had answered, by the read-back alone. A
 /// repeat of mode natural changes nothing more, so that one is sent.
 void Stepper::look_anew(ActionIndex index) {
-  if (tool(index).mode == IdempotencyMode::natural) return repeat(index);
+  const bool natural = tool(index).mode == IdempotencyMode::natural;
   ActionState& state = action(index);
   state.scheduled_at = moment_.now;
-  state.looks_from = moment_.now;
   state.counted = state.backoffs = 0;
-  note_retry(index, "look");
-  if (!tool(index).lookup) {
+  note_retry(index, natural ? "same_key" : "look");
+  if (!natural && !tool(index).lookup) {
+    state.looks_from = moment_.now;
     read(index);  // executed once more, as far as anybody can tell: the receipt of the failure no longer holds
     if (!is_parked(workflow_.actions[index].stage)) issue_receipt(index);
     return;
@@ -144,6 +144,7 @@ void Stepper::look_anew(ActionIndex index) {
   state.unclear = true;
   state.word = std::nullopt;
   forget_answer(index);
+  if (natural) return repeat(index);
   resolve_doubt(index);
 }
 
@@ -151,15 +152,8 @@ void Stepper::look_anew(ActionIndex index) {
 /// nothing happened.
 void Stepper::repeat(ActionIndex index) {
   ActionState& state = action(index);
-  state.scheduled_at = moment_.now;
-  state.counted = state.backoffs = 0;
   state.rechecks = 0;
   state.recheck_since = std::nullopt;
-  note_retry(index, "same_key");
-  state.closed_at = state.closed_at.value_or(state.executed_at.value_or(moment_.now));
-  state.unclear = true;
-  state.word = std::nullopt;
-  forget_answer(index);
   const std::vector<SchemaFailure> failures = tool(index).input_schema->validate(*state.input);
   if (!failures.empty()) return park_in_doubt(index, "input_invalid", first_failures(failures));  // of newer tools
   wake_to_send(index);

@@ -175,8 +175,7 @@ void Stepper::wake_to_send(ActionIndex index) {
   if (cancelling()) return cancelled(index);
   const std::string last =
       state.error ? "; the last attempt ended with " + state.error->code + ": " + state.error->message : "";
-  const std::optional<Time>& whole = workflow_.header.deadline_at;
-  if (whole && moment_.now >= *whole && !is_undoing(state.role))
+  if (out_of_time(index))
     return fail(index, "deadline_exceeded", "the plan's deadline has passed" + last, Effect::none);
   if (moment_.now >= deadline(index))
     return fail(index, "schedule_to_close_timeout",

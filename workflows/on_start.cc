@@ -65,7 +65,7 @@ void Stepper::start(ActionIndex index) {
   // A fallback that was held back by a pause finds that the plan was stopped meanwhile.
   const bool too_late = state.role == CallRole::fallback && stopping();
   if ((cancelling() && !undoes) || too_late) return cancelled(index);
-  if (workflow_.header.expired && !undoes)
+  if (out_of_time(index))
     return fail(index, "deadline_exceeded", "the plan's deadline passed before this could start", Effect::none);
   if (state.role == CallRole::main && !state.element) {
     if (whole.when && !holds(*whole.when, index)) return skip(index);

@@ -115,14 +115,12 @@ void Stepper::cancel() {
   forget_deadline();
   for (ActionIndex i = 0; i < workflow_.actions.size(); ++i) {
     const ActionState& state = workflow_.actions[i];
-    if (is_unstarted(state.stage)) {
+    if (is_unstarted(state.stage) || state.stage == Stage::before_wait) {
       cancelled(i);
     } else if (state.stage == Stage::fallback_held) {
       give_up_fallback(i);
     } else if (state.stage == Stage::waiting) {
       stop_waiting(i);
-    } else if (state.stage == Stage::before_wait) {
-      cancelled(i);
     } else if (state.stage == Stage::backing_off || state.stage == Stage::gated) {
       if (state.unclear) {
         resolve_doubt(i);

@@ -30,7 +30,7 @@ void collect_ids(const Json& value, Json::Array& ids) {
 Json result_of(const Json& output) {
   const std::string bytes = canonical(output);
   return Json::object(
-      {{"digest", "sha256:" + to_hex(sha256(bytes))},
+      {{"digest", digest_text(bytes)},
        {"summary", bytes.size() <= result_bytes_max ? output : Json(shorten(bytes, result_bytes_max))}});
 }
 
@@ -127,7 +127,7 @@ Json receipt_document(const Workflow& workflow, ActionIndex index, std::uint32_t
   out.set("attempt", static_cast<std::int64_t>(action.attempt));
   out.set("tool", Json::object({{"name", tool.name}, {"version", tool.version_text()}}));
   out.set("input", action.input ? *action.input : Json());
-  out.set("input_digest", action.input ? Json("sha256:" + to_hex(sha256(canonical(*action.input)))) : Json());
+  out.set("input_digest", action.input ? Json(digest_text(canonical(*action.input))) : Json());
   out.set("idempotency_key", idempotency_key(header.name_space, header.id, planned.id, action.element.value_or(0),
                                              name_of(action.role), action.generation));
   if (!tool.reads_only()) {

@@ -167,18 +167,11 @@ std::string Stepper::key_of(ActionIndex index) const {
                          name_of(state.role), state.generation);
 }
 
-std::optional<std::string> Stepper::record_id_in(ActionIndex index, const Json& output) const {
-  if (!tool(index).record_id) return std::nullopt;
-  const Json* id = find_below(output, tool(index).record_id->tokens, 0);
-  if (id == nullptr || !(id->is_string() || id->is_number())) return std::nullopt;
-  return id->is_string() ? id->as_string() : canonical(*id);
-}
-
 Stepper::CheckScope::CheckScope(const Stepper& stepper, ActionIndex index, const Json* output)
     : key(stepper.key_of(index)) {
   const ActionState& state = stepper.workflow_.actions[index];
   const std::optional<std::string> id =
-      state.record_id || output == nullptr ? state.record_id : stepper.record_id_in(index, *output);
+      state.record_id || output == nullptr ? state.record_id : stepper.tool(index).record_id_in(*output);
   scope.add("input", state.input.get());
   scope.add("output", output);
   scope.add("before", state.before.get());

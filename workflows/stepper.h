@@ -184,7 +184,6 @@ class Stepper {
     Json key, record_id;
     Scope scope;
   };
-  std::optional<std::string> record_id_in(ActionIndex index, const Json& output) const;
   std::string key_of(ActionIndex index) const;
   ActionState& action(ActionIndex index);
   const PlannedCall& planned(ActionIndex index) const { return workflow_.call_of(index); }

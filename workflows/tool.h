@@ -119,10 +119,9 @@ struct Tool {
 
   bool reads_only() const { return risk == Risk::read; }
   std::string version_text() const;  ///< "sha256:…"
+  /// The record's id in an answer, as text. Null: the tool names no place, or there is neither text nor number.
+  std::optional<std::string> record_id_in(const Json& answer) const;
 };
-
-/// "http://host:port" of a URL, or of its constant prefix.
-std::string origin_of(std::string_view url);
 
 /// Compiles a tool document against the configured values. Errors: invalid_tool with every problem at once; the codes
 /// are in docs/codes.md. Features of the contract that this version does not enforce yet are refused

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "workflows/call.h"
 #include "workflows/fields.h"
 #include "workflows/tool.h"
 #include "workflows/tool_calls.h"
@@ -9,18 +10,12 @@
 
 namespace settle {
 
-std::string origin_of(std::string_view url) {
-  const std::size_t scheme = url.find("://");
-  if (scheme == std::string_view::npos) return "";
-  return std::string(url.substr(0, std::min(url.find_first_of("/?#", scheme + 3), url.size())));
-}
-
 namespace {
 
 std::string look_endpoints_of(const Tool& tool) {
   std::string out;
   const auto add = [&](const CallSpec* spec) {
-    if (spec != nullptr) out += origin_of(spec->url.constant_prefix()) + " " + spec->credential;
+    if (spec != nullptr) out.append(origin_of(spec->url.constant_prefix())).append(" ").append(spec->credential);
     out += "\n";
   };
   add(tool.lookup ? &*tool.lookup : nullptr);
@@ -276,6 +271,12 @@ std::vector<Template::Reference> CallSpec::references() const {
   for (const auto& header : headers) append(header.second);
   if (body) append(*body);
   return out;
+}
+
+std::optional<std::string> Tool::record_id_in(const Json& answer) const {
+  const Json* id = record_id ? find_below(answer, record_id->tokens, 0) : nullptr;
+  if (id == nullptr || !(id->is_string() || id->is_number())) return std::nullopt;
+  return id->is_string() ? id->as_string() : canonical(*id);
 }
 
 std::string Tool::version_text() const {
