@@ -146,7 +146,7 @@ void Stepper::next_compensation(ActionIndex from) {
   for (ActionIndex i = from; i < workflow_.actions.size(); ++i) {
     const ActionState& run = workflow_.actions[i];
     if (!is_undoing(run.role) || is_final(run.stage)) continue;
-    if (run.stage == Stage::blocked) ready_.push_back(i);
+    if (run.stage == Stage::blocked || run.stage == Stage::revived) ready_.push_back(i);
     return;
   }
 }
@@ -173,6 +173,8 @@ void Stepper::expire() {
       wake_to_send(i);
     } else if (stage == Stage::fallback_held) {
       give_up_fallback(i);
+    } else if (stage == Stage::revived) {
+      give_back(i);
     } else if (stage == Stage::waiting) {
       expire_wait(i);
     }

@@ -53,17 +53,17 @@ void Stepper::retry() {
   }
   derive(workflow_);
   for (ActionIndex i = 0; i < runs; ++i) {
-    const Stage stage = workflow_.actions[i].stage;
-    if (stage == Stage::gathering) start_elements(i);
-    if (stage == Stage::ready) look_anew(i);
-    if (stage == Stage::blocked && i < planned && workflow_.unmet[i] == 0) ready_.push_back(i);
-    if (stage == Stage::blocked && workflow_.actions[i].role == CallRole::fallback) ready_.push_back(i);
+    const ActionState& run = workflow_.actions[i];
+    if (run.stage == Stage::gathering) start_elements(i);
+    if (run.element || is_undoing(run.role)) continue;  // these have an order, and wait for their turn
+    const bool needs_others = i < planned && workflow_.unmet[i] > 0;
+    if (run.stage == Stage::revived || (run.stage == Stage::blocked && !needs_others)) ready_.push_back(i);
   }
   if (undoing) next_compensation(planned);
 }
 
 /// An action or one of its elements: its elements one by one, its fallback where that left something behind, or its
-/// own run. Runs that are to be looked at are left in the stage `ready` for the moment.
+/// own run.
 void Stepper::revive(ActionIndex index) {
   const ActionState& state = workflow_.actions[index];
   if (state.elements > 0) {
@@ -78,25 +78,40 @@ void Stepper::revive(ActionIndex index) {
     return;
   }
   if (state.fallback == 0) return revive_run(index);
-  if (may_have_happened(workflow_.actions[state.fallback])) return revive_run(state.fallback);
   ActionState& main = action(index);
+  main.scheduled_at = std::nullopt;  // of an element: it waits for its turn
+  if (may_have_happened(workflow_.actions[main.fallback])) return revive_run(main.fallback);
   main.idle_fallback = std::exchange(main.fallback, 0);
   revive_run(index);
 }
 
+/// What may be there keeps all that is known of it until its turn comes.
 void Stepper::revive_run(ActionIndex index) {
+  if (tool(index).reads_only()) return begin_anew(index, true);
+  if (!may_have_happened(workflow_.actions[index])) return begin_anew(index, false);
+  ActionState& state = action(index);
+  if (state.stage == Stage::cancelled) state.error = std::nullopt;  // give_back() tells by it what the run was
+  state.scheduled_at = std::nullopt;
+  enter(index, Stage::revived);
+}
+
+/// The turn of a run that may have happened has come: it is looked at, or stands to be started where that is as good.
+void Stepper::take_turn(ActionIndex index) {
   const ActionState& state = workflow_.actions[index];
+  if (stopping() && !is_undoing(state.role)) return give_back(index);
   const Tool& contract = tool(index);
-  if (contract.reads_only()) return begin_anew(index, true);
-  if (!may_have_happened(state)) return begin_anew(index, false);
   // A doubt that was settled as "did not happen" may be sent again.
   const bool settled = !state.executed_at && state.effect == Effect::none;
   if (settled && (contract.mode == IdempotencyMode::natural || !contract.lookup)) return begin_anew(index, true);
   if (!contract.lookup && contract.verify != VerifyKind::read_back) return begin_anew(index, true);
-  enter(index, Stage::ready);
-  ActionState& looked = action(index);
-  looked.error = looked.refusal = std::nullopt;
-  looked.recheck_failed = false;
+  look_anew(index);
+}
+
+/// Its turn will not come: it is again what it was before the retry.
+void Stepper::give_back(ActionIndex index) {
+  const ActionState& state = workflow_.actions[index];
+  if (!state.error) return cancelled(index, state.effect);
+  fail(index, std::string(state.error->code), std::string(state.error->message), state.effect);
 }
 
 /// As if nothing had been tried. The key's generation rises only where no send can have happened.
@@ -132,6 +147,8 @@ void Stepper::look_anew(ActionIndex index) {
   const bool natural = tool(index).mode == IdempotencyMode::natural;
   ActionState& state = action(index);
   state.scheduled_at = moment_.now;
+  state.error = state.refusal = std::nullopt;
+  state.recheck_failed = false;
   state.counted = state.backoffs = 0;
   note_retry(index, natural ? "same_key" : "look");
   if (!natural && !tool(index).lookup) {

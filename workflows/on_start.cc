@@ -127,12 +127,13 @@ void Stepper::start_elements(ActionIndex index) {
   Gathering& elements = workflow_.gatherings[index];
   const ActionIndex end = state.first_element + state.elements;
   for (; elements.next < end && elements.running < most; ++elements.next) {
-    if (workflow_.actions[elements.next].stage != Stage::blocked) continue;
+    if (!workflow_.awaits_turn(elements.next)) continue;
     ++elements.running;
-    action(elements.next).scheduled_at = moment_.now;  // counted as under way, whatever ends it
-    ready_.push_back(elements.next);
+    ActionState& element = action(elements.next);
+    element.scheduled_at = moment_.now;  // counted as under way, whatever ends it
+    ready_.push_back(element.fallback == 0 ? elements.next : element.fallback);
   }
-  while (elements.next < end && workflow_.actions[elements.next].stage != Stage::blocked) ++elements.next;
+  while (elements.next < end && !workflow_.awaits_turn(elements.next)) ++elements.next;
 }
 
 /// Nothing new starts among the elements.
@@ -140,7 +141,13 @@ void Stepper::cancel_elements(ActionIndex index) {
   const ActionIndex first = workflow_.actions[index].first_element;
   const ActionIndex end = first + workflow_.actions[index].elements;
   for (ActionIndex i = first; i < end; ++i) {
-    if (never_begun(i) || waits_idly(i)) cancelled(i);
+    const ActionIndex fallback = workflow_.actions[i].fallback;
+    const ActionIndex run = fallback == 0 ? i : fallback;
+    if (workflow_.actions[run].stage == Stage::revived) {
+      give_back(run);
+    } else if (workflow_.awaits_turn(i) || never_begun(i) || waits_idly(i)) {
+      cancelled(run);
+    }
   }
 }
 
@@ -158,7 +165,7 @@ void Stepper::element_concluded(ActionIndex element) {
   Gathering& elements = found->second;
   if (workflow_.actions[element].scheduled_at) --elements.running;
   const ActionIndex end = workflow_.actions[index].first_element + workflow_.actions[index].elements;
-  while (elements.next < end && workflow_.actions[elements.next].stage != Stage::blocked) ++elements.next;
+  while (elements.next < end && !workflow_.awaits_turn(elements.next)) ++elements.next;
   const Stage stage = workflow_.effective(element).stage;
   if (stage == Stage::failed) {
     ++elements.failed;

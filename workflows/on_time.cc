@@ -119,6 +119,8 @@ void Stepper::cancel() {
       cancelled(i);
     } else if (state.stage == Stage::fallback_held) {
       give_up_fallback(i);
+    } else if (state.stage == Stage::revived) {
+      give_back(i);
     } else if (state.stage == Stage::waiting) {
       stop_waiting(i);
     } else if (state.stage == Stage::backing_off || state.stage == Stage::gated) {

@@ -8,10 +8,10 @@ namespace settle {
 
 std::string_view name_of(Stage stage) {
   constexpr std::array<std::string_view, stage_count> names = {
-      "blocked",     "sending",  "backing_off", "looking",        "look_wait",   "settling",
-      "settle_wait", "in_doubt", "reading",     "read_wait",      "unverified",  "executed",
-      "verified",    "failed",   "skipped",     "cancelled",      "gathering",   "fallback_held",
-      "ready",       "waiting",  "gated",       "before_reading", "before_wait", "rechecking"};
+      "blocked",        "sending",     "backing_off", "looking",       "look_wait", "settling", "settle_wait",
+      "in_doubt",       "reading",     "read_wait",   "unverified",    "executed",  "verified", "failed",
+      "skipped",        "cancelled",   "gathering",   "fallback_held", "ready",     "waiting",  "gated",
+      "before_reading", "before_wait", "rechecking",  "revived"};
   return names[static_cast<std::size_t>(stage)];
 }
 
@@ -80,6 +80,7 @@ std::string_view state_of(Stage stage) {
 std::string_view phase_of(const ActionState& action) {
   switch (action.stage) {
     case Stage::blocked:
+    case Stage::revived:
       return "blocked";
     case Stage::ready:
       return "ready";
@@ -136,11 +137,11 @@ Gathering gathering_of(const Workflow& workflow, const ActionState& action) {
   Gathering out;
   out.next = action.first_element + action.elements;
   for (ActionIndex i = action.first_element; i < action.first_element + action.elements; ++i) {
-    const bool begun = workflow.actions[i].stage != Stage::blocked;
+    const bool waits = workflow.awaits_turn(i);
     const Stage stage = workflow.effective(i).stage;
     const bool concluded = is_final(stage);
-    if (!begun) out.next = std::min(out.next, i);
-    out.running += begun && !concluded ? 1 : 0;
+    if (waits) out.next = std::min(out.next, i);
+    out.running += !waits && !concluded ? 1 : 0;
     out.left += concluded ? 0 : 1;
     out.failed += stage == Stage::failed ? 1 : 0;
   }

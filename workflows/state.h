@@ -43,8 +43,9 @@ enum class Stage : std::uint8_t {
   before_reading = 21,  ///< the look before the first send is under way
   before_wait = 22,     ///< that look is taken again at wake_at
   rechecking = 23,      ///< verified: a look long after is under way
+  revived = 24,         ///< its workflow is retried, and something of it may be there: waits for its turn
 };
-inline constexpr std::size_t stage_count = 24;
+inline constexpr std::size_t stage_count = 25;
 
 /// What can happen to an action.
 enum class EventKind : std::uint8_t {
@@ -98,6 +99,7 @@ inline constexpr std::array<LegalEvents, stage_count> legal_events = {{
     /* before_reading */ legal({EventKind::answer, EventKind::restart, EventKind::cancel}),
     /* before_wait   */ legal({EventKind::timer, EventKind::restart, EventKind::cancel}),
     /* rechecking    */ legal({EventKind::answer, EventKind::restart, EventKind::cancel}),
+    /* revived       */ legal({EventKind::start, EventKind::restart, EventKind::cancel}),
 }};
 constexpr bool is_legal(Stage stage, EventKind event) {
   return legal_events[static_cast<std::size_t>(stage)][static_cast<std::size_t>(event)];
@@ -327,6 +329,11 @@ struct Workflow {
   /// What counts for the action or element: its fallback's run, once that was begun.
   const ActionState& effective(ActionIndex run) const {
     return actions[run].fallback == 0 ? actions[run] : actions[actions[run].fallback];
+  }
+
+  /// Nothing of this element is under way, nor was since the latest retry.
+  bool awaits_turn(ActionIndex element) const {
+    return !actions[element].scheduled_at && !is_final(effective(element).stage);
   }
 
   /// It can't go on, or is not what it was, without a person.

@@ -259,6 +259,7 @@ void Stepper::run_ready() {
   while (!ready_.empty()) {
     const ActionIndex index = ready_.front();
     ready_.pop_front();
+    if (workflow_.actions[index].stage == Stage::revived) take_turn(index);
     if (!is_unstarted(workflow_.actions[index].stage)) continue;
     if (workflow_.header.paused) {
       if (workflow_.actions[index].stage == Stage::blocked) enter(index, Stage::ready);

@@ -94,6 +94,8 @@ class Stepper {
   void revive(ActionIndex index);
   void revive_run(ActionIndex index);
   void begin_anew(ActionIndex index, bool same_key);
+  void take_turn(ActionIndex index);
+  void give_back(ActionIndex index);
   void look_anew(ActionIndex index);
   void repeat(ActionIndex index);
   void forget_answer(ActionIndex index);

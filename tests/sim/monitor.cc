@@ -24,8 +24,9 @@ bool happened(const ActionState& run) {
   return run.effect == Effect::complete || run.effect == Effect::partial;
 }
 
+/// What a retry has put back waits for its turn again.
 bool is_begun(Stage stage) {
-  return stage != Stage::blocked;
+  return stage != Stage::blocked && stage != Stage::revived;
 }
 
 }  // namespace
@@ -229,7 +230,7 @@ void Monitor::judge_compensation(const Step& step, ActionIndex index, const Acti
     const ActionState& later = now.runs[other.parent];
     if (undone.executed_at && later.executed_at && *later.executed_at > *undone.executed_at)
       violated(step, "P6", index, "undone before the later " + now.value_of(i));
-    if (other.stage != Stage::blocked) violated(step, "P6", index, "undone beside " + now.value_of(i));
+    if (is_begun(other.stage)) violated(step, "P6", index, "undone beside " + now.value_of(i));
   }
 }
 
@@ -240,7 +241,8 @@ void Monitor::judge_elements(const Step& step, ActionIndex index, const ActionSt
   bool failed_before = false, begun_now = false;
   for (ActionIndex i = after.first_element; i < after.first_element + after.elements; ++i) {
     const ActionState& element = step.after.runs[i];
-    running += is_begun(element.stage) && !is_final(step.after.effective(i).stage) ? 1 : 0;
+    const Stage effective = step.after.effective(i).stage;
+    running += is_begun(effective) && !is_final(effective) ? 1 : 0;
     const bool known = i < step.before.runs.size();
     failed_before = failed_before || (known && step.before.effective(i).stage == Stage::failed);
     begun_now = begun_now || (element.attempt == 1 && (!known || step.before.runs[i].attempt == 0));

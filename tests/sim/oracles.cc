@@ -169,8 +169,8 @@ void judge_liveness(const Evidence& evidence) {
     if (!ended && !workflow.header.attention) evidence.verdict.violated("P7", id, "is stuck in a healthy world");
     for (ActionIndex i = 0; i < workflow.runs.size(); ++i) {
       const ActionState& run = workflow.runs[i];
-      const bool waits =
-          run.stage == Stage::blocked || is_final(run.stage) || is_parked(run.stage) || run.stage == Stage::gathering;
+      const bool waits = run.stage == Stage::blocked || run.stage == Stage::revived || is_final(run.stage) ||
+                         is_parked(run.stage) || run.stage == Stage::gathering;
       if (!waits)
         evidence.verdict.violated("P7", id, workflow.value_of(i) + " is still " + std::string(name_of(run.stage)));
       if (is_parked(run.stage) && (!run.error || run.error->code.empty() || run.receipt == 0))

@@ -177,8 +177,8 @@ bool Scenario::is_quiet() const {
     const auto& [id, workflow] = one;
     return workflow.header.status == WorkflowStatus::ended ||
            std::all_of(workflow.runs.begin(), workflow.runs.end(), [](const ActionState& run) {
-             return is_unstarted(run.stage) || run.stage == Stage::gathering || is_final(run.stage) ||
-                    is_parked(run.stage);
+             return is_unstarted(run.stage) || run.stage == Stage::revived || run.stage == Stage::gathering ||
+                    is_final(run.stage) || is_parked(run.stage);
            });
   });
 }

@@ -213,12 +213,106 @@ TEST(Retry, a_list_looks_at_elements_that_may_be_there) {
   mismatch(run, 2);
   run.answer(rejected(422), 3);
   run.retry();
+  EXPECT_EQ(run.stage(1), Stage::sending);
+  EXPECT_EQ(run.stage(2), Stage::revived) << "one at a time";
+  succeed(run, 1, "x");
   EXPECT_EQ(run.stage(2), Stage::reading);
   run.answer(seen("y"), 2);
-  EXPECT_EQ(run.stage(1), Stage::sending);
-  succeed(run, 1, "x");
   EXPECT_EQ(run.stage(3), Stage::sending);
   succeed(run, 3, "z");
+  EXPECT_EQ(run.workflow.header.outcome, WorkflowOutcome::verified);
+}
+
+/// Three elements, one at a time, each read back as something else; then a retry, which looks at the first.
+Driver revived_list(std::string_view members) {
+  Json action = json(R"({"id": "a", "tool": "box.put", "for_each": ["x", "y", "z"], "max_parallel": 1,
+      "on_element_failure": "continue", "input": {"name": "n", "value": {"$from": "/item"}}})");
+  Json plan = Json::object({{"name", "p"}, {"actions", Json(Json::Array{action})}});
+  const Json more = json(members);
+  for (const JsonMember& member : more.as_object()) plan.set(member.name, member.value);
+  Driver run(make_plan(plan, {make_tool()}));
+  run.start();
+  for (const ActionIndex i : {1U, 2U, 3U}) mismatch(run, i);
+  EXPECT_EQ(run.retry(), "");
+  EXPECT_EQ(run.stage(1), Stage::reading);
+  EXPECT_EQ(run.stage(2), Stage::revived);
+  EXPECT_EQ(run.stage(3), Stage::revived);
+  return run;
+}
+
+TEST(Retry, elements_are_looked_at_in_turn_also_after_a_restart) {
+  Driver run = revived_list("{}");
+  run.restart();
+  EXPECT_EQ(run.stage(2), Stage::revived) << "the first is still under way";
+  run.answer(seen("x"), 1);
+  EXPECT_EQ(run.stage(2), Stage::reading);
+  EXPECT_EQ(run.stage(3), Stage::revived);
+  run.answer(seen("y"), 2);
+  run.answer(seen("z"), 3);
+  EXPECT_EQ(run.workflow.header.outcome, WorkflowOutcome::verified);
+}
+
+TEST(Retry, an_element_whose_turn_never_comes_is_what_it_was) {
+  Driver run = revived_list("{}");
+  const Effect effect = run.action(2).effect;
+  ASSERT_NE(effect, Effect::none);
+  run.cancel();
+  for (const ActionIndex i : {2U, 3U}) {
+    EXPECT_EQ(run.stage(i), Stage::failed);
+    EXPECT_EQ(run.error_code(i), "verification_mismatch");
+    EXPECT_EQ(*run.receipt(i).find("effect"), Json(name_of(effect))) << "nobody may say that nothing happened";
+  }
+  run.answer(seen("x"), 1);
+  EXPECT_EQ(run.workflow.header.outcome, WorkflowOutcome::failed);
+}
+
+TEST(Retry, the_deadline_leaves_what_waits_for_its_turn_as_it_was) {
+  Driver run = revived_list(R"({"deadline": "10m"})");
+  run.advance(Duration(600'000));
+  run.timer();
+  EXPECT_EQ(run.stage(2), Stage::failed);
+  EXPECT_EQ(run.error_code(2), "verification_mismatch");
+  EXPECT_NE(run.action(2).effect, Effect::none);
+}
+
+TEST(Retry, a_pause_does_not_hold_looks_up) {
+  Driver run = revived_list("{}");
+  run.pause();
+  run.answer(seen("x"), 1);
+  EXPECT_EQ(run.stage(2), Stage::reading);
+}
+
+TEST(Retry, an_element_that_fails_again_stops_the_others_by_the_rule) {
+  Driver run = of_plan(R"({"name": "p", "actions": [{"id": "a", "tool": "box.put", "for_each": ["x", "y", "z"],
+      "max_parallel": 2, "on_element_failure": "stop", "input": {"name": "n", "value": {"$from": "/item"}}}]})");
+  run.answer(done(), 1);
+  run.answer(done(), 2);
+  look_on(run, seen("other"), 1);
+  look_on(run, seen("other"), 2);
+  ASSERT_EQ(run.workflow.header.status, WorkflowStatus::ended);
+  run.retry();
+  look_on(run, seen("other"), 1);
+  EXPECT_EQ(run.stage(3), Stage::cancelled) << "never sent";
+  look_on(run, seen("y"), 2);
+  EXPECT_EQ(run.stage(2), Stage::verified);
+  EXPECT_EQ(run.workflow.header.outcome, WorkflowOutcome::failed);
+}
+
+TEST(Retry, fallbacks_of_elements_wait_for_their_turn) {
+  Driver run = of_plan(R"({"name": "p", "actions": [{"id": "a", "tool": "box.put", "for_each": ["x", "y"],
+      "max_parallel": 1, "on_element_failure": "continue", "input": {"name": "n", "value": {"$from": "/item"}},
+      "fallback": {"tool": "box.put", "input": {"name": "n", "value": "w"}}}]})");
+  run.answer(rejected(422), 1);
+  mismatch(run, 3);
+  run.answer(rejected(422), 2);
+  mismatch(run, 4);
+  ASSERT_EQ(run.workflow.header.status, WorkflowStatus::ended);
+  run.retry();
+  EXPECT_EQ(run.stage(3), Stage::reading);
+  EXPECT_EQ(run.stage(4), Stage::revived);
+  run.answer(seen("w"), 3);
+  EXPECT_EQ(run.stage(4), Stage::reading);
+  run.answer(seen("w"), 4);
   EXPECT_EQ(run.workflow.header.outcome, WorkflowOutcome::verified);
 }
 
@@ -289,6 +383,31 @@ TEST(Retry, what_could_not_be_undone_is_tried_again) {
   EXPECT_EQ(run.stage(1), Stage::failed) << "undoing goes on, not the plan";
   succeed(run, 2, "undone");
   EXPECT_EQ(run.workflow.header.outcome, WorkflowOutcome::failed);
+}
+
+TEST(Retry, compensations_are_looked_at_one_after_the_other) {
+  constexpr std::string_view two = R"({"name": "p", "on_failure": "compensate", "actions": [
+        {"id": "a", "tool": "box.put", "input": {"name": "n", "value": "v"},
+         "compensate": {"tool": "box.put", "input": {"name": "n", "value": "undone"}}},
+        {"id": "b", "tool": "box.put", "input": {"name": "n", "value": "v"}, "after": ["a"],
+         "compensate": {"tool": "box.put", "input": {"name": "n", "value": "undone"}}},
+        {"id": "c", "tool": "box.put", "input": {"name": "n", "value": "v"}, "after": ["b"]}]})";
+  Driver run = of_plan(two);
+  succeed(run, 0);
+  succeed(run, 1);
+  run.answer(rejected(422), 2);
+  mismatch(run, 3);
+  mismatch(run, 4);
+  ASSERT_EQ(run.workflow.header.status, WorkflowStatus::ended);
+  run.retry();
+  EXPECT_EQ(run.stage(3), Stage::reading);
+  EXPECT_EQ(run.stage(4), Stage::revived);
+  run.restart();
+  EXPECT_EQ(run.stage(4), Stage::revived);
+  run.answer(seen("undone"), 3);
+  EXPECT_EQ(run.stage(4), Stage::reading);
+  run.answer(seen("undone"), 4);
+  EXPECT_EQ(run.workflow.header.status, WorkflowStatus::ended);
 }
 
 TEST(Retry, runs_with_the_tools_that_are_given) {

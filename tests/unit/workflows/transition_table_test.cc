@@ -121,6 +121,15 @@ Example in_stage(Stage stage) {
       out.run.cancel();
       return out;
     }
+    case revived: {  // behind the first of its list
+      Example out{with(R"({"for_each": ["x", "y"], "max_parallel": 1, "on_element_failure": "continue"})"), 2};
+      for (const ActionIndex i : {1U, 2U}) {
+        out.run.answer(done(), i);
+        look_on(out.run, seen("other"), i);
+      }
+      out.run.retry();
+      return out;
+    }
     case ready: {
       Example out{pair(), 1};
       out.run.pause();
