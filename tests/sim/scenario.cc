@@ -175,6 +175,7 @@ bool Scenario::is_quiet() const {
   const auto& all = engine_.monitor.workflows();
   return std::all_of(all.begin(), all.end(), [](const auto& one) {
     const auto& [id, workflow] = one;
+    if (workflow.header.paused) return false;  // a pause that was asked for before everything healed
     return workflow.header.status == WorkflowStatus::ended ||
            std::all_of(workflow.runs.begin(), workflow.runs.end(), [](const ActionState& run) {
              return is_unstarted(run.stage) || run.stage == Stage::revived || run.stage == Stage::gathering ||
