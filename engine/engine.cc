@@ -75,7 +75,10 @@ Result<void> Engine::recover(std::function<void()> ready, std::function<void(con
   const std::unique_ptr<Reader> reader = store_.snapshot();
   const Result<std::optional<std::string>> clock = reader->get(Family::meta, keys::clock);
   if (!clock) return clock.error();
+  const Result<std::optional<std::string>> leap = reader->get(Family::meta, keys::leap);
+  if (!leap) return leap.error();
   const std::optional<Time> newest = *clock ? parse_time(**clock) : std::nullopt;
+  const std::optional<Time> leapt = *leap ? parse_time(**leap) : std::nullopt;
   if (newest) homes_[0].loop.not_before(*newest);
   lines_.begin(homes_[0].loop.now());
   std::vector<std::vector<keys::Due>> due(homes_.size());
@@ -91,6 +94,7 @@ Result<void> Engine::recover(std::function<void()> ready, std::function<void(con
   for (std::size_t i = 0; i < homes_.size(); ++i) {
     Home& home = homes_[i];
     if (newest) home.loop.not_before(*newest);
+    if (leapt) home.loop.knows_leap(*leapt);
     home.loop.post([&home, &first, entries = std::move(due[i]), left, ready, failed] {
       const Time now = home.loop.now();
       for (const keys::Due& entry : entries) {

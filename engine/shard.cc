@@ -161,6 +161,11 @@ void Shard::encode(Live& live, const Transition& transition, WriteBatch& batch) 
     clock_saved_ = now;
     batch.put(Family::meta, std::string(keys::clock), format_time(now));
   }
+  // A batch that may be dropped takes no such thing with it.
+  if (loop_.leapt() > leap_saved_ && batch.guards.empty()) {  // with the first thing that is decided by the new time
+    leap_saved_ = loop_.leapt();
+    batch.put(Family::meta, std::string(keys::leap), format_time(leap_saved_));
+  }
 }
 
 void Shard::committed(const std::string& key, std::uint32_t version, const Effects& effects) {
@@ -250,7 +255,7 @@ void Shard::timer() {
     if (!found) continue;  // reported when it was read first; a damaged record can't be helped here
     Live& due = **found;
     due.timer_at = std::nullopt;
-    apply(due, on_timer(due.workflow, {now, loop_.entropy(), &gate_}), {});
+    apply(due, on_timer(due.workflow, {now, loop_.entropy(), &gate_, loop_.leapt()}), {});
     rearm(due);
     release(key);
   }

@@ -57,6 +57,7 @@ std::string tool_latest(std::string_view name_space, std::string_view name);
 /// When a version came and whether it is enabled.
 std::string tool_standing(std::string_view name_space, std::string_view name, std::string_view version);
 inline constexpr std::string_view clock = "clock";
+inline constexpr std::string_view leap = "leap";
 
 /// The smallest key above all that begin with `prefix`; empty: there is none.
 std::string after(std::string prefix);

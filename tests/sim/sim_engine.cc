@@ -109,8 +109,9 @@ SimEngine::~SimEngine() {
 
 void SimEngine::start(const std::vector<SimTool>& tools, const std::string& origin, std::size_t loops,
                       Duration rest_after) {
+  const auto clock = std::make_shared<Clock>();
   for (std::size_t i = 0; i < loops; ++i) {
-    loops_.push_back(std::make_unique<SimLoop>(schedule, dice.next()));
+    loops_.push_back(std::make_unique<SimLoop>(schedule, dice.next(), clock));
     carriers_.push_back(std::make_unique<Carrier>(*this, *loops_.back()));
   }
   // The registry of the last run is as good as one that is read again, and costs nothing; now and then it is read.
@@ -150,11 +151,27 @@ void SimEngine::put_tools(const std::vector<SimTool>& tools) {
   while (!schedule.empty() && schedule.next() <= schedule.now() + Duration(10)) schedule.run_one();
 }
 
+/// A small one, one that comes while the engine is down and one that a crash forgets look like time that has passed.
+void SimEngine::jump(Duration by) {
+  schedule.wall_offset += by;
+  if (by < Duration(0)) {
+    clock_back = true;
+    return;
+  }
+  clock_leapt = true;
+  if (!running() || by <= Duration(100)) clock_ahead = true;
+  leap_ = schedule.wall();
+}
+
 void SimEngine::crash() {
   engine_ = nullptr;
   carriers_.clear();
   loops_.clear();
   store.crash();
+  if (leap_) {
+    const Result<std::optional<std::string>> stored = store.snapshot()->get(Family::meta, keys::leap);
+    if (!*stored || *parse_time(**stored) < *leap_) clock_ahead = true;
+  }
   monitor.reset(*store.snapshot());
   // What our side knew about a send is gone when it was not written down.
   for (auto& [value, truth] : world.truths) {
@@ -237,7 +254,9 @@ void SimEngine::judge_call(const Call& call) {
   // A person's retry does not wait for it, and gives a new key.
   const std::vector<Send>& sends = truth->second.sends;
   const bool told_to_wait = !sends.empty() && sends.back().known == Known::not_sent && truth->second.keys.contains(key);
-  if (told_to_wait && schedule.now() < sends.back().not_before && !clock_ahead && !retried_.contains(id))
+  // The stored clock lags by up to a second, which shows when the wall clock is no help at a restart.
+  const Duration lag(clock_back ? 1'000 : 0);
+  if (told_to_wait && schedule.now() + lag < sends.back().not_before && !clock_leapt && !retried_.contains(id))
     verdict_.violated("P21", id, value + ": sent again before the provider's Retry-After");
   if (truth->second.tool->mode != IdempotencyMode::none) return;
   for (const Send& send : truth->second.sends) {
@@ -364,7 +383,7 @@ void SimEngine::resolve(const std::string& id, bool send_again) {
     ResolveRequest request{workflow.sketch->actions[run.planned].id, run.element, run.role, run.attempt, {}};
     request.resolution.happened = !truth.effects.empty();
     request.resolution.who = "an operator";
-    request.resolution.seen = "the provider's own truth";
+    request.resolution.seen = "the provider's own truth, look " + std::to_string(++looked_);
     if (request.resolution.happened) {
       request.resolution.record_id = world.record_of(workflow.value_of(i));
     } else {
