@@ -172,7 +172,7 @@ std::optional<Result<Submitted>> Engine::replay(const SubmitRequest& request, co
   const std::unique_ptr<Reader> reader = store_.snapshot();
   if (id != nullptr && id->is_string() && is_name(id->as_string())) {
     const Result<std::optional<std::string>> stored =
-        reader->get(Family::state, keys::header(request.name_space, id->as_string()));
+        reader->get(Family::state, keys::OfWorkflow(request.name_space, id->as_string()).header());
     if (!stored) return stored.error();
     if (*stored) {
       const Result<StoredHeader> header = decode_header(**stored);
@@ -297,7 +297,7 @@ void Engine::events(const std::string& name_space, const std::string& id, std::u
 Result<std::vector<std::string>> Engine::receipts(const std::string& name_space, const std::string& id) const {
   const std::unique_ptr<Reader> reader = store_.snapshot();
   const Result<std::optional<std::string>> header =
-      is_name(id) ? reader->get(Family::state, keys::header(name_space, id))
+      is_name(id) ? reader->get(Family::state, keys::OfWorkflow(name_space, id).header())
                   : Result<std::optional<std::string>>(std::optional<std::string>());
   if (!header) return header.error();
   if (!*header) return not_found(id);
@@ -309,7 +309,7 @@ Result<std::string> Engine::receipt(const std::string& name_space, const std::st
   const std::unique_ptr<Reader> reader = store_.snapshot();
   if (parsed && is_name(parsed->first)) {
     const Result<std::optional<std::string>> stored =
-        reader->get(Family::receipts, keys::receipt(name_space, parsed->first, parsed->second));
+        reader->get(Family::receipts, keys::OfWorkflow(name_space, parsed->first).receipt(parsed->second));
     if (!stored) return stored.error();
     if (*stored && (*stored)->size() > 8) return (*stored)->substr(8);
   }

@@ -242,7 +242,8 @@ void SimEngine::judge_call(const Call& call) {
   const Monitor::Run* run = monitor.run_of(value);
   std::optional<ActionState> stored;
   if (run != nullptr) {
-    const auto bytes = store.snapshot()->get(Family::state, keys::action("default", run->workflow, run->index));
+    const auto bytes =
+        store.snapshot()->get(Family::state, keys::OfWorkflow("default", run->workflow).action(run->index));
     if (*bytes) stored = *decode_action(**bytes);
   }
   if (!stored || stored->stage != Stage::sending || stored->attempt != body->find("attempt")->as_integer())
@@ -288,7 +289,7 @@ void SimEngine::judge_look(const Call& call) {
 }
 
 bool SimEngine::is_stored(const std::string& id) const {
-  return store.snapshot()->get(Family::state, keys::header("default", id))->has_value();
+  return store.snapshot()->get(Family::state, keys::OfWorkflow("default", id).header())->has_value();
 }
 
 void SimEngine::submit(const SimSubmission& submission) {
@@ -340,7 +341,7 @@ void SimEngine::cancel(const std::string& id) {
   engine_->operate("default", id, cancel_operation(), *loops_[0], [this, id](const Result<Json>& document) {
     if (!document) return;
     counters_.note("cancelled by the operator");
-    const auto bytes = store.snapshot()->get(Family::state, keys::header("default", id));
+    const auto bytes = store.snapshot()->get(Family::state, keys::OfWorkflow("default", id).header());
     if (!*bytes) return verdict_.violated("P1", id, "a cancelled workflow is lost");
     const WorkflowHeader header = decode_header(**bytes)->header;
     // It may have ended, and have been retried, in the commits that came with this one.
@@ -408,7 +409,7 @@ void SimEngine::judge_document(const Json& document) {
     const Json* receipt = action.find("receipt");
     if (!receipt->is_string()) continue;
     const auto place = parse_receipt_id(receipt->as_string());
-    if (!reader->get(Family::receipts, keys::receipt("default", place->first, place->second))->has_value())
+    if (!reader->get(Family::receipts, keys::OfWorkflow("default", place->first).receipt(place->second))->has_value())
       verdict_.violated("P1", place->first, "a document shows " + receipt->as_string() + ", which is not durable");
   }
 }
