@@ -22,6 +22,10 @@ rocksdb::BlockBasedTableOptions table_options(const std::shared_ptr<rocksdb::Cac
   // Index and filter blocks count against the cache too, so that its size bounds what reading takes.
   table.cache_index_and_filter_blocks = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
+  // In parts, of which only those in use take room: whole ones of a large file push each other out.
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  table.partition_filters = true;
+  table.metadata_block_size = 8 << 10;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   table.checksum = rocksdb::kXXH3;
   table.format_version = 5;
@@ -51,8 +55,13 @@ rocksdb::ColumnFamilyOptions family_options(Family family, const RocksOptions& o
                                             const std::shared_ptr<rocksdb::TableFactory>& table) {
   rocksdb::ColumnFamilyOptions out;
   out.table_factory = table;
+  // What is written is hardly ever written again once it has left memory, and its keys lie anywhere: levels would be
+  // rewritten for each file that comes, while sorted runs of like sizes are merged a few times in all.
+  out.compaction_style = rocksdb::kCompactionStyleUniversal;
   out.compression = rocksdb::kLZ4Compression;
   out.bottommost_compression = rocksdb::kZSTD;
+  out.bottommost_compression_opts.enabled = true;
+  out.bottommost_compression_opts.level = 1;
   // The families share db_write_buffer_size; small arena blocks keep seven families that idle from holding memory.
   out.write_buffer_size = options.write_buffer_bytes / 3;
   out.max_write_buffer_number = 3;
@@ -133,7 +142,9 @@ rocksdb::DBOptions database_options(const RocksOptions& options) {
 }
 
 std::vector<rocksdb::ColumnFamilyDescriptor> family_descriptors(const RocksOptions& options) {
-  const auto cache = rocksdb::NewLRUCache(options.block_cache_bytes);
+  // Few threads read, and a shard has to have room for the largest blocks.
+  constexpr int shard_bits = 2;
+  const auto cache = rocksdb::NewLRUCache(options.block_cache_bytes, shard_bits);
   const std::shared_ptr<rocksdb::TableFactory> table(rocksdb::NewBlockBasedTableFactory(table_options(cache)));
   std::vector<rocksdb::ColumnFamilyDescriptor> out;
   out.emplace_back(rocksdb::kDefaultColumnFamilyName, family_options(Family::meta, options, table));
