@@ -66,7 +66,7 @@ void Shard::child_ordered(ChildOrder order) {
   if (order.cancel) apply(child, on_cancel(child.workflow, moment()), {});
   // Whoever asks does not know: tell again. What is not durable yet is told when it is.
   child.end_told = false;
-  child.attention_told = !child.workflow.header.attention;
+  child.attention_told = std::nullopt;
   tell_parent(child);
   release(key);
 }
