@@ -108,6 +108,7 @@ void Shard::child_reported(const ChildReport& report) {
   const Result<Live*> found = find(report.name_space, report.parent.workflow);
   if (!found) return;
   Live& parent = **found;
+  if (parent.creating) return parent.after_creation.push_back([this, report] { child_reported(report); });
   const std::string key = parent.key;
   if (report.ended) {
     apply(parent, on_child_ended(parent.workflow, report.parent.run, report.child, report.end, moment()), {});
