@@ -162,6 +162,19 @@ TEST(Signals, a_wait_that_times_out_fails_with_nothing_done_so_its_fallback_foll
   EXPECT_EQ(run.stage(0), Stage::failed) << "too late";
 }
 
+TEST(Signals, a_list_that_a_failed_element_has_stopped_waits_for_none_also_not_in_a_fallback) {
+  Driver run = plan_run(action("flow.wait_signal", R"({"name": "go", "timeout": {"$from": "/item"}})",
+                               R"(, "for_each": ["1s", "2s"], "fallback": {"tool": "flow.wait_signal",
+                                    "input": {"name": "late", "timeout": {"$from": "/item"}}})"),
+                        R"(, "on_failure": "continue")");
+  run.wake();
+  EXPECT_EQ(run.stage(3), Stage::waiting) << "the fallback of the first element";
+  run.wake();
+  EXPECT_EQ(run.stage(3), Stage::failed);
+  EXPECT_EQ(run.stage(4), Stage::cancelled) << "the fallback of the second, which had begun just before";
+  EXPECT_EQ(run.error_code(0), "elements_failed");
+}
+
 TEST(Signals, none_is_taken_by_a_workflow_that_has_ended) {
   Driver run = plan_run(action("flow.sleep", R"({"for": "0s"})"));
   EXPECT_FALSE(run.signal("go"));
