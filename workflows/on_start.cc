@@ -87,6 +87,7 @@ void Stepper::start(ActionIndex index) {
 /// Its own condition says no. Dependents go on: nothing failed.
 void Stepper::skip(ActionIndex index) {
   action(index).effect = Effect::none;
+  action(index).unclear = false;
   enter(index, Stage::skipped);
   note("action.skipped", index);
   issue_receipt(index);

@@ -112,7 +112,7 @@ void Monitor::judge_asking(const Step& step, ActionIndex index, const ActionStat
   if (after.child_attention && !waits) violated(step, "P7", index, "has a child's attention and does not wait for it");
   const std::uint32_t was = before == nullptr ? 0 : before->generation;
   if (after.generation == was) return;
-  if (!step.retried() && !step.revived(index)) violated(step, "P3", index, "wants another child without a retry");
+  if (step.after.header.retries == 0) violated(step, "P3", index, "wants another child without a retry");
   counters_.note("a new generation of a child");
   const Deeds deeds = deeds_of(step.after.header.id, index);
   if (deeds.happened && !deeds.broken && !step.clock_ahead)

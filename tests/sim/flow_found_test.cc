@@ -94,6 +94,22 @@ TEST(Children, need_a_person_in_the_moment_in_which_they_are_cancelled_and_their
   }
 }
 
+TEST(Children, that_were_retried_and_did_their_work_are_not_begun_once_more_for_their_parent) {
+  OneCall world(Builtin::run_plan);
+  world.engine.world.faults[Fault::refused] = 1;
+  world.engine.run(Duration(200));
+  ASSERT_EQ(world.parent().header.outcome, WorkflowOutcome::failed);
+  world.engine.world.heal();
+  const std::string id = world.child().header.id;
+  world.engine.retry(id, false);
+  world.engine.run(Duration(200));
+  world.engine.retry("w", false);
+  world.engine.run(Duration(200));
+  EXPECT_EQ(world.parent().header.outcome, WorkflowOutcome::executed);
+  EXPECT_EQ(world.child().header.id, id);
+  EXPECT_TRUE(world.verdict.good());
+}
+
 /// Each of them finds that it is too late only at the disk, one after the other.
 void submit_again(OneCall& world, int times) {
   for (int i = 0; i < times; ++i) world.engine.submit({"w", false, ""});

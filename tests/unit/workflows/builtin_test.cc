@@ -340,10 +340,24 @@ TEST(RunPlan, a_retry_begins_a_new_child_only_where_nothing_of_the_old_one_may_h
     EXPECT_EQ(run.retry(), "");
     EXPECT_EQ(run.stage(0), Stage::waiting);
     ASSERT_EQ(run.last.children.size(), 1U);
-    EXPECT_EQ(run.last.children[0].child == first, effect != Effect::none);
-    EXPECT_TRUE(run.child_ended(0, ended(WorkflowOutcome::verified, Effect::complete)));
-    EXPECT_EQ(run.stage(0), Stage::verified);
+    EXPECT_EQ(run.last.children[0].child, first) << "it may have been retried meanwhile, so it is asked first";
+    EXPECT_TRUE(run.child_ended(0, ended(WorkflowOutcome::failed, effect)));
+    EXPECT_EQ(run.stage(0), effect == Effect::none ? Stage::waiting : Stage::failed);
+    if (effect != Effect::none) continue;
+    ASSERT_EQ(run.last.children.size(), 1U);
+    EXPECT_NE(run.last.children[0].child, first);
+    EXPECT_TRUE(run.child_ended(0, ended(WorkflowOutcome::failed, effect)));
+    EXPECT_EQ(run.stage(0), Stage::failed) << "one new one for each retry";
   }
+}
+
+TEST(RunPlan, a_retry_takes_a_child_that_was_retried_by_itself_and_did_its_work) {
+  Driver run = with_child();
+  run.child_ended(0, ended(WorkflowOutcome::failed));
+  EXPECT_EQ(run.retry(), "");
+  EXPECT_TRUE(run.restart());
+  EXPECT_TRUE(run.child_ended(0, ended(WorkflowOutcome::verified, Effect::complete)));
+  EXPECT_EQ(run.stage(0), Stage::verified);
 }
 
 TEST(Waits, a_retry_waits_anew_and_takes_what_came_meanwhile) {
