@@ -255,6 +255,10 @@ void Shard::timer() {
     const Result<Live*> found = find(name_space, id);
     if (!found) continue;  // reported when it was read first; a damaged record can't be helped here
     Live& due = **found;
+    if (due.creating) {
+      due.after_creation.push_back([this, name_space, id] { sleep(name_space, id, loop_.now()); });
+      continue;
+    }
     due.timer_at = std::nullopt;
     apply(due, on_timer(due.workflow, {now, loop_.entropy(), &gate_, loop_.leapt()}), {});
     rearm(due);

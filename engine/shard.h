@@ -125,14 +125,14 @@ class Shard final : private PermitSink {
   struct Live {
     std::string key;
     Workflow workflow;
-    std::uint32_t durable = 0;  ///< version
-    std::size_t commits = 0;    ///< queued and not yet durable
-    std::size_t calls = 0;      ///< under way
-    bool creating = false;      ///< its first commit may still lose its guard
-    bool end_told = false;      ///< to its parent
-    bool attention_told = false;
-    std::optional<Time> due_at;    ///< as stored
-    std::optional<Time> timer_at;  ///< as in timers_
+    std::uint32_t durable = 0;                   ///< version
+    std::size_t commits = 0;                     ///< queued and not yet durable
+    std::size_t calls = 0;                       ///< under way
+    bool creating = false;                       ///< its first commit may still lose its guard
+    bool end_told = false;                       ///< to its parent
+    std::optional<bool> attention_told = false;  ///< null: it has asked, and is to be told whatever it is
+    std::optional<Time> due_at;                  ///< as stored
+    std::optional<Time> timer_at;                ///< as in timers_
     std::map<std::uint64_t, Watch> watches;
     std::deque<Held> held;
     std::deque<std::function<void()>> after_creation;

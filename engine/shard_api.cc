@@ -200,7 +200,7 @@ void Shard::operate(const std::string& name_space, const std::string& id, const 
     apply(chosen, *std::move(transition), {});
     when_durable(chosen, [done] { done({}); });
   } else {
-    done(std::move(transition).error());
+    when_durable(chosen, [done, error = std::move(transition).error()] { done(error); });  // it shows state, too
   }
   release(key);
 }

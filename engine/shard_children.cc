@@ -66,7 +66,7 @@ void Shard::child_ordered(ChildOrder order) {
   if (order.cancel) apply(child, on_cancel(child.workflow, moment()), {});
   // Whoever asks does not know: tell again. What is not durable yet is told when it is.
   child.end_told = false;
-  child.attention_told = !child.workflow.header.attention;
+  child.attention_told = std::nullopt;
   tell_parent(child);
   release(key);
 }
@@ -108,6 +108,7 @@ void Shard::child_reported(const ChildReport& report) {
   const Result<Live*> found = find(report.name_space, report.parent.workflow);
   if (!found) return;
   Live& parent = **found;
+  if (parent.creating) return parent.after_creation.push_back([this, report] { child_reported(report); });
   const std::string key = parent.key;
   if (report.ended) {
     apply(parent, on_child_ended(parent.workflow, report.parent.run, report.child, report.end, moment()), {});

@@ -31,6 +31,10 @@ void Shard::permitted(PermitLine& line, const std::string& key, ActionIndex run)
   const auto [name_space, id] = split(key);
   const Result<Live*> found = find(name_space, id);
   if (!found) return line.give_back(false, loop_);  // reported when it was read first
+  if ((*found)->creating) {
+    line.give_back(false, loop_);
+    return (*found)->after_creation.push_back([this, &line, key, run] { line.join(key, run, *this, loop_); });
+  }
   gate_.hold(run);
   apply(**found, on_permit((*found)->workflow, run, moment()), {});
   if (gate_.take_back()) line.give_back(false, loop_);

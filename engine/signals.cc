@@ -54,8 +54,8 @@ void Shard::signal(const std::string& name_space, const std::string& id, Signal 
   std::optional<Error> refused = signals_full(workflow, signal);
   if (workflow.header.status == WorkflowStatus::ended)
     refused = fail(ErrorCode::wrong_state, "workflow \"" + id + "\" has ended");
-  if (refused) {
-    done(*std::move(refused));
+  if (refused) {  // which shows state as well as any other answer
+    when_durable(chosen, [done, error = *std::move(refused)] { done(error); });
     return release(key);
   }
   const std::size_t index = workflow.signals.size();

@@ -137,6 +137,15 @@ void Stepper::begin_child(ActionIndex index) {
   ask_child(index);
 }
 
+void Stepper::begin_another_child(ActionIndex index) {
+  if (workflow_.actions[index].child_attention) child_attention(index, false);
+  ActionState& state = action(index);
+  state.unclear = false;
+  ++state.generation;
+  note_retry(index, "anew");
+  begin_child(index);
+}
+
 /// Has the workflow begun, or asked to end where this one is to end. Asked again after every restart; both are harmless
 /// when they come twice. A workflow that was not begun by then is not begun only to be cancelled.
 void Stepper::ask_child(ActionIndex index) {
@@ -155,6 +164,10 @@ void Stepper::child_ended(ActionIndex index, const ChildEnd& end) {
   std::erase_if(out_.children, [index](const ChildEffect& effect) { return effect.action == index; });
   const bool done = end.outcome == WorkflowOutcome::verified || end.outcome == WorkflowOutcome::executed;
   if (end.how == ChildEnd::How::ended && done) return child_succeeded(index, end);
+  // Retried, and the old one still did nothing: another may take its place.
+  const bool nothing = end.effect == Effect::none && (end.how == ChildEnd::How::ended || end.code == "child_conflict");
+  if (workflow_.actions[index].unclear && nothing && !cancelling() && !out_of_time(index))
+    return begin_another_child(index);
   const std::string which = "workflow " + child_id(workflow_, index);
   const bool own_failure = end.how == ChildEnd::How::ended && end.outcome == WorkflowOutcome::failed;
   if (own_failure) return fail(index, "child_failed", which + " failed: " + end.message, end.effect);
@@ -175,6 +188,7 @@ void Stepper::child_succeeded(ActionIndex index, const ChildEnd& end) {
   state.executed_at = moment_.now;
   if (verified) state.verified_at = moment_.now;
   state.error = std::nullopt;
+  state.unclear = false;
   state.effect = end.effect;
   state.confidence = end.confidence;
   enter(index, verified ? Stage::verified : Stage::executed);

@@ -114,8 +114,11 @@ void Stepper::give_back(ActionIndex index) {
   fail(index, std::string(state.error->code), std::string(state.error->message), state.effect);
 }
 
-/// As if nothing had been tried. The key's generation rises only where no send can have happened.
+/// As if nothing had been tried. The key's generation rises only where no send can have happened. A workflow that was
+/// run may have been retried itself since, so it is asked first (child_ended), and is unclear until then.
 void Stepper::begin_anew(ActionIndex index, bool same_key) {
+  const bool asks = !same_key && tool(index).builtin == Builtin::run_plan && action(index).attempt > 0;
+  same_key = same_key || asks;
   ActionState& state = action(index);
   if (!same_key && state.attempt > 0) {
     ++state.generation;
@@ -130,7 +133,8 @@ void Stepper::begin_anew(ActionIndex index, bool same_key) {
   state.recheck_since = std::nullopt;
   state.recheck_failed = false;
   state.counted = state.backoffs = 0;
-  state.unclear = state.throttled = false;
+  state.unclear = asks;
+  state.throttled = false;
   state.scheduled_at = state.closed_at = std::nullopt;
   state.error = state.refusal = std::nullopt;
   state.word = std::nullopt;

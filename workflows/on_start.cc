@@ -87,6 +87,7 @@ void Stepper::start(ActionIndex index) {
 /// Its own condition says no. Dependents go on: nothing failed.
 void Stepper::skip(ActionIndex index) {
   action(index).effect = Effect::none;
+  action(index).unclear = false;
   enter(index, Stage::skipped);
   note("action.skipped", index);
   issue_receipt(index);
@@ -136,7 +137,7 @@ void Stepper::start_elements(ActionIndex index) {
   while (elements.next < end && !workflow_.awaits_turn(elements.next)) ++elements.next;
 }
 
-/// Nothing new starts among the elements.
+/// Nothing new starts among the elements, nor among their fallbacks, and nobody waits for a time or a signal.
 void Stepper::cancel_elements(ActionIndex index) {
   const ActionIndex first = workflow_.actions[index].first_element;
   const ActionIndex end = first + workflow_.actions[index].elements;
@@ -145,7 +146,7 @@ void Stepper::cancel_elements(ActionIndex index) {
     const ActionIndex run = fallback == 0 ? i : fallback;
     if (workflow_.actions[run].stage == Stage::revived) {
       give_back(run);
-    } else if (workflow_.awaits_turn(i) || never_begun(i) || waits_idly(i)) {
+    } else if (workflow_.awaits_turn(i) || never_begun(run) || waits_idly(run)) {
       cancelled(run);
     }
   }

@@ -160,6 +160,7 @@ class Stepper {
   void begin_builtin(ActionIndex index);
   void begin_wait_signal(ActionIndex index);
   void begin_child(ActionIndex index);
+  void begin_another_child(ActionIndex index);
   void wait(ActionIndex index, std::optional<Time> until);
   void wait_over(ActionIndex index);
   void take_signal(ActionIndex index, std::size_t taken);

@@ -58,7 +58,39 @@ void Monitor::apply(Shadow& shadow, const Write& write, std::string_view rest) {
     const Result<ActionState> run = decode_action(*write.value);
     SETTLE_ASSERT(run);
     if (shadow.runs.size() <= index) shadow.runs.resize(index + 1);
+    const std::shared_ptr<const Json> output = std::move(shadow.runs[index].output);
     shadow.runs[index] = *run;
+    shadow.runs[index].output = output;
+  } else if (rest[0] == 'o') {
+    const std::uint32_t index = read_be32(rest, 1);
+    if (shadow.runs.size() <= index) shadow.runs.resize(index + 1);
+    shadow.runs[index].output = write.value ? std::make_shared<const Json>(*read_json(*write.value)) : nullptr;
+  } else if (rest[0] == 's') {
+    const std::uint32_t number = read_be32(rest, 1);
+    const Result<SignalState> signal = decode_signal(*write.value);
+    SETTLE_ASSERT(signal && number > 0);
+    if (shadow.signals.size() < number) shadow.signals.resize(number);
+    shadow.signals[number - 1] = *signal;
+  }
+}
+
+/// A child's is that of the run that it runs for; null: there is no such run.
+const Sketch* Monitor::sketch_for(const std::string& id, const WorkflowHeader& header) const {
+  if (!header.parent) return &sketches_.at(id);
+  const auto parent = workflows_.find(header.parent->workflow);
+  if (parent == workflows_.end() || header.parent->run >= parent->second.runs.size()) return nullptr;
+  const Shadow& shadow = parent->second;
+  const Sketch* known = shadow.sketch != nullptr ? shadow.sketch : sketch_for(parent->first, shadow.header);
+  if (known == nullptr) return nullptr;
+  const ActionState& run = shadow.runs[header.parent->run];
+  const auto call = known->actions[run.planned].flows.find(run.role);
+  return call == known->actions[run.planned].flows.end() ? nullptr : call->second.plan.get();
+}
+
+/// Its runs from this one on are found by what they write.
+void Monitor::follow(const std::string& id, const Shadow& shadow, ActionIndex from) {
+  for (ActionIndex i = from; i < shadow.runs.size(); ++i) {
+    if (shadow.calls(i)) runs_[shadow.value_of(i)] = {id, i};
   }
 }
 
@@ -72,13 +104,18 @@ void Monitor::queued(const WriteBatch& batch, Time now, bool clock_ahead) {
   if (id.empty()) return;
   const Shadow before = workflows_[id];
   Shadow& after = workflows_[id];
-  after.sketch = &sketches_.at(id);
   for (const Write& write : batch.writes) {
     if (write.family == Family::state) apply(after, write, place_of(write.key).rest);
   }
-  for (ActionIndex i = static_cast<ActionIndex>(before.runs.size()); i < after.runs.size(); ++i) {
-    if (after.calls(i)) runs_[after.value_of(i)] = {id, i};
+  after.header.id = id;
+  if (after.sketch == nullptr) after.sketch = sketch_for(id, after.header);
+  if (after.sketch == nullptr) {
+    workflows_.erase(id);
+    return verdict_.violated("P6", id, "runs for nobody");
   }
+  follow(id, after, static_cast<ActionIndex>(before.runs.size()));
+  const std::optional<ParentLink>& parent = after.header.parent;
+  if (before.runs.empty() && parent) children_[{parent->workflow, parent->run}].push_back(id);
   Step step{before, after, batch, now, clock_ahead, {}};
   for (const LedgerEntry& entry : batch.ledger) {
     const Result<Json> document = read_receipt(entry.bytes);
@@ -92,11 +129,12 @@ void Monitor::reset(const Reader& durable) {
   workflows_.clear();
   runs_.clear();
   keys_.clear();
+  children_.clear();
   const Result<void> states = durable.scan(Family::state, {}, [&](std::string_view key, std::string_view value) {
     const Place place = place_of(key);
     Shadow& shadow = workflows_[place.id];
-    shadow.sketch = &sketches_.at(place.id);
     apply(shadow, {Family::state, std::string(key), std::string(value)}, place.rest);
+    shadow.header.id = place.id;  // which only the keys of its records have
     return true;
   });
   const Result<void> keys = durable.scan(Family::keys, {}, [&](std::string_view key, std::string_view) {
@@ -104,32 +142,41 @@ void Monitor::reset(const Reader& durable) {
     return true;
   });
   SETTLE_ASSERT(states && keys);
-  for (const auto& [id, shadow] : workflows_) {
-    for (ActionIndex i = 0; i < shadow.runs.size(); ++i) {
-      if (shadow.calls(i)) runs_[shadow.value_of(i)] = {id, i};
-    }
+  for (auto& [id, shadow] : workflows_) {
+    shadow.sketch = sketch_for(id, shadow.header);
+    SETTLE_ASSERT(shadow.sketch != nullptr);  // else it had been told when the batch was queued
+    follow(id, shadow, 0);
+    if (const auto& parent = shadow.header.parent) children_[{parent->workflow, parent->run}].push_back(id);
   }
+  std::erase_if(ends_, [this](const auto& one) { return !workflows_.contains(one.first); });
+  for (auto& [id, ends] : ends_)
+    std::erase_if(ends, [&](const End& end) { return end.version > workflows_.at(id).header.version; });
 }
 
 void Monitor::violated(const Step& step, std::string promise, ActionIndex index, std::string text) {
-  const std::string& id = step.after.sketch->id;
+  const std::string& id = step.after.header.id;
   verdict_.violated(std::move(promise), id, step.after.value_of(index) + ": " + std::move(text));
 }
 
 void Monitor::judge(const Step& step) {
+  if (step.before.runs.empty() && step.after.header.parent) judge_birth(step);
+  judge_signals(step);
   for (ActionIndex i = 0; i < step.after.runs.size(); ++i) {
     const ActionState* before = i < step.before.runs.size() ? &step.before.runs[i] : nullptr;
     judge_run(step, i, before, step.after.runs[i]);
   }
+  judge_idle_waits(step);
   judge_header(step);
 }
 
 void Monitor::judge_run(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after) {
   const Stage was = before == nullptr ? Stage::blocked : before->stage;
   judge_receipts(step, index, before, after);
+  if (after.elements > 0 && is_final(after.stage) && !is_final(was)) judge_deeds_of_list(step, index, after);
   if (is_final(was) && !step.revived(index) && (after.stage != was || after.effect != before->effect))
     violated(step, "P2", index,
              "was final as " + std::string(name_of(was)) + ", and is now " + std::string(name_of(after.stage)));
+  if (step.after.flow_of(index) != Builtin::none) return judge_flow(step, index, before, after);
   if (before != nullptr && before->call != after.call) judge_timer(step, index, *before, after);
   if (after.attempt > (before == nullptr ? 0 : before->attempt)) judge_send(step, index, before, after);
   if (after.stage == Stage::verified && was != Stage::verified && after.elements == 0) {
@@ -154,20 +201,29 @@ void Monitor::judge_timer(const Step& step, ActionIndex index, const ActionState
   if (after.since < before.since) violated(step, "P21", index, "its time went back");
 }
 
+/// What holds for whatever begins, and for every send.
+void Monitor::judge_may_begin(const Step& step, ActionIndex index, const ActionState& after) {
+  const WorkflowHeader& header = step.after.header;
+  const bool undoes = is_undoing(after.role);
+  // What is done as soon as it has begun may be the last of its workflow.
+  const WorkflowStatus status =
+      is_final(after.stage) && !step.before.runs.empty() && !step.retried() ? step.before.header.status : header.status;
+  if (!undoes && status != WorkflowStatus::running && !(is_final(after.stage) && status == WorkflowStatus::ended))
+    violated(step, "P6", index, "sent while cancelling or undoing");
+  if (!undoes && header.deadline_at && step.now > *header.deadline_at)
+    violated(step, "P6", index, "sent after the plan's deadline");
+  if (header.paused) violated(step, "P6", index, "sent while paused");
+}
+
 /// The rules of CONTRACT §2 and §4 about every send.
 void Monitor::judge_send(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after) {
   const WorkflowHeader& header = step.after.header;
   const SketchAction& planned = step.after.sketch->actions[after.planned];
   const SimTool& tool = planned.tool_of(after.role);
   const int attempts = after.role == CallRole::main ? planned.attempts : tool.attempts;
-  const bool undoes = is_undoing(after.role);
   const ActionState was = before == nullptr ? ActionState() : *before;
   if (header.status == WorkflowStatus::ended) violated(step, "P6", index, "sent after the workflow had ended");
-  if (!undoes && header.status != WorkflowStatus::running)
-    violated(step, "P6", index, "sent while cancelling or undoing");
-  if (!undoes && header.deadline_at && step.now > *header.deadline_at)
-    violated(step, "P6", index, "sent after the plan's deadline");
-  if (header.paused) violated(step, "P6", index, "sent while paused");
+  judge_may_begin(step, index, after);
   // An operator's word and a retry count anew.
   if (after.counted >= static_cast<std::uint32_t>(attempts))
     violated(step, "P6", index, "sent more often than the plan allows");
@@ -204,9 +260,15 @@ void Monitor::judge_fallback(const Step& step, ActionIndex index, const ActionSt
   counters_.note("fallback begun");
   if (own.stage != Stage::failed)
     violated(step, "P6", index, "fallback begun while its action is " + std::string(name_of(own.stage)));
+  const bool stopped_before = step.before.sketch != nullptr && after.parent < step.before.runs.size() &&
+                              list_stopped(step.before, step.before.runs[after.parent]) && !step.retried();
+  if (stopped_before) violated(step, "P6", index, "fallback begun after another element had failed");
   if (step.after.sketch->actions[after.planned].fallback_after_any) return;
   if (own.effect != Effect::none)
     violated(step, "P6", index, "fallback begun after effect " + std::string(name_of(own.effect)));
+  const Deeds deeds = deeds_of(step.after.header.id, after.parent);
+  if (deeds.happened && !deeds.broken && !step.clock_ahead)
+    violated(step, "P5", index, "fallback begun though what ran for the action did something");
   const auto truth = world_.truths.find(step.after.value_of(after.parent));
   if (truth == world_.truths.end() || truth->second.broken() || step.clock_ahead) return;
   if (!truth->second.effects.empty() || truth->second.pending > 0)
@@ -245,7 +307,8 @@ void Monitor::judge_elements(const Step& step, ActionIndex index, const ActionSt
     running += is_begun(effective) && !is_final(effective) ? 1 : 0;
     const bool known = i < step.before.runs.size();
     failed_before = failed_before || (known && step.before.effective(i).stage == Stage::failed);
-    begun_now = begun_now || (element.attempt == 1 && (!known || step.before.runs[i].attempt == 0));
+    begun_now = begun_now || (element.attempt == 1 && (!known || step.before.runs[i].attempt == 0)) ||
+                (element.stage == Stage::waiting && (!known || is_unstarted(step.before.runs[i].stage)));
   }
   if (planned.max_parallel > 0 && running > planned.max_parallel)
     violated(step, "P6", index, std::to_string(running) + " elements at once");
@@ -273,15 +336,16 @@ void Monitor::judge_receipts(const Step& step, ActionIndex index, const ActionSt
 void Monitor::judge_header(const Step& step) {
   const Shadow& now = step.after;
   const auto any = [&](auto&& predicate) { return std::any_of(now.runs.begin(), now.runs.end(), predicate); };
-  const bool parked = any([](const ActionState& run) { return is_parked(run.stage); });
+  const bool parked = any([](const ActionState& run) { return is_parked(run.stage) || run.child_attention; });
   if (now.header.attention != parked)
-    verdict_.violated("P7", now.sketch->id,
+    verdict_.violated("P7", now.header.id,
                       parked ? "waits for a person and does not say so" : "asks for a person without need");
   const bool ended = now.header.status == WorkflowStatus::ended;
   const bool open = any([](const ActionState& run) { return !is_final(run.stage); });
   if (ended != !open)
-    verdict_.violated("P7", now.sketch->id, ended ? "ended with work left" : "has no work left and does not end");
+    verdict_.violated("P7", now.header.id, ended ? "ended with work left" : "has no work left and does not end");
   if (!ended) return;
+  judge_end_of_parent(step);
   bool failed = false, cancelled = false, executed = false;
   for (ActionIndex i = 0; i < now.sketch->actions.size(); ++i) {
     const Stage stage = now.effective(i).stage;
@@ -294,7 +358,7 @@ void Monitor::judge_header(const Step& step) {
                                   : executed  ? WorkflowOutcome::executed
                                               : WorkflowOutcome::verified;
   if (now.header.outcome != outcome)
-    verdict_.violated("P4", now.sketch->id, "its outcome is not that of its weakest action");
+    verdict_.violated("P4", now.header.id, "its outcome is not that of its weakest action");
 }
 
 }  // namespace settle::sim

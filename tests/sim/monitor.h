@@ -1,13 +1,15 @@
 #pragma once
 
+#include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "storage/codec.h"
-#include "tests/sim/sketch.h"
+#include "tests/sim/flow.h"
 #include "tests/sim/verdict.h"
 #include "tests/sim/world.h"
 
@@ -19,6 +21,13 @@ class Monitor {
  public:
   Monitor(const std::map<std::string, Sketch>& sketches, const World& world, Verdict& verdict, Counters& counters)
       : sketches_(sketches), world_(world), verdict_(verdict), counters_(counters) {}
+
+  /// What is on the disk at this moment; set once.
+  std::function<std::unique_ptr<Reader>()> on_disk;
+  /// The monotonic time of the batch that comes next.
+  Time real_now{};
+  bool clock_leapt = false;  ///< the wall clock has leapt ahead: a wait by it may be shorter than by a good clock
+  std::map<std::string, std::vector<SentSignal>> sent_signals;  ///< by workflow, answered or not
 
   /// A batch was queued at `now`, the engine's time.
   void queued(const WriteBatch& batch, Time now, bool clock_ahead);
@@ -40,21 +49,42 @@ class Monitor {
   struct Shadow {
     const Sketch* sketch = nullptr;
     WorkflowHeader header;
-    std::vector<ActionState> runs;
+    std::vector<ActionState> runs;  ///< with their outputs
+    std::vector<SignalState> signals;
 
     const ActionState& effective(ActionIndex index) const {
       return runs[index].fallback == 0 ? runs[index] : runs[runs[index].fallback];
     }
-    /// A `for_each` itself makes no call; only its elements do.
-    bool calls(ActionIndex index) const {
+    const SketchAction& planned(ActionIndex index) const { return sketch->actions[runs[index].planned]; }
+    /// A `for_each` itself does nothing; only its elements do.
+    bool is_list(ActionIndex index) const {
       const ActionState& run = runs[index];
-      return !sketch->actions[run.planned].for_each || run.role != CallRole::main || run.element.has_value();
+      return planned(index).for_each && run.role == CallRole::main && !run.element;
+    }
+    /// Which of Settle's own tools it runs, if any.
+    Builtin flow_of(ActionIndex index) const {
+      return is_list(index) ? Builtin::none : planned(index).tool_of(runs[index].role).builtin;
+    }
+    const FlowCall& flow_call(ActionIndex index) const { return planned(index).flows.at(runs[index].role); }
+    bool calls(ActionIndex index) const { return !is_list(index) && flow_of(index) == Builtin::none; }
+    /// It waits for a time or a signal.
+    bool waits_idly(ActionIndex index) const {
+      return runs[index].stage == Stage::waiting && flow_of(index) != Builtin::run_plan;
     }
     std::string value_of(ActionIndex index) const {
-      return sketch->value_of(runs[index].planned, runs[index].role, runs[index].element.value_or(0));
+      return header.id + sketch->run_name(runs[index].planned, runs[index].role, runs[index].element.value_or(0));
     }
+    /// The workflow that this run of flow.run_plan runs, by its present generation.
+    std::string child_of(ActionIndex index) const;
   };
   const std::map<std::string, Shadow>& workflows() const { return workflows_; }
+
+  /// What a run of flow.run_plan has done outside, all that ran for it together.
+  struct Deeds {
+    bool happened = false;  ///< or is still going to
+    bool broken = false;    ///< a tool's own word was, somewhere
+  };
+  Deeds deeds_of(const std::string& workflow, ActionIndex run) const;
 
  private:
   /// One batch's changes to one workflow.
@@ -75,11 +105,22 @@ class Monitor {
     }
   };
 
+  /// How a workflow ended, as it has to be told to its parent.
+  struct End {
+    WorkflowOutcome outcome = WorkflowOutcome::none;
+    Effect effect = Effect::none;
+    Confidence confidence = Confidence::none;
+    std::uint32_t version = 0;
+  };
+
   bool is_dropped(const WriteBatch& batch) const;
+  const Sketch* sketch_for(const std::string& id, const WorkflowHeader& header) const;
+  void follow(const std::string& id, const Shadow& shadow, ActionIndex from);
   void apply(Shadow& shadow, const Write& write, std::string_view rest);
   void judge(const Step& step);
   void judge_run(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after);
   void judge_send(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after);
+  void judge_may_begin(const Step& step, ActionIndex index, const ActionState& after);
   void judge_first_send(const Step& step, ActionIndex index, const ActionState& after);
   void judge_fallback(const Step& step, ActionIndex index, const ActionState& after);
   void judge_compensation(const Step& step, ActionIndex index, const ActionState& after);
@@ -87,6 +128,28 @@ class Monitor {
   void judge_timer(const Step& step, ActionIndex index, const ActionState& before, const ActionState& after);
   void judge_receipts(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after);
   void judge_header(const Step& step);
+
+  // flow_rules.cc
+  void judge_flow(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after);
+  void judge_waiting(const Step& step, ActionIndex index, const ActionState& after);
+  void judge_wait_over(const Step& step, ActionIndex index, bool waited, const ActionState& after);
+  void judge_assertion(const Step& step, ActionIndex index, const ActionState& after);
+  void judge_idle_waits(const Step& step);
+  static bool stopped(const Shadow& workflow, ActionIndex index);
+  static bool list_stopped(const Shadow& workflow, const ActionState& element);
+  // signal_rules.cc
+  void judge_signals(const Step& step);
+  void judge_new_signal(const Step& step, const SignalState& signal);
+  void judge_taking(const Step& step, std::size_t number);
+  // child_rules.cc
+  void judge_birth(const Step& step);
+  void judge_asking(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after);
+  void judge_child_end(const Step& step, ActionIndex index, const ActionState& after);
+  void judge_end_of_parent(const Step& step);
+  void judge_deeds_of_list(const Step& step, ActionIndex index, const ActionState& after);
+  const End* last_end_of(const std::string& id) const;
+  static End end_of(const Shadow& workflow);
+  void wrong(const Step& step, std::string promise, std::string text);
   void violated(const Step& step, std::string promise, ActionIndex index, std::string text);
 
   const std::map<std::string, Sketch>& sketches_;
@@ -94,8 +157,11 @@ class Monitor {
   Verdict& verdict_;
   Counters& counters_;
   std::map<std::string, Shadow> workflows_;
-  std::map<std::string, Run> runs_;  ///< by value
-  std::set<std::string> keys_;       ///< of the family `keys`
+  std::map<std::string, Run> runs_;                                                   ///< by value
+  std::set<std::string> keys_;                                                        ///< of the family `keys`
+  std::map<std::pair<std::string, ActionIndex>, std::vector<std::string>> children_;  ///< of one run
+  std::map<std::string, std::vector<End>> ends_;
+  std::map<std::string, Time> waits_;  ///< since when each run waits, by its value and the monotonic clock
 };
 
 }  // namespace settle::sim

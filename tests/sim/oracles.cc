@@ -51,8 +51,16 @@ void for_each_list(const Evidence& evidence, const Judge& judge) {
 void violated(const Evidence& evidence, const std::string& promise, const Judged& judged, const std::string& text) {
   const std::string code = judged.run.error ? " (" + judged.run.error->code + ")" : "";
   evidence.verdict.violated(
-      promise, judged.workflow.sketch->id,
+      promise, judged.workflow.header.id,
       judged.value + " [" + judged.tool.name + "] is " + std::string(name_of(judged.run.stage)) + code + ": " + text);
+}
+
+/// By a person, or by what runs it: a parent that is cancelled itself, or whose time is over.
+bool asked_to_cancel(const Evidence& evidence, const Shadow& workflow) {
+  if (evidence.engine.asked_to_cancel(workflow.header.id)) return true;
+  if (!workflow.header.parent) return false;
+  const Shadow& parent = evidence.durable.workflows().at(workflow.header.parent->workflow);
+  return parent.header.deadline_at || asked_to_cancel(evidence, parent);
 }
 
 std::string text_of(const Json* value) {
@@ -132,7 +140,7 @@ void judge_absence(const Evidence& evidence) {
     const bool untouched = truth == evidence.world.truths.end() || truth->second.tool->reads_only();
     if (untouched || truth->second.broken() || evidence.engine.clock_ahead || truth->second.effects.empty()) return;
     if (is_final(workflow.runs[list].stage) && workflow.runs[list].effect == Effect::none)
-      evidence.verdict.violated("P5", workflow.sketch->id, truth->first + " happened, and its list says effect none");
+      evidence.verdict.violated("P5", workflow.header.id, truth->first + " happened, and its list says effect none");
   });
 }
 
@@ -150,11 +158,11 @@ void judge_undoing(const Evidence& evidence) {
         evidence.verdict.violated("P6", id, "a run was undone twice");
     }
     if (undo) evidence.counters.note(undone.empty() ? "nothing to undo" : "undone");
-    if (!undo || (undone.empty() && evidence.engine.asked_to_cancel(id))) continue;  // what is cancelled is not undone
+    if (!undo || (undone.empty() && asked_to_cancel(evidence, workflow))) continue;  // what is cancelled is not undone
     for (ActionIndex i = 0; i < workflow.runs.size(); ++i) {
       const ActionState& run = workflow.runs[i];
       const bool declared = workflow.sketch->actions[run.planned].undoing_of(run.role) != nullptr;
-      if (declared && workflow.calls(i) && happened(run) && !undone.contains(i))
+      if (declared && !workflow.is_list(i) && happened(run) && !undone.contains(i))
         evidence.verdict.violated("P6", id, workflow.value_of(i) + " was not undone");
     }
   }
@@ -170,7 +178,7 @@ void judge_liveness(const Evidence& evidence) {
     for (ActionIndex i = 0; i < workflow.runs.size(); ++i) {
       const ActionState& run = workflow.runs[i];
       const bool waits = run.stage == Stage::blocked || run.stage == Stage::revived || is_final(run.stage) ||
-                         is_parked(run.stage) || run.stage == Stage::gathering;
+                         is_parked(run.stage) || run.stage == Stage::gathering || run.child_attention;
       if (!waits)
         evidence.verdict.violated("P7", id, workflow.value_of(i) + " is still " + std::string(name_of(run.stage)));
       if (is_parked(run.stage) && (!run.error || run.error->code.empty() || run.receipt == 0))
@@ -240,6 +248,7 @@ void judge_all(SimEngine& engine, Verdict& verdict, Counters& counters) {
   judge_absence(evidence);
   judge_undoing(evidence);
   judge_liveness(evidence);
+  judge_flows(evidence);
   judge_receipts(evidence);
 }
 

@@ -30,6 +30,9 @@ void judge_absence(const Evidence& evidence);
 void judge_undoing(const Evidence& evidence);
 /// P7: all ended, or wait for a person and say why.
 void judge_liveness(const Evidence& evidence);
+/// P1 and P7 of Settle's own tools: acknowledged signals are there, and what waits for a workflow waits for one that
+/// goes on, or says that it needs a person.
+void judge_flows(const Evidence& evidence);
 /// Receipts: complete, in a chain, of the right digests, and in the ledger with their hash.
 void judge_receipts(const Evidence& evidence);
 

@@ -34,6 +34,9 @@ class Scenario {
   void start();
   void turn();
   void actor();
+  std::string somebody();
+  void signal();
+  void answer_waits();
   void submit(const std::string& id);
   void crash();
   void break_disk();
@@ -44,6 +47,7 @@ class Scenario {
   void judge();
   Duration bound() const;
   bool is_quiet() const;
+  bool rests(const Monitor::Shadow& workflow, ActionIndex index) const;
   void tell_history() const;
 
   Verdict verdict_;
@@ -53,6 +57,7 @@ class Scenario {
   std::vector<SimTool> writers_, readers_, tools_;
   std::vector<std::string> ids_;
   std::vector<SimSubmission> submitted_;
+  std::vector<std::pair<std::string, SentSignal>> sent_;
   std::string origin_ = "http://sim";
   bool jumps_ = false, moves_ = false;
   SimEngine engine_;
@@ -83,6 +88,7 @@ void Scenario::start() {
 /// Something happens, and time passes.
 void Scenario::turn() {
   actor();
+  if (dice_.chance(0.3)) signal();
   if (jumps_ && dice_.chance(0.2)) jump();
   if (dice_.chance(0.1) && engine_.world.faults[Fault::connect_failed] > 0)
     engine_.world.outage(dice_.between(Duration(100), Duration(8'000)), dice_.chance(0.5));
@@ -107,12 +113,50 @@ void Scenario::actor() {
     if (dice_.chance(0.3)) again.idempotency_key = "key-" + dice_.of(ids_);
     engine_.submit(again);
   }
-  if (what == 7) engine_.watch(id, dice_.between(Duration(0), Duration(3'000)));
-  if (what == 8 && dice_.chance(0.4)) engine_.cancel(id);
-  if (what == 9) engine_.pause(id);
-  if (what == 10) engine_.resume(id);
-  if (what == 11) engine_.retry(id, dice_.chance(0.3));
-  if (what >= 12) engine_.resolve(id, dice_.chance(0.6));
+  if (what < 7) return;
+  const std::string other = somebody();
+  if (what == 7) engine_.watch(other, dice_.between(Duration(0), Duration(3'000)));
+  if (what == 8 && dice_.chance(0.4)) engine_.cancel(other);
+  if (what == 9) engine_.pause(other);
+  if (what == 10) engine_.resume(other);
+  if (what == 11) engine_.retry(other, dice_.chance(0.3));
+  if (what >= 12) engine_.resolve(other, dice_.chance(0.6));
+}
+
+/// A workflow that was submitted, or will be, or one that runs for another.
+std::string Scenario::somebody() {
+  const auto& all = engine_.monitor.workflows();
+  if (all.empty() || dice_.chance(0.5)) return dice_.of(ids_);
+  return std::next(all.begin(), static_cast<std::ptrdiff_t>(dice_.below(all.size())))->first;
+}
+
+/// A signal comes, at whatever moment: early, late, for nobody, once more, or once more with another payload.
+void Scenario::signal() {
+  static const std::vector<Json> payloads = {"go", "go", "go", "no", 7, Json()};
+  if (!sent_.empty() && dice_.chance(0.3)) {
+    auto [id, again] = dice_.of(sent_);
+    if (dice_.chance(0.3)) again.payload = dice_.of(payloads);
+    return engine_.signal(id, again);
+  }
+  SentSignal made;
+  made.name = dice_.chance(0.1) ? unknown_signal : signal_names[dice_.below(std::size(signal_names))];
+  made.payload = dice_.of(payloads);
+  if (dice_.chance(0.6)) made.key = "signal-" + std::to_string(sent_.size());
+  sent_.emplace_back(somebody(), made);
+  engine_.signal(sent_.back().first, sent_.back().second);
+}
+
+/// Whoever owes a signal for which a plan waits without end sends it.
+void Scenario::answer_waits() {
+  std::vector<std::pair<std::string, SentSignal>> owed;
+  for (const auto& [id, workflow] : engine_.monitor.workflows()) {
+    for (ActionIndex i = 0; i < workflow.runs.size(); ++i) {
+      if (!workflow.waits_idly(i) || workflow.flow_of(i) != Builtin::wait_signal) continue;
+      const FlowCall& call = workflow.flow_call(i);
+      if (!call.wait) owed.push_back({id, {call.signal, "", dice_.chance(0.7) ? Json("go") : Json(7)}});
+    }
+  }
+  for (const auto& [id, sent] : owed) engine_.signal(id, sent);
 }
 
 /// Now and then two plans race for one Idempotency-Key.
@@ -120,7 +164,12 @@ void Scenario::submit(const std::string& id) {
   SimSubmission made{id, false, dice_.chance(0.3) ? "key-" + id : ""};
   if (dice_.chance(0.1)) engine_.submit({dice_.of(ids_), false, made.idempotency_key});
   submitted_.push_back(made);
-  engine_.submit(made);
+  const std::uint64_t times = dice_.chance(0.1) ? 2 + dice_.below(4) : 1;  // clients that don't wait for the answer
+  for (std::uint64_t i = 0; i < times; ++i) engine_.submit(made);
+  if (!dice_.chance(0.1)) return;
+  // Who begins something for it may die before that is there, and find afterwards that it is not wanted any more.
+  engine_.store.crash_after = 2 + dice_.below(5);
+  if (dice_.chance(0.5)) engine_.cancel(id);
 }
 
 void Scenario::crash() {
@@ -171,16 +220,22 @@ void Scenario::jump() {
 }
 
 bool Scenario::is_quiet() const {
-  const auto& all = engine_.monitor.workflows();
-  return std::all_of(all.begin(), all.end(), [](const auto& one) {
-    const auto& [id, workflow] = one;
+  for (const auto& [id, workflow] : engine_.monitor.workflows()) {
     if (workflow.header.paused) return false;  // a pause that was asked for before everything healed
-    return workflow.header.status == WorkflowStatus::ended ||
-           std::all_of(workflow.runs.begin(), workflow.runs.end(), [](const ActionState& run) {
-             return is_unstarted(run.stage) || run.stage == Stage::revived || run.stage == Stage::gathering ||
-                    is_final(run.stage) || is_parked(run.stage);
-           });
-  });
+    if (workflow.header.status == WorkflowStatus::ended) continue;
+    for (ActionIndex i = 0; i < workflow.runs.size(); ++i) {
+      if (!rests(workflow, i)) return false;
+    }
+  }
+  return true;
+}
+
+/// Nothing more will happen to it, but by a person.
+bool Scenario::rests(const Monitor::Shadow& workflow, ActionIndex index) const {
+  const ActionState& run = workflow.runs[index];
+  if (run.stage == Stage::waiting) return run.child_attention;
+  return is_unstarted(run.stage) || run.stage == Stage::revived || run.stage == Stage::gathering ||
+         is_final(run.stage) || is_parked(run.stage);
 }
 
 /// P7's bound: what every run may still wait for, one after the other, and 60 s.
@@ -188,16 +243,19 @@ Duration Scenario::bound() const {
   Duration each{0};
   for (const SimTool& tool : tools_)
     each = std::max(each, tool.maximum + tool.quiet + tool.within + tool.timeout * 3 + tool.interval * 2);
-  std::size_t runs = 0;
-  for (const auto& [id, workflow] : engine_.monitor.workflows()) runs = std::max(runs, workflow.runs.size());
+  each = std::max(each, flow_wait_max);
+  std::size_t runs = 0;  // of all together: a workflow may wait for others
+  for (const auto& [id, workflow] : engine_.monitor.workflows()) runs += workflow.runs.size();
   return each * static_cast<std::int64_t>(2 * runs + 2) + Duration(60'000);
 }
 
 /// Only what is paused: a request would wake what the engine has forgotten.
 void Scenario::resume_paused() {
+  std::vector<std::string> paused;
   for (const auto& [id, workflow] : engine_.monitor.workflows()) {
-    if (workflow.header.paused) engine_.resume(id);
+    if (workflow.header.paused) paused.push_back(id);
   }
+  for (const std::string& id : paused) engine_.resume(id);
 }
 
 void Scenario::heal() {
@@ -212,6 +270,7 @@ void Scenario::heal() {
   engine_.run(Duration(200));
   while (!is_quiet() && !engine_.spins() && engine_.schedule.now() - begun < bound()) {
     engine_.run(Duration(1'000));
+    answer_waits();
     resume_paused();  // a pause that was asked for earlier may have waited for a slow disk
   }
   engine_.run(Duration(4'000));  // what is on its way lands
@@ -227,10 +286,10 @@ void Scenario::judge() {
 
 /// The events of every workflow, as the store has them.
 void Scenario::tell_history() const {
-  for (const std::string& id : ids_) {
+  for (const auto& [id, workflow] : engine_.monitor.workflows()) {
     const auto events = load_events(*engine_.store.snapshot(), "default", id, 0, 10'000);
     if (!events || events->empty()) continue;
-    std::cout << "  history of " << id << ": " << canonical(sketches_.at(id).document()) << "\n";
+    std::cout << "  history of " << id << ": " << canonical(workflow.sketch->document()) << "\n";
     for (const StoredEvent& event : *events) {
       std::cout << "    " << format_time(event.at).substr(14, 9) << "  " << event.event.type << " "
                 << (event.event.action ? "a" + std::to_string(*event.event.action) : "") << " "

@@ -3,7 +3,6 @@
 #include <iostream>
 
 #include "connectors/http/classify.h"
-#include "engine/operations.h"
 #include "storage/keys.h"
 #include "workflows/receipt.h"
 
@@ -100,6 +99,7 @@ SimEngine::SimEngine(std::uint64_t seed, const std::map<std::string, Sketch>& sk
       monitor(sketches, world, verdict, counters),
       verdict_(verdict),
       counters_(counters) {
+  monitor.on_disk = [this] { return store.snapshot(); };
   store.observer = [this](const WriteBatch& batch, CompletionSink& sink) { observe(batch, sink); };
 }
 
@@ -223,6 +223,8 @@ void SimEngine::observe(const WriteBatch& batch, CompletionSink& sink) {
     hash(write.key);
     if (write.value) hash(*write.value);
   }
+  monitor.real_now = schedule.now();
+  monitor.clock_leapt = clock_leapt;
   for (const std::unique_ptr<SimLoop>& loop : loops_) {
     if (loop.get() == &sink) monitor.queued(batch, loop->now(), clock_ahead);
   }
@@ -234,7 +236,7 @@ void SimEngine::judge_call(const Call& call) {
   counters_.note(call.write ? "write dispatched" : "read dispatched");
   if (!call.write) return judge_look(call);
   const Result<Json> body = read_json(*call.body);
-  const std::string& value = body->find("value")->as_string();
+  const std::string value = run_in(*body);
   const std::string& key = body->find("key")->as_string();
   const std::string id = value.substr(0, value.find('.'));
   judge_key(id, value, key);
@@ -339,7 +341,7 @@ void SimEngine::judge_answer(const SimSubmission& submission, const Result<Engin
 void SimEngine::cancel(const std::string& id) {
   cancelled_.insert(id);
   engine_->operate("default", id, cancel_operation(), *loops_[0], [this, id](const Result<Json>& document) {
-    if (!document) return;
+    if (!document) return judge_refused_operation(id, "cancelled", document.error());
     counters_.note("cancelled by the operator");
     const auto bytes = store.snapshot()->get(Family::state, keys::OfWorkflow("default", id).header());
     if (!*bytes) return verdict_.violated("P1", id, "a cancelled workflow is lost");
@@ -352,8 +354,8 @@ void SimEngine::cancel(const std::string& id) {
 }
 
 void SimEngine::operate(const std::string& id, const Shard::Operation& operation, const std::string& what) {
-  engine_->operate("default", id, operation, *loops_[0], [this, what](const Result<Json>& document) {
-    if (!document) return;
+  engine_->operate("default", id, operation, *loops_[0], [this, id, what](const Result<Json>& document) {
+    if (!document) return judge_refused_operation(id, what, document.error());
     counters_.note(what);
     judge_document(*document);
   });
@@ -378,7 +380,13 @@ void SimEngine::resolve(const std::string& id, bool send_again) {
   const Monitor::Shadow& workflow = found->second;
   for (ActionIndex i = 0; i < workflow.runs.size(); ++i) {
     const ActionState& run = workflow.runs[i];
-    if (!is_parked(run.stage) || !workflow.calls(i)) continue;
+    if (!is_parked(run.stage)) continue;
+    if (workflow.flow_of(i) != Builtin::none) {
+      ResolveRequest request{workflow.planned(i).id, run.element, run.role, run.attempt, {}};
+      if (!resolve_held(workflow, i, request)) continue;
+      return operate(id, resolve_operation(std::move(request)), "resolved");
+    }
+    if (!workflow.calls(i)) continue;
     Truth& truth = world.truth_of(workflow.value_of(i), workflow.sketch->actions[run.planned].tool_of(run.role));
     if (truth.pending > 0 || truth.broken()) continue;
     ResolveRequest request{workflow.sketch->actions[run.planned].id, run.element, run.role, run.attempt, {}};

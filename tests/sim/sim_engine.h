@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "engine/operations.h"
 #include "tests/sim/monitor.h"
 #include "tests/sim/sim_store.h"
 
@@ -38,6 +39,7 @@ class SimEngine final {
   void pause(const std::string& id);
   void resume(const std::string& id);
   void retry(const std::string& id, bool latest);
+  void signal(const std::string& id, const SentSignal& sent);
   /// An operator looks at the outside, and says of one parked run what is so. Nothing while nobody can tell.
   void resolve(const std::string& id, bool send_again);
   /// Asks for the document, at the latest after `wait`.
@@ -47,6 +49,10 @@ class SimEngine final {
 
   /// Ids of the workflows that were acknowledged, and with which body.
   const std::map<std::string, bool>& acknowledged() const { return acknowledged_; }
+  /// Signals that were acknowledged, by workflow and number.
+  const std::map<std::pair<std::string, std::uint32_t>, SentSignal>& acknowledged_signals() const {
+    return acknowledged_signals_;
+  }
   /// Whether somebody asked for its cancellation, answered or not.
   bool asked_to_cancel(const std::string& id) const { return cancelled_.contains(id); }
   std::uint64_t trace_hash() const { return trace_hash_; }
@@ -73,8 +79,12 @@ class SimEngine final {
   void judge_look(const Call& call);
   void judge_key(const std::string& id, const std::string& value, const std::string& key);
   void operate(const std::string& id, const Shard::Operation& operation, const std::string& what);
+  void judge_refused_operation(const std::string& id, const std::string& what, const Error& error);
   void judge_answer(const SimSubmission& submission, const Result<Engine::Started>& started);
   void judge_document(const Json& document);
+  void judge_delivery(const std::string& id, const SentSignal& sent, const Shard::Delivered& delivered);
+  void judge_refusal(const std::string& id, const SentSignal& sent, const Error& error);
+  bool resolve_held(const Monitor::Shadow& workflow, ActionIndex index, ResolveRequest& request) const;
   bool is_stored(const std::string& id) const;
   void hash(std::string_view bytes);
 
@@ -86,6 +96,7 @@ class SimEngine final {
   std::vector<std::unique_ptr<Carrier>> carriers_;
   std::unique_ptr<Engine> engine_;
   std::map<std::string, bool> acknowledged_;
+  std::map<std::pair<std::string, std::uint32_t>, SentSignal> acknowledged_signals_;
   std::set<std::string> created_, cancelled_, retried_;
   std::map<std::string, std::string> key_owners_;  ///< Idempotency-Key of the API -> workflow
   std::optional<Time> leap_;                       ///< the wall clock after its latest leap ahead

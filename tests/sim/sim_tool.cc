@@ -46,7 +46,8 @@ Json execute(const SimTool& tool) {
   Json call = Json::object({{"connector", "http"}});
   call.set("method", tool.natural() ? "PUT" : "POST");
   call.set("url", text(base + (tool.reads_only() ? "/fetch/${/input/record}" : "/effects")));
-  call.set("body", Json::object({{"key", from("/idempotency_key")},
+  call.set("body", Json::object({{"workflow", from("/workflow/id")},
+                                 {"key", from("/idempotency_key")},
                                  {"attempt", from("/action/attempt")},
                                  {"value", from("/input/value")},
                                  {"record", from("/input/record")}}));

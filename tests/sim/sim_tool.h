@@ -15,6 +15,7 @@ enum class ReadBy : std::uint8_t { key, record_id, record };
 /// where a fault breaks the tool's own word, the truth says so (world.h, Truth::broken).
 struct SimTool {
   std::string name;
+  Builtin builtin = Builtin::none;  ///< one of Settle's own (flow.h), which has no provider
   Risk risk = Risk::write;
   bool posts = true;  ///< a tool of risk read that is called by POST: its calls need an intent
   IdempotencyMode mode = IdempotencyMode::key;
@@ -33,6 +34,7 @@ struct SimTool {
   Duration search_lag{0};  ///< of the look-up
   Duration read_lag{0};    ///< of the read-back
 
+  bool is_flow() const { return builtin != Builtin::none; }
   bool reads_only() const { return risk == Risk::read; }
   bool natural() const { return mode == IdempotencyMode::natural; }
   Json document() const;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -12,6 +14,26 @@ namespace settle::sim {
 
 /// Whether an action's own condition is known to hold, or depends on an answer.
 enum class When : std::uint8_t { none, holds, fails, open };
+
+struct Sketch;
+
+/// What a run of flow.assert demands of what an earlier action answered; without `of`, of the plan's input.
+struct Demand {
+  enum class Kind : std::uint8_t { equals, differs, exists };
+  Kind kind = Kind::equals;
+  std::optional<std::size_t> of;
+  std::string member;
+  Json expected;
+};
+
+/// What a run asks one of Settle's own tools to do.
+struct FlowCall {
+  std::optional<Duration> wait;        ///< flow.sleep: for; flow.wait_signal: its timeout
+  std::optional<Time> until;           ///< flow.sleep
+  std::string signal;                  ///< flow.wait_signal
+  Demand demand;                       ///< flow.assert
+  std::shared_ptr<const Sketch> plan;  ///< flow.run_plan
+};
 
 /// An action as it is drawn. The oracles judge by this, not by the engine's own reading of the plan.
 struct SketchAction {
@@ -30,16 +52,19 @@ struct SketchAction {
   bool fallback_after_any = false;
   const SimTool* compensate = nullptr;
   const SimTool* compensate_fallback = nullptr;
-  std::string shared_record;  ///< a record of an earlier action, in mode natural
-  std::optional<Json> seen;   ///< a reference that goes into the input
+  std::string shared_record;           ///< run_name of an earlier action that writes the same record, in mode natural
+  std::optional<Json> seen;            ///< a reference that goes into the input
+  std::map<CallRole, FlowCall> flows;  ///< of each role whose tool is one of Settle's own
 
   /// What undoes a run of this role; null: nothing does.
   const SimTool* undoing_of(CallRole role) const {
     return role == CallRole::main ? compensate : role == CallRole::fallback ? compensate_fallback : nullptr;
   }
-  const SimTool& tool_of(CallRole role) const {
+  const SimTool& tool_of(CallRole role) const { return *given(role); }
+  bool has(CallRole role) const { return given(role) != nullptr; }
+  const SimTool* given(CallRole role) const {
     const SimTool* tools[] = {tool, fallback, compensate, compensate_fallback};
-    return *tools[static_cast<std::size_t>(role)];
+    return tools[static_cast<std::size_t>(role)];
   }
 };
 
@@ -50,8 +75,10 @@ struct Sketch {
   std::optional<Duration> deadline;
   std::vector<SketchAction> actions;
 
-  /// The value that one run writes, and nothing else does.
-  std::string value_of(std::size_t action, CallRole role, std::uint32_t element) const;
+  bool is_child = false;  ///< run by flow.run_plan: its `/input/of` stands for its id, which nobody knows before
+
+  /// What tells one run from the others of its workflow.
+  std::string run_name(std::size_t action, CallRole role, std::uint32_t element) const;
   Json document() const;
 };
 

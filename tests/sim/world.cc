@@ -9,7 +9,17 @@ const std::string& member(const Json& document, std::string_view name) {
   return document.find(name)->as_string();
 }
 
+/// The run whose value a record shows; what was edited or half stored shows nobody's.
+const std::string& shown_by(const Json& document) {
+  return member(document, document.find("run") == nullptr ? "value" : "run");
+}
+
 }  // namespace
+
+std::string run_in(const Json& body) {
+  const std::string& value = member(body, "value");
+  return member(body, "workflow") + value.substr(value.find('.'));
+}
 
 bool World::hit(Fault fault) {
   const double rate = faults[fault];
@@ -81,7 +91,7 @@ Reply World::serve(const Call& call) {
 // ---- writes ----
 
 Reply World::write(const SimTool& tool, const std::string& origin, const Json& body) {
-  const std::string& value = member(body, "value");
+  const std::string value = run_in(body);
   const std::string& key = member(body, "key");
   Truth& truth = truth_of(value, tool);
   truth.keys.insert(key);
@@ -173,10 +183,10 @@ std::string World::accept(const SimTool& tool, Collection& collection, Truth& tr
 
 void World::land(const SimTool& tool, Collection& collection, const Json& body, const std::string& id) {
   if (!hit(Fault::late)) return apply(tool, collection, body, id);
-  ++truths[member(body, "value")].pending;
+  ++truths[run_in(body)].pending;
   const std::uint64_t landing = next_landing_++;
   landings_.emplace(landing, [this, &tool, &collection, body, id] {
-    --truths[member(body, "value")].pending;
+    --truths[run_in(body)].pending;
     apply(tool, collection, body, id);
   });
   schedule_.after(dice_.between(Duration(1), tool.late_max), [this, landing] { land_now(landing); });
@@ -188,12 +198,13 @@ void World::land_now(std::uint64_t landing) {
 }
 
 void World::apply(const SimTool& tool, Collection& collection, const Json& body, const std::string& id) {
-  const std::string& value = member(body, "value");
+  const std::string value = run_in(body);
   truths[value].effects.push_back(schedule_.now());
   const Json* other = body.find("stored");
   Json document = document_of(id);
   document.set("key", member(body, "key"));
-  document.set("value", other == nullptr ? Json(value) : *other);
+  document.set("value", other == nullptr ? *body.find("value") : *other);
+  if (other == nullptr) document.set("run", value);
   Record* record = nullptr;
   for (Record& known : collection.records) {
     if (tool.natural() && known.id == id) record = &known;
@@ -284,7 +295,7 @@ Reply World::read(const SimTool& tool, Collection& collection, const std::string
   }
   if (found == nullptr) return reply(dice_.chance(0.8) ? 404 : 410, "");
   Reply out = reply(200, canonical(*found));
-  out.shown.push_back(member(*found, "value"));
+  out.shown.push_back(shown_by(*found));
   return out;
 }
 
@@ -370,6 +381,7 @@ void World::tamper() {
   }
   Json edited = *now;
   edited.set("value", "edited");
+  edited.erase("run");
   chosen.versions.push_back({schedule_.now(), std::move(edited)});
 }
 

@@ -26,7 +26,10 @@ struct Send {
   Time not_before{};  ///< monotonic: what a Retry-After asked for
 };
 
-/// What really happened to one run. Every run of every plan writes a value of its own, which names it here.
+/// The run that sends this body: its value, but with the id of its workflow, which the plan of a child can't know.
+std::string run_in(const Json& body);
+
+/// What really happened to one run. Every run of every plan writes a value of its own, which names it here (run_in).
 struct Truth {
   const SimTool* tool = nullptr;
   std::vector<Send> sends;

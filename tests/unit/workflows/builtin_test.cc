@@ -162,6 +162,19 @@ TEST(Signals, a_wait_that_times_out_fails_with_nothing_done_so_its_fallback_foll
   EXPECT_EQ(run.stage(0), Stage::failed) << "too late";
 }
 
+TEST(Signals, a_list_that_a_failed_element_has_stopped_waits_for_none_also_not_in_a_fallback) {
+  Driver run = plan_run(action("flow.wait_signal", R"({"name": "go", "timeout": {"$from": "/item"}})",
+                               R"(, "for_each": ["1s", "2s"], "fallback": {"tool": "flow.wait_signal",
+                                    "input": {"name": "late", "timeout": {"$from": "/item"}}})"),
+                        R"(, "on_failure": "continue")");
+  run.wake();
+  EXPECT_EQ(run.stage(3), Stage::waiting) << "the fallback of the first element";
+  run.wake();
+  EXPECT_EQ(run.stage(3), Stage::failed);
+  EXPECT_EQ(run.stage(4), Stage::cancelled) << "the fallback of the second, which had begun just before";
+  EXPECT_EQ(run.error_code(0), "elements_failed");
+}
+
 TEST(Signals, none_is_taken_by_a_workflow_that_has_ended) {
   Driver run = plan_run(action("flow.sleep", R"({"for": "0s"})"));
   EXPECT_FALSE(run.signal("go"));
@@ -327,10 +340,24 @@ TEST(RunPlan, a_retry_begins_a_new_child_only_where_nothing_of_the_old_one_may_h
     EXPECT_EQ(run.retry(), "");
     EXPECT_EQ(run.stage(0), Stage::waiting);
     ASSERT_EQ(run.last.children.size(), 1U);
-    EXPECT_EQ(run.last.children[0].child == first, effect != Effect::none);
-    EXPECT_TRUE(run.child_ended(0, ended(WorkflowOutcome::verified, Effect::complete)));
-    EXPECT_EQ(run.stage(0), Stage::verified);
+    EXPECT_EQ(run.last.children[0].child, first) << "it may have been retried meanwhile, so it is asked first";
+    EXPECT_TRUE(run.child_ended(0, ended(WorkflowOutcome::failed, effect)));
+    EXPECT_EQ(run.stage(0), effect == Effect::none ? Stage::waiting : Stage::failed);
+    if (effect != Effect::none) continue;
+    ASSERT_EQ(run.last.children.size(), 1U);
+    EXPECT_NE(run.last.children[0].child, first);
+    EXPECT_TRUE(run.child_ended(0, ended(WorkflowOutcome::failed, effect)));
+    EXPECT_EQ(run.stage(0), Stage::failed) << "one new one for each retry";
   }
+}
+
+TEST(RunPlan, a_retry_takes_a_child_that_was_retried_by_itself_and_did_its_work) {
+  Driver run = with_child();
+  run.child_ended(0, ended(WorkflowOutcome::failed));
+  EXPECT_EQ(run.retry(), "");
+  EXPECT_TRUE(run.restart());
+  EXPECT_TRUE(run.child_ended(0, ended(WorkflowOutcome::verified, Effect::complete)));
+  EXPECT_EQ(run.stage(0), Stage::verified);
 }
 
 TEST(Waits, a_retry_waits_anew_and_takes_what_came_meanwhile) {

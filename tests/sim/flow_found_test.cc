@@ -1,0 +1,138 @@
+// What the simulator has found in the engine about signals and workflows of workflows, each as the smallest world that
+// shows it.
+#include <gtest/gtest.h>
+
+#include "storage/keys.h"
+#include "tests/sim/oracles.h"
+
+namespace settle::sim {
+namespace {
+
+SimTool plain_tool() {
+  SimTool tool;
+  tool.name = "box";
+  tool.mode = IdempotencyMode::none;
+  tool.verify = VerifyKind::none;
+  tool.within = tool.maximum = tool.timeout = Duration(1'000);
+  tool.interval = tool.initial = Duration(100);
+  tool.limit = Duration(60'000);
+  return tool;
+}
+
+SketchAction action_of(const std::string& id, const SimTool& tool) {
+  SketchAction action;
+  action.id = id;
+  action.tool = &tool;
+  return action;
+}
+
+/// The workflow "w", of one action: of the tool with a provider, or of one of Settle's own, which runs or waits for
+/// 60 ms.
+class OneCall {
+ public:
+  explicit OneCall(Builtin kind) {
+    Sketch& sketch = sketches_["w"];
+    sketch.id = "w";
+    sketch.actions.push_back(action_of("a", kind == Builtin::none ? tools_[0] : flow_tool(kind)));
+    if (kind == Builtin::sleep) sketch.actions[0].flows[CallRole::main].wait = Duration(60);
+    if (kind == Builtin::run_plan) {
+      auto plan = std::make_shared<Sketch>();
+      plan->id = "child";
+      plan->is_child = true;
+      plan->actions.push_back(action_of("b", tools_[0]));
+      sketch.actions[0].flows[CallRole::main].plan = std::move(plan);
+    }
+    start();
+    engine.submit({"w", false, ""});
+  }
+  /// Nothing stays in memory that has nothing to do there.
+  void start() { engine.start(tools_, "http://sim", 1, Duration(50)); }
+  void run_until(Time time) { engine.run(time - engine.schedule.now()); }
+  const Monitor::Shadow& parent() { return engine.monitor.workflows().at("w"); }
+  const Monitor::Shadow& child() { return engine.monitor.workflows().at(parent().child_of(0)); }
+  bool durably_ended() {
+    const auto bytes = engine.store.snapshot()->get(Family::state, keys::OfWorkflow("default", "w").header());
+    return *bytes && decode_header(**bytes)->header.status == WorkflowStatus::ended;
+  }
+
+  Verdict verdict;
+
+ private:
+  std::vector<SimTool> tools_{plain_tool()};
+  std::map<std::string, Sketch> sketches_;
+  Counters counters_;
+
+ public:
+  SimEngine engine{1, sketches_, verdict, counters_};
+};
+
+TEST(Signals, are_refused_for_an_end_only_once_it_is_durable) {
+  OneCall world(Builtin::none);
+  while (world.engine.monitor.workflows().empty() || world.parent().header.status != WorkflowStatus::ended)
+    world.engine.run(Duration(1));
+  ASSERT_FALSE(world.durably_ended());
+  world.engine.signal("w", {"go", "", Json()});
+  world.engine.cancel("w");
+  world.engine.run(Duration(100));
+  EXPECT_TRUE(world.durably_ended());
+  EXPECT_TRUE(world.verdict.good());
+}
+
+TEST(Children, need_a_person_in_the_moment_in_which_they_are_cancelled_and_their_parent_hears_of_it) {
+  for (int before_the_end = 1; before_the_end <= 12; ++before_the_end) {
+    SCOPED_TRACE(before_the_end);
+    OneCall world(Builtin::run_plan);
+    world.engine.world.faults[Fault::slow] = 1;
+    world.engine.run(Duration(100));
+    ASSERT_EQ(world.child().runs.at(0).stage, Stage::sending);
+    const Time over = *world.child().runs[0].first_send_at + Duration(1'000);
+    world.run_until(over - Duration(before_the_end));
+    world.engine.cancel("w");
+    world.engine.run(Duration(200));
+    EXPECT_EQ(world.child().runs[0].stage, Stage::in_doubt);
+    EXPECT_TRUE(world.parent().header.attention);
+  }
+}
+
+TEST(Children, that_were_retried_and_did_their_work_are_not_begun_once_more_for_their_parent) {
+  OneCall world(Builtin::run_plan);
+  world.engine.world.faults[Fault::refused] = 1;
+  world.engine.run(Duration(200));
+  ASSERT_EQ(world.parent().header.outcome, WorkflowOutcome::failed);
+  world.engine.world.heal();
+  const std::string id = world.child().header.id;
+  world.engine.retry(id, false);
+  world.engine.run(Duration(200));
+  world.engine.retry("w", false);
+  world.engine.run(Duration(200));
+  EXPECT_EQ(world.parent().header.outcome, WorkflowOutcome::executed);
+  EXPECT_EQ(world.child().header.id, id);
+  EXPECT_TRUE(world.verdict.good());
+}
+
+/// Each of them finds that it is too late only at the disk, one after the other.
+void submit_again(OneCall& world, int times) {
+  for (int i = 0; i < times; ++i) world.engine.submit({"w", false, ""});
+}
+
+TEST(Submissions, of_what_is_there_change_nothing_though_a_child_ends_meanwhile) {
+  for (int times = 1; times <= 12; ++times) {
+    OneCall world(Builtin::run_plan);
+    submit_again(world, times);
+    world.engine.run(Duration(2'000));
+    EXPECT_EQ(world.parent().header.status, WorkflowStatus::ended);
+    EXPECT_TRUE(world.verdict.good());
+  }
+}
+
+TEST(Submissions, of_what_is_there_take_no_timer_away_though_the_disk_is_slow) {
+  OneCall world(Builtin::sleep);
+  world.engine.store.slow_rate = 1;  // from the second commit on
+  world.engine.submit({"w", true, ""});
+  world.engine.run(Duration(4'500));
+  EXPECT_EQ(world.parent().header.status, WorkflowStatus::ended);
+  EXPECT_TRUE(world.verdict.good());
+}
+
+}  // namespace
+}  // namespace settle::sim
