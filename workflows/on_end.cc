@@ -51,8 +51,10 @@ void Stepper::cancel_what_depends(ActionIndex index) {
   for (std::size_t i = 0; i < never.size(); ++i) {
     const Stage other = workflow_.actions[never[i]].stage;
     if (other == Stage::gathering && stop) cancel_elements(never[i]);
-    if (!never_begun(never[i])) continue;
-    cancelled(never[i]);
+    const ActionIndex fallback = workflow_.actions[never[i]].fallback;
+    const ActionIndex run = fallback == 0 ? never[i] : fallback;
+    if (!never_begun(run)) continue;
+    cancelled(run);
     const std::vector<ActionIndex>& more = plan[never[i]].dependents;
     if (!stop) never.insert(never.end(), more.begin(), more.end());
   }

@@ -145,7 +145,7 @@ void Stepper::cancel_elements(ActionIndex index) {
     const ActionIndex run = fallback == 0 ? i : fallback;
     if (workflow_.actions[run].stage == Stage::revived) {
       give_back(run);
-    } else if (workflow_.awaits_turn(i) || never_begun(i) || waits_idly(i)) {
+    } else if (workflow_.awaits_turn(i) || never_begun(run) || waits_idly(i)) {
       cancelled(run);
     }
   }

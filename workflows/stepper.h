@@ -54,6 +54,7 @@ class Stepper {
 
   // --- on_before.cc: the look before the first send
   void look_before(ActionIndex index);
+  bool comes_too_late(ActionIndex index) const;
   void before_ended(ActionIndex index, Outcome& outcome);
 
   // --- on_recheck.cc: looking again at what was verified
