@@ -31,11 +31,19 @@ void Stepper::action_concluded(ActionIndex index) {
   }
   if (is_satisfied(stage)) {
     for (const ActionIndex dependent : plan[index].dependents) {
-      if (--workflow_.unmet[dependent] == 0 && workflow_.actions[dependent].stage == Stage::blocked)
-        ready_.push_back(dependent);
+      if (--workflow_.unmet[dependent] == 0) go_on(dependent);
     }
   }
   if (stage == Stage::failed) cancel_what_depends(index);
+}
+
+/// All that an action needs is there: it begins, or goes on after a retry.
+void Stepper::go_on(ActionIndex index) {
+  const ActionIndex fallback = workflow_.actions[index].fallback;
+  const ActionIndex run = fallback == 0 ? index : fallback;
+  const Stage stage = workflow_.actions[run].stage;
+  if (stage == Stage::blocked || stage == Stage::revived) ready_.push_back(run);
+  if (stage == Stage::gathering) start_elements(run);
 }
 
 /// An action failed: what waits for it will never start, nor anything else where the plan says so.
@@ -48,17 +56,36 @@ void Stepper::cancel_what_depends(ActionIndex index) {
   } else {
     never = plan[index].dependents;
   }
+  std::vector<bool> told(plan.size());
   for (std::size_t i = 0; i < never.size(); ++i) {
-    const Stage other = workflow_.actions[never[i]].stage;
-    if (other == Stage::gathering && stop) cancel_elements(never[i]);
-    const ActionIndex fallback = workflow_.actions[never[i]].fallback;
-    const ActionIndex run = fallback == 0 ? never[i] : fallback;
-    if (!never_begun(run)) continue;
-    cancelled(run);
+    if (told[never[i]]) continue;
+    told[never[i]] = true;
+    if (!will_never_begin(never[i], stop) || stop) continue;
     const std::vector<ActionIndex>& more = plan[never[i]].dependents;
-    if (!stop) never.insert(never.end(), more.begin(), more.end());
+    never.insert(never.end(), more.begin(), more.end());
   }
   if (stop) stop_idle_waits();
+}
+
+/// Ends what was not sent yet, in whatever way it waits. True when nothing can come of this action any more.
+bool Stepper::will_never_begin(ActionIndex index, bool stop) {
+  const ActionIndex fallback = workflow_.actions[index].fallback;
+  const ActionIndex run = fallback == 0 ? index : fallback;
+  const Stage stage = workflow_.actions[run].stage;
+  if (stage == Stage::before_reading) return true;  // when that look is heard
+  if (stage == Stage::revived) {
+    ready_.push_back(run);  // its turn comes, and is none
+    return true;
+  }
+  if (stage == Stage::gathering) {
+    // A list that waits for its turn after a retry has begun nothing; any other goes on unless the plan stops.
+    const bool waits = workflow_.gatherings.at(run).running == 0;
+    if (stop || waits) cancel_elements(run);
+    return workflow_.actions[run].stage == Stage::cancelled;
+  }
+  const bool never = never_begun(run);
+  if (never) cancelled(run);
+  return never;
 }
 
 /// A failed run has a fallback that may still be tried. In a `for_each` that is a matter of each element; a list that

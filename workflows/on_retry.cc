@@ -54,10 +54,8 @@ void Stepper::retry() {
   derive(workflow_);
   for (ActionIndex i = 0; i < runs; ++i) {
     const ActionState& run = workflow_.actions[i];
-    if (run.stage == Stage::gathering) start_elements(i);
     if (run.element || is_undoing(run.role)) continue;  // these have an order, and wait for their turn
-    const bool needs_others = i < planned && workflow_.unmet[i] > 0;
-    if (run.stage == Stage::revived || (run.stage == Stage::blocked && !needs_others)) ready_.push_back(i);
+    if (i < planned && workflow_.unmet[i] == 0) go_on(i);
   }
   if (undoing) next_compensation(planned);
 }
@@ -98,7 +96,8 @@ void Stepper::revive_run(ActionIndex index) {
 /// The turn of a run that may have happened has come: it is looked at, or stands to be started where that is as good.
 void Stepper::take_turn(ActionIndex index) {
   const ActionState& state = workflow_.actions[index];
-  if (stopping() && !is_undoing(state.role)) return give_back(index);
+  const bool needs_others = !state.element && workflow_.unmet[state.planned] > 0;  // they have failed
+  if ((stopping() || needs_others) && !is_undoing(state.role)) return give_back(index);
   const Tool& contract = tool(index);
   // A doubt that was settled as "did not happen" may be sent again.
   const bool settled = !state.executed_at && state.effect == Effect::none;

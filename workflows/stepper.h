@@ -71,6 +71,8 @@ class Stepper {
   void concluded(ActionIndex index);
   void action_concluded(ActionIndex index);
   void cancel_what_depends(ActionIndex index);
+  bool will_never_begin(ActionIndex index, bool stop);
+  void go_on(ActionIndex index);
   bool wants_fallback(ActionIndex index) const;
   void begin_fallback(ActionIndex index);
   void give_up_fallback(ActionIndex index);

@@ -379,5 +379,56 @@ TEST(Recheck, a_retry_reads_it_back_again_and_never_sends_it_blindly) {
   EXPECT_TRUE(run.workflow.next_wake()) << "and looks again later";
 }
 
+/// Two actions in a row, and what depends on them; both were verified, and neither holds any more.
+Driver two_fallen(std::string_view second, std::string_view on_failure) {
+  Driver run = plan(R"([{"id": "a", "tool": "box.put", "input": {"name": "n", "value": "v"}}, )" + std::string(second) +
+                        R"(, {"id": "c", "tool": "box.other", "input": {"name": "n"}, "after": ["b"]}])",
+                    on_failure);
+  run.answer(done());
+  run.answer(seen());
+  const ActionIndex b = run.action(1).elements > 0 ? run.action(1).first_element : 1;
+  run.answer(done(), b);
+  run.answer(seen(), b);
+  run.answer(rejected(422), 2);
+  look_again(run, rejected(404), 0);
+  look_again(run, rejected(404), b);
+  EXPECT_EQ(run.workflow.header.status, WorkflowStatus::ended);
+  EXPECT_EQ(run.stage(b), Stage::failed);
+  return run;
+}
+
+TEST(Recheck, a_retry_of_what_fell_keeps_the_order_of_the_plan) {
+  for (const bool list : {false, true}) {
+    SCOPED_TRACE(list ? "a list" : "an action");
+    const char* second =
+        list
+            ? R"({"id": "b", "tool": "box.put", "after": ["a"], "for_each": ["v"], "input": {"name": "n", "value": "v"}})"
+            : R"({"id": "b", "tool": "box.put", "after": ["a"], "input": {"name": "n", "value": "v"}})";
+    const ActionIndex b = list ? 3 : 1;
+    Driver good = two_fallen(second, "stop");
+    EXPECT_EQ(good.retry(), "");
+    EXPECT_EQ(good.stage(0), Stage::reading);
+    EXPECT_EQ(good.stage(b), Stage::revived) << "what it needs does not hold yet";
+    good.restart();
+    EXPECT_EQ(good.stage(b), Stage::revived);
+    good.answer(seen(), 0);
+    EXPECT_EQ(good.stage(b), Stage::reading);
+    good.answer(seen(), b);
+    EXPECT_EQ(good.stage(2), Stage::sending);
+
+    for (const char* rule : {"stop", "continue"}) {
+      Driver bad = two_fallen(second, rule);
+      EXPECT_EQ(bad.retry(), "");
+      while (bad.stage(0) != Stage::failed) {
+        bad.answer(rejected(404), 0);
+        if (bad.stage(0) == Stage::read_wait) bad.wake();
+      }
+      EXPECT_EQ(bad.stage(b), Stage::failed) << "as it was before";
+      EXPECT_EQ(bad.stage(2), Stage::cancelled);
+      EXPECT_EQ(bad.workflow.header.status, WorkflowStatus::ended);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace settle::test
