@@ -8,13 +8,13 @@
 namespace settle {
 
 /// Nothing of it was sent, and nothing new starts any more: the workflow is cancelled, or another action has failed, or
-/// another element of the list.
+/// another element of the list, or what it needs no longer holds.
 bool Stepper::comes_too_late(ActionIndex index) const {
   const ActionState& state = workflow_.actions[index];
   if (is_undoing(state.role)) return false;
   const ActionIndex counted = state.role == CallRole::fallback ? state.parent : index;
   const bool element = workflow_.actions[counted].element.has_value();
-  return cancelling() || stopping() || (element ? list_stopped(counted) : workflow_.unmet[counted] > 0);
+  return cancelling() || stopping() || workflow_.unmet[state.planned] > 0 || (element && list_stopped(counted));
 }
 
 /// Asks, or asks again. Nothing was sent yet, so nothing can be in doubt.

@@ -60,7 +60,7 @@ void Stepper::cancel_what_depends(ActionIndex index) {
   for (std::size_t i = 0; i < never.size(); ++i) {
     if (told[never[i]]) continue;
     told[never[i]] = true;
-    if (!will_never_begin(never[i], stop) || stop) continue;
+    if (!will_never_begin(never[i]) || stop) continue;
     const std::vector<ActionIndex>& more = plan[never[i]].dependents;
     never.insert(never.end(), more.begin(), more.end());
   }
@@ -68,7 +68,7 @@ void Stepper::cancel_what_depends(ActionIndex index) {
 }
 
 /// Ends what was not sent yet, in whatever way it waits. True when nothing can come of this action any more.
-bool Stepper::will_never_begin(ActionIndex index, bool stop) {
+bool Stepper::will_never_begin(ActionIndex index) {
   const ActionIndex fallback = workflow_.actions[index].fallback;
   const ActionIndex run = fallback == 0 ? index : fallback;
   const Stage stage = workflow_.actions[run].stage;
@@ -77,10 +77,8 @@ bool Stepper::will_never_begin(ActionIndex index, bool stop) {
     ready_.push_back(run);  // its turn comes, and is none
     return true;
   }
-  if (stage == Stage::gathering) {
-    // A list that waits for its turn after a retry has begun nothing; any other goes on unless the plan stops.
-    const bool waits = workflow_.gatherings.at(run).running == 0;
-    if (stop || waits) cancel_elements(run);
+  if (stage == Stage::gathering) {  // those of its elements that have begun go on
+    cancel_elements(run);
     return workflow_.actions[run].stage == Stage::cancelled;
   }
   const bool never = never_begun(run);
@@ -94,7 +92,8 @@ bool Stepper::wants_fallback(ActionIndex index) const {
   const ActionState& state = workflow_.actions[index];
   if (!workflow_.action_of(index).fallback || state.role != CallRole::main || workflow_.gathers(index)) return false;
   if (state.element && list_stopped(index)) return false;
-  if (state.recheck_failed) return false;  // others have built on it since
+  if (state.recheck_failed) return false;                // others have built on it since
+  if (workflow_.unmet[state.planned] > 0) return false;  // what it needs no longer holds
   return !stopping() && !cancelling() && !workflow_.header.expired;
 }
 
@@ -122,7 +121,8 @@ void Stepper::give_up_fallbacks() {
   if (workflow_.parked == 0) return;
   for (ActionIndex i = 0; i < workflow_.actions.size(); ++i) {
     const ActionState& state = workflow_.actions[i];
-    if (state.stage == Stage::fallback_held && (stopping() || (state.element && list_stopped(i)))) give_up_fallback(i);
+    const bool idle = stopping() || (state.element && list_stopped(i)) || workflow_.unmet[state.planned] > 0;
+    if (state.stage == Stage::fallback_held && idle) give_up_fallback(i);
   }
 }
 

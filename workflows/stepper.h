@@ -71,7 +71,7 @@ class Stepper {
   void concluded(ActionIndex index);
   void action_concluded(ActionIndex index);
   void cancel_what_depends(ActionIndex index);
-  bool will_never_begin(ActionIndex index, bool stop);
+  bool will_never_begin(ActionIndex index);
   void go_on(ActionIndex index);
   bool wants_fallback(ActionIndex index) const;
   void begin_fallback(ActionIndex index);
