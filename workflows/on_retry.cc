@@ -22,7 +22,7 @@ bool is_still_to_undo(const ActionState& run) {
   return is_undoing(run.role) && to_be_revived(run.stage);
 }
 
-/// Something of this run may be there outside.
+/// Something of this run may be there outside, or has been.
 bool may_have_happened(const ActionState& run) {
   return run.doubted || run.executed_at || run.effect != Effect::none;
 }
@@ -100,7 +100,8 @@ void Stepper::take_turn(ActionIndex index) {
   if ((stopping() || needs_others) && !is_undoing(state.role)) return give_back(index);
   const Tool& contract = tool(index);
   // A doubt that was settled as "did not happen" may be sent again.
-  const bool settled = !state.executed_at && state.effect == Effect::none;
+  const bool happened = state.executed_at || state.verified_at;  // by an answer, or by a look
+  const bool settled = !happened && state.effect == Effect::none;
   if (settled && (contract.mode == IdempotencyMode::natural || !contract.lookup)) return begin_anew(index, true);
   if (!contract.lookup && contract.verify != VerifyKind::read_back) return begin_anew(index, true);
   look_anew(index);
@@ -140,8 +141,8 @@ void Stepper::begin_anew(ActionIndex index, bool same_key) {
   note_retry(index, same_key ? "same_key" : "anew");
 }
 
-/// May have happened, so it is asked about: by the look-up, or, where the tool had answered, by the read-back alone. A
-/// repeat of mode natural changes nothing more, so that one is sent.
+/// May have happened, so it is asked about: by the look-up, or by the read-back alone. A repeat of mode natural changes
+/// nothing more, so that one is sent.
 void Stepper::look_anew(ActionIndex index) {
   const bool natural = tool(index).mode == IdempotencyMode::natural;
   ActionState& state = action(index);
@@ -150,12 +151,15 @@ void Stepper::look_anew(ActionIndex index) {
   state.recheck_failed = false;
   state.counted = state.backoffs = 0;
   note_retry(index, natural ? "same_key" : "look");
-  if (!natural && !tool(index).lookup) {
+  const bool reads = !natural && !tool(index).lookup;
+  if (reads && state.executed_at) {
     state.looks_from = moment_.now;
     read(index);  // executed once more, as far as anybody can tell: the receipt of the failure no longer holds
     if (!is_parked(workflow_.actions[index].stage)) issue_receipt(index);
     return;
   }
+  // What was never answered, only seen, is in doubt again, and is looked at as long as after any other doubt.
+  if (reads) state.closed_at = moment_.now;
   state.closed_at = state.closed_at.value_or(state.executed_at.value_or(moment_.now));
   state.unclear = true;
   state.word = std::nullopt;
