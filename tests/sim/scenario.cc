@@ -176,6 +176,10 @@ bool Scenario::is_quiet() const {
   return std::all_of(all.begin(), all.end(), [](const auto& one) {
     const auto& [id, workflow] = one;
     if (workflow.header.paused) return false;  // a pause that was asked for before everything healed
+    const bool looks_again = std::any_of(workflow.runs.begin(), workflow.runs.end(), [](const ActionState& run) {
+      return run.stage == Stage::rechecking || (run.stage == Stage::verified && run.wake_at);
+    });
+    if (looks_again) return false;
     return workflow.header.status == WorkflowStatus::ended ||
            std::all_of(workflow.runs.begin(), workflow.runs.end(), [](const ActionState& run) {
              return is_unstarted(run.stage) || run.stage == Stage::revived || run.stage == Stage::gathering ||
@@ -187,8 +191,13 @@ bool Scenario::is_quiet() const {
 /// P7's bound: what every run may still wait for, one after the other, and 60 s.
 Duration Scenario::bound() const {
   Duration each{0};
-  for (const SimTool& tool : tools_)
-    each = std::max(each, tool.maximum + tool.quiet + tool.within + tool.timeout * 3 + tool.interval * 2);
+  for (const SimTool& tool : tools_) {
+    Duration own = tool.maximum + tool.quiet + tool.within + tool.timeout * 3 + tool.interval * 2;
+    const SimPromises& promises = tool.promises;
+    own += (promises.recheck_after + tool.within + tool.timeout * 5 + tool.interval * 5) * promises.recheck_times;
+    if (promises.limited()) own += tool.limit;  // in line at most so long
+    each = std::max(each, own);
+  }
   std::size_t runs = 0;
   for (const auto& [id, workflow] : engine_.monitor.workflows()) runs = std::max(runs, workflow.runs.size());
   return each * static_cast<std::int64_t>(2 * runs + 2) + Duration(60'000);
@@ -202,6 +211,8 @@ void Scenario::resume_paused() {
 }
 
 void Scenario::heal() {
+  // What is to be looked at again is sometimes no longer so.
+  for (int i = 0; i < 2 && engine_.world.faults[Fault::human] > 0; ++i) engine_.world.tamper();
   engine_.world.heal();
   engine_.store.slow_rate = 0;
   engine_.store.crash_after = std::nullopt;

@@ -68,6 +68,8 @@ class SimEngine::Carrier final : public Connector {
     Outcome outcome = judge(open);
     outcome.started = open.started;
     outcome.ended = loop_.now();
+    if (!World::sender_of(open.call).empty())
+      owner_.limits.closed(owner_.world.tool_of(open.call), outcome.status, outcome.retry_after);
     owner_.world.delivered(open.reply, outcome);
     open.done(std::move(outcome));
   }
@@ -101,6 +103,12 @@ SimEngine::SimEngine(std::uint64_t seed, const std::map<std::string, Sketch>& sk
       verdict_(verdict),
       counters_(counters) {
   store.observer = [this](const WriteBatch& batch, CompletionSink& sink) { observe(batch, sink); };
+  monitor.on_intent = [this](const SimTool& tool, const std::string& value) {
+    judge_limits(tool, value, limits.intent(tool, value));
+  };
+  monitor.on_given_up = [this](const SimTool& tool, const std::string& value, Duration waited) {
+    judge_limits(tool, value, limits.given_up(tool, waited));
+  };
 }
 
 SimEngine::~SimEngine() {
@@ -121,6 +129,7 @@ void SimEngine::start(const std::vector<SimTool>& tools, const std::string& orig
     origin_ = origin;
   }
   if (first) put_tools(tools);
+  limits.begin();
   std::vector<Engine::Part> parts;
   for (std::size_t i = 0; i < loops; ++i) parts.push_back({loops_[i].get(), carriers_[i].get()});
   engine_ = std::make_unique<Engine>(store, *tools_, std::move(parts), ShardLimits{.rest_after = rest_after});
@@ -215,12 +224,16 @@ void SimEngine::observe(const WriteBatch& batch, CompletionSink& sink) {
 /// intent of just this attempt.
 void SimEngine::judge_call(const Call& call) {
   counters_.note(call.write ? "write dispatched" : "read dispatched");
+  const SimTool& tool = world.tool_of(call);
+  const std::string sender = World::sender_of(call);
+  if (!sender.empty() && tool.promises.limited()) judge_limits(tool, sender, limits.left(tool, sender));
   if (!call.write) return judge_look(call);
   const Result<Json> body = read_json(*call.body);
   const std::string& value = body->find("value")->as_string();
   const std::string& key = body->find("key")->as_string();
   const std::string id = value.substr(0, value.find('.'));
   judge_key(id, value, key);
+  if (tool.promises.before) judge_before(tool, value);
 
   const Monitor::Run* run = monitor.run_of(value);
   std::optional<ActionState> stored;
@@ -261,11 +274,33 @@ void SimEngine::judge_key(const std::string& id, const std::string& value, const
 
 /// A look goes where the sends went: elsewhere it would show a false absence.
 void SimEngine::judge_look(const Call& call) {
+  if (const auto found = world.truths.find(world.before_of(call)); found != world.truths.end()) {
+    for (const Send& send : found->second.sends) {
+      if (may_have_happened(send))
+        verdict_.violated("P4", "", found->first + ": looked at what was before after a send that may have happened");
+    }
+  }
   const Truth* truth = world.looked_at(call);
   if (truth == nullptr || truth->sends.empty()) return;
   const Send& last = truth->sends.back();
   if (may_have_happened(last) && !call.url.starts_with(last.origin + "/"))
     verdict_.violated("P3", "", "looked at " + call.url + " for what was sent to " + last.origin);
+}
+
+/// Loops that differ, after the wall clock was set, count the same time differently.
+void SimEngine::judge_limits(const SimTool& tool, const std::string& value, const std::optional<std::string>& wrong) {
+  if (wrong && !clock_ahead && !clock_back) verdict_.violated("P6", "", value + " [" + tool.name + "]: " + *wrong);
+}
+
+/// CONTRACT §2: what was there before stands in the durable store when the first call leaves, as the outside showed it.
+void SimEngine::judge_before(const SimTool& tool, const std::string& value) {
+  const Monitor::Run* run = monitor.run_of(value);
+  const auto seen = world.befores.find(value);
+  const auto stored = run == nullptr
+                          ? Result<std::optional<std::string>>(std::nullopt)
+                          : store.snapshot()->get(Family::state, keys::before("default", run->workflow, run->index));
+  if (!*stored || seen == world.befores.end() || !seen->second.contains(**stored))
+    verdict_.violated("P4", "", value + " [" + tool.name + "]: was sent without what was there before it");
 }
 
 bool SimEngine::is_stored(const std::string& id) const {
@@ -358,20 +393,22 @@ void SimEngine::resolve(const std::string& id, bool send_again) {
   const Monitor::Shadow& workflow = found->second;
   for (ActionIndex i = 0; i < workflow.runs.size(); ++i) {
     const ActionState& run = workflow.runs[i];
-    if (!is_parked(run.stage) || !workflow.calls(i)) continue;
+    const bool fallen = Monitor::is_fallen(workflow, i);
+    if ((!is_parked(run.stage) && !fallen) || !workflow.calls(i)) continue;
     Truth& truth = world.truth_of(workflow.value_of(i), workflow.sketch->actions[run.planned].tool_of(run.role));
-    if (truth.pending > 0 || truth.broken()) continue;
+    if (truth.pending > 0 || (truth.broken() && !fallen)) continue;
     ResolveRequest request{workflow.sketch->actions[run.planned].id, run.element, run.role, run.attempt, {}};
-    request.resolution.happened = !truth.effects.empty();
+    request.resolution.happened = fallen ? world.holds(workflow.value_of(i)) : !truth.effects.empty();
     request.resolution.who = "an operator";
     request.resolution.seen = "the provider's own truth";
     if (request.resolution.happened) {
       request.resolution.record_id = world.record_of(workflow.value_of(i));
     } else {
-      request.resolution.send_again = send_again && run.stage != Stage::fallback_held;
-      for (Send& send : truth.sends) send.known = Known::settled;
+      request.resolution.send_again = send_again && run.stage != Stage::fallback_held && !fallen;
+      // Of what fell, the word says only that nothing is left.
+      for (Send& send : truth.sends) send.known = fallen ? send.known : Known::settled;
     }
-    return operate(id, resolve_operation(std::move(request)), "resolved");
+    return operate(id, resolve_operation(std::move(request)), fallen ? "seen to" : "resolved");
   }
 }
 
@@ -386,12 +423,24 @@ void SimEngine::judge_document(const Json& document) {
   counters_.note("document shown");
   const std::unique_ptr<Reader> reader = store.snapshot();
   for (const Json& action : document.find("actions")->as_array()) {
+    judge_phase(document, action);
     const Json* receipt = action.find("receipt");
     if (!receipt->is_string()) continue;
     const auto place = parse_receipt_id(receipt->as_string());
     if (!reader->get(Family::receipts, keys::receipt("default", place->first, place->second))->has_value())
       verdict_.violated("P1", place->first, "a document shows " + receipt->as_string() + ", which is not durable");
   }
+}
+
+/// What waits because it was sent too often says until when, and in a line also for which limit.
+void SimEngine::judge_phase(const Json& document, const Json& action) {
+  const Json* phase = action.find("phase");
+  if (!(*phase == Json("rate_limited"))) return;
+  counters_.note("shown as rate limited");
+  const Json* waits_for = action.find("waits_for");
+  const bool backs_off = waits_for->is_null();
+  if (action.find("next_at")->is_null() || (!backs_off && waits_for->find("limit") == nullptr))
+    verdict_.violated("P7", document.find("id")->as_string(), "waits for a limit and does not say until when");
 }
 
 /// FNV-1a, 64 bits: cheap, and all that "the same trace" needs.

@@ -6,6 +6,7 @@
 
 #include "engine/engine.h"
 #include "tests/sim/monitor.h"
+#include "tests/sim/sim_limits.h"
 #include "tests/sim/sim_store.h"
 
 namespace settle::sim {
@@ -57,6 +58,7 @@ class SimEngine final {
   World world;
   SimStore store;
   Monitor monitor;
+  SimLimits limits{schedule};
   bool clock_ahead = false;  ///< the wall clock has leapt ahead: waits by it prove less
   bool clock_back = false;   ///< it was set back: after a restart, a window looks longer than it is
   bool tracing = false;
@@ -67,10 +69,13 @@ class SimEngine final {
   void observe(const WriteBatch& batch, CompletionSink& sink);
   void judge_call(const Call& call);
   void judge_look(const Call& call);
+  void judge_limits(const SimTool& tool, const std::string& value, const std::optional<std::string>& wrong);
+  void judge_before(const SimTool& tool, const std::string& value);
   void judge_key(const std::string& id, const std::string& value, const std::string& key);
   void operate(const std::string& id, const Shard::Operation& operation, const std::string& what);
   void judge_answer(const SimSubmission& submission, const Result<Engine::Started>& started);
   void judge_document(const Json& document);
+  void judge_phase(const Json& document, const Json& action);
   bool is_stored(const std::string& id) const;
   void hash(std::string_view bytes);
 
