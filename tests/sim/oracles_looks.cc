@@ -48,7 +48,8 @@ void judge_rechecks(const Evidence& evidence) {
     if (!undone && run.rechecks != promises.recheck_times)
       violated(evidence, "P21", judged, "was looked at again " + std::to_string(run.rechecks) + " times");
     const auto last = evidence.world.last_glimpses.find(judged.value);
-    if (last == evidence.world.last_glimpses.end() || undone || judged.tool.promises.mirrored) return;
+    if (last == evidence.world.last_glimpses.end() || undone || judged.tool.promises.mirrored || evidence.engine.moved)
+      return;
     const Glimpse::Kind kind = last->second.kind;
     if ((kind == Glimpse::Kind::absent || kind == Glimpse::Kind::different) && !judged.truth.drifted)
       violated(evidence, "P4", judged, "is verified, and the last that anybody saw is that it is not so");

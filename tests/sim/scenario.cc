@@ -222,11 +222,14 @@ void Scenario::heal() {
   engine_.run(Duration(200));
   resume_paused();
   engine_.run(Duration(200));
-  while (!is_quiet() && !engine_.spins() && engine_.schedule.now() - begun < bound()) {
-    engine_.run(Duration(1'000));
-    resume_paused();  // a pause that was asked for earlier may have waited for a slow disk
-  }
-  engine_.run(Duration(4'000));  // what is on its way lands
+  const auto goes_on = [&] { return !is_quiet() && !engine_.spins() && engine_.schedule.now() - begun < bound(); };
+  do {
+    while (goes_on()) {
+      engine_.run(Duration(1'000));
+      resume_paused();  // a pause that was asked for earlier may have waited for a slow disk
+    }
+    engine_.run(Duration(4'000));  // what is on its way lands
+  } while (goes_on());  // a deadline may have ended what waited for a person
 }
 
 void Scenario::judge() {

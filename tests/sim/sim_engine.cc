@@ -14,10 +14,6 @@ namespace {
 /// A seed takes some thousand; this many mean that something runs in circles.
 constexpr std::uint64_t tasks_max = 300'000;
 
-bool may_have_happened(const Send& send) {
-  return send.known != Known::not_sent && send.known != Known::rejected && send.known != Known::settled;
-}
-
 }  // namespace
 
 /// Carries calls to the world and judges their ends with the real connector's rules. Answers to an engine that crashed
@@ -123,6 +119,7 @@ void SimEngine::start(const std::vector<SimTool>& tools, const std::string& orig
   }
   // The registry of the last run is as good as one that is read again, and costs nothing; now and then it is read.
   const bool first = tools_ == nullptr;
+  moved = moved || (!first && origin != origin_);
   if (first || origin != origin_ || dice.chance(0.1)) {
     tools_ = std::make_unique<ToolRegistry>(store, Values{{"sim", origin}});
     SETTLE_ASSERT(tools_->load());
@@ -272,37 +269,6 @@ void SimEngine::judge_key(const std::string& id, const std::string& value, const
   }
 }
 
-/// A look goes where the sends went: elsewhere it would show a false absence.
-void SimEngine::judge_look(const Call& call) {
-  if (const auto found = world.truths.find(world.before_of(call)); found != world.truths.end()) {
-    for (const Send& send : found->second.sends) {
-      if (may_have_happened(send))
-        verdict_.violated("P4", "", found->first + ": looked at what was before after a send that may have happened");
-    }
-  }
-  const Truth* truth = world.looked_at(call);
-  if (truth == nullptr || truth->sends.empty()) return;
-  const Send& last = truth->sends.back();
-  if (may_have_happened(last) && !call.url.starts_with(last.origin + "/"))
-    verdict_.violated("P3", "", "looked at " + call.url + " for what was sent to " + last.origin);
-}
-
-/// Loops that differ, after the wall clock was set, count the same time differently.
-void SimEngine::judge_limits(const SimTool& tool, const std::string& value, const std::optional<std::string>& wrong) {
-  if (wrong && !clock_ahead && !clock_back) verdict_.violated("P6", "", value + " [" + tool.name + "]: " + *wrong);
-}
-
-/// CONTRACT §2: what was there before stands in the durable store when the first call leaves, as the outside showed it.
-void SimEngine::judge_before(const SimTool& tool, const std::string& value) {
-  const Monitor::Run* run = monitor.run_of(value);
-  const auto seen = world.befores.find(value);
-  const auto stored = run == nullptr
-                          ? Result<std::optional<std::string>>(std::nullopt)
-                          : store.snapshot()->get(Family::state, keys::before("default", run->workflow, run->index));
-  if (!*stored || seen == world.befores.end() || !seen->second.contains(**stored))
-    verdict_.violated("P4", "", value + " [" + tool.name + "]: was sent without what was there before it");
-}
-
 bool SimEngine::is_stored(const std::string& id) const {
   return store.snapshot()->get(Family::state, keys::header("default", id))->has_value();
 }
@@ -430,17 +396,6 @@ void SimEngine::judge_document(const Json& document) {
     if (!reader->get(Family::receipts, keys::receipt("default", place->first, place->second))->has_value())
       verdict_.violated("P1", place->first, "a document shows " + receipt->as_string() + ", which is not durable");
   }
-}
-
-/// What waits because it was sent too often says until when, and in a line also for which limit.
-void SimEngine::judge_phase(const Json& document, const Json& action) {
-  const Json* phase = action.find("phase");
-  if (!(*phase == Json("rate_limited"))) return;
-  counters_.note("shown as rate limited");
-  const Json* waits_for = action.find("waits_for");
-  const bool backs_off = waits_for->is_null();
-  if (action.find("next_at")->is_null() || (!backs_off && waits_for->find("limit") == nullptr))
-    verdict_.violated("P7", document.find("id")->as_string(), "waits for a limit and does not say until when");
 }
 
 /// FNV-1a, 64 bits: cheap, and all that "the same trace" needs.

@@ -61,6 +61,7 @@ class SimEngine final {
   SimLimits limits{schedule};
   bool clock_ahead = false;  ///< the wall clock has leapt ahead: waits by it prove less
   bool clock_back = false;   ///< it was set back: after a restart, a window looks longer than it is
+  bool moved = false;        ///< the configuration moved the endpoint: looks that were begun may end without a result
   bool tracing = false;
 
  private:

@@ -263,7 +263,7 @@ Reply World::answer(const SimTool& tool, Collection& collection, Truth& truth, s
   if (hit(Fault::malformed)) return reply(200, dice_.chance(0.5) ? R"({"id":")" : R"({"id":"a","id":"b"})");
   if (hit(Fault::schema_drift)) return reply(200, dice_.chance(0.5) ? R"({"id":7})" : R"({"nr":"r"})");
   if (!collection.records.empty() && hit(Fault::wrong_record)) {
-    truth.misled = true;
+    truth.misled = collection.mixed_up = true;
     id = dice_.of(collection.records).id;
   }
   Reply out = reply(dice_.chance(0.5) ? 200 : 201, canonical(document_of(id)));

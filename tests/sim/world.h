@@ -26,6 +26,11 @@ struct Send {
   Time not_before{};  ///< monotonic: what a Retry-After asked for
 };
 
+/// As far as our side can know.
+inline bool may_have_happened(const Send& send) {
+  return send.known != Known::not_sent && send.known != Known::rejected && send.known != Known::settled;
+}
+
 /// What really happened to one run. Every run of every plan writes a value of its own, which names it here.
 struct Truth {
   const SimTool* tool = nullptr;
@@ -135,6 +140,7 @@ class World {
     std::vector<Record> records;
     std::map<std::string, Remembered> keys;
     std::map<std::string, std::vector<Time>> drifts;  ///< of accounts
+    bool mixed_up = false;  ///< an answer named another's record: who looks at an id is not known any more
   };
 
   bool hit(Fault fault);

@@ -107,6 +107,7 @@ Reply World::read(const SimTool& tool, Collection& collection, const std::string
     if ((place == "by-id" ? record.id : place == "by-name" ? record.name : record.key) == what)
       seen.about = record.value;
   }
+  if (place == "by-id" && collection.mixed_up) seen.about.clear();
   const auto done = [&](Reply out) {
     out.glimpse = seen;
     return out;
