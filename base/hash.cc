@@ -65,12 +65,23 @@ std::string to_base64(std::string_view bytes) {
   return out;
 }
 
+namespace {
+
+constexpr std::array<std::uint32_t, 256> crc32c_table = [] {
+  std::array<std::uint32_t, 256> out{};
+  for (std::uint32_t i = 0; i < out.size(); ++i) {
+    std::uint32_t crc = i;
+    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ (0x82f63b78U & (0U - (crc & 1U)));
+    out[i] = crc;
+  }
+  return out;
+}();
+
+}  // namespace
+
 std::uint32_t crc32c(std::string_view bytes) {
   std::uint32_t crc = 0xffffffffU;
-  for (const char c : bytes) {
-    crc ^= static_cast<unsigned char>(c);
-    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ (0x82f63b78U & (0U - (crc & 1U)));
-  }
+  for (const char c : bytes) crc = (crc >> 8) ^ crc32c_table[(crc ^ static_cast<unsigned char>(c)) & 0xffU];
   return ~crc;
 }
 

@@ -65,8 +65,10 @@ void set_up_process() {
 
 /// One event loop with what runs on it.
 struct Part {
+  explicit Part(std::shared_ptr<Clock> clock) : loop(io, std::move(clock)) {}
+
   boost::asio::io_context io{1};
-  AsioLoop loop{io};
+  AsioLoop loop;
   std::unique_ptr<GuardedConnector> guard;  ///< outlives the connector, which ends its calls when it goes
   std::unique_ptr<HttpConnector> connector;
   std::unique_ptr<HttpApi> api;
@@ -150,8 +152,9 @@ class Server {
     const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
     const int threads = config_.threads > 0 ? config_.threads : cores;
     std::vector<Engine::Part> engine_parts;
+    const auto clock = std::make_shared<Clock>();
     for (int i = 0; i < threads; ++i) {
-      auto part = std::make_unique<Part>();
+      auto part = std::make_unique<Part>(clock);
       HttpConnectorOptions options;
       options.connections_per_host_max =
           std::max<std::size_t>(1, config_.connections_per_host / static_cast<std::size_t>(threads));

@@ -12,8 +12,8 @@ std::chrono::nanoseconds steady_now() {
 
 }  // namespace
 
-AsioLoop::AsioLoop(boost::asio::io_context& io)
-    : io_(io), timer_(io), ahead_(-std::chrono::nanoseconds(steady_now()).count()) {
+AsioLoop::AsioLoop(boost::asio::io_context& io, std::shared_ptr<Clock> clock)
+    : io_(io), timer_(io), clock_(std::move(clock)) {
   std::random_device device;
   dice_.seed((std::uint64_t{device()} << 32) | device());
 }
@@ -24,23 +24,13 @@ void AsioLoop::run() {
   io_.run();
 }
 
-void AsioLoop::raise(std::chrono::nanoseconds ahead) {
-  std::chrono::nanoseconds::rep seen = ahead_.load(std::memory_order_relaxed);
-  while (seen < ahead.count() && !ahead_.compare_exchange_weak(seen, ahead.count(), std::memory_order_relaxed)) {
-  }
-}
-
 void AsioLoop::not_before(Time time) {
-  raise(time.time_since_epoch() - steady_now());
+  clock_->not_before(time, steady_now());
 }
 
-/// The wall clock is read first: what passes until the other reading must not look like a leap.
 Time AsioLoop::now() {
   const std::chrono::nanoseconds wall = std::chrono::system_clock::now().time_since_epoch();
-  const std::chrono::nanoseconds steady = steady_now();
-  raise(wall - steady);
-  const std::chrono::nanoseconds ahead(ahead_.load(std::memory_order_relaxed));
-  return Time(std::chrono::floor<Duration>(steady + ahead));
+  return clock_->now(wall, steady_now());
 }
 
 void AsioLoop::post(std::function<void()> task) {

@@ -4,9 +4,11 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <map>
+#include <memory>
 #include <random>
 #include <thread>
 
+#include "engine/clock.h"
 #include "engine/loop.h"
 
 namespace settle {
@@ -14,13 +16,16 @@ namespace settle {
 /// The real loop: one io_context, run by one thread.
 class AsioLoop final : public Loop {
  public:
-  explicit AsioLoop(boost::asio::io_context& io);
+  /// The loops of one engine share their clock.
+  explicit AsioLoop(boost::asio::io_context& io, std::shared_ptr<Clock> clock = std::make_shared<Clock>());
 
   /// Runs the io_context on the calling thread until it is stopped.
   void run();
 
   Time now() override;
   void not_before(Time time) override;
+  Time leapt() const override { return clock_->leapt(); }
+  void knows_leap(Time leap) override { clock_->knows_leap(leap); }
   std::uint64_t entropy() override { return dice_(); }
   void post(std::function<void()> task) override;
   std::uint64_t schedule(Time at, std::function<void()> task) override;
@@ -32,7 +37,6 @@ class AsioLoop final : public Loop {
   using Key = std::pair<std::chrono::steady_clock::time_point, std::uint64_t>;
   void arm();
   void fire();
-  void raise(std::chrono::nanoseconds ahead);
 
   boost::asio::io_context& io_;
   boost::asio::steady_timer timer_;
@@ -40,8 +44,7 @@ class AsioLoop final : public Loop {
   std::map<Key, std::function<void()>> timers_;
   std::map<std::uint64_t, std::chrono::steady_clock::time_point> by_id_;
   std::uint64_t next_id_ = 1;
-  /// now() minus the monotonic clock; only grows.
-  std::atomic<std::chrono::nanoseconds::rep> ahead_;
+  std::shared_ptr<Clock> clock_;
   std::atomic<std::thread::id> thread_;
   std::mt19937_64 dice_;
 };

@@ -75,7 +75,10 @@ Result<void> Engine::recover(std::function<void()> ready, std::function<void(con
   const std::unique_ptr<Reader> reader = store_.snapshot();
   const Result<std::optional<std::string>> clock = reader->get(Family::meta, keys::clock);
   if (!clock) return clock.error();
+  const Result<std::optional<std::string>> leap = reader->get(Family::meta, keys::leap);
+  if (!leap) return leap.error();
   const std::optional<Time> newest = *clock ? parse_time(**clock) : std::nullopt;
+  const std::optional<Time> leapt = *leap ? parse_time(**leap) : std::nullopt;
   if (newest) homes_[0].loop.not_before(*newest);
   lines_.begin(homes_[0].loop.now());
   std::vector<std::vector<keys::Due>> due(homes_.size());
@@ -91,6 +94,7 @@ Result<void> Engine::recover(std::function<void()> ready, std::function<void(con
   for (std::size_t i = 0; i < homes_.size(); ++i) {
     Home& home = homes_[i];
     if (newest) home.loop.not_before(*newest);
+    if (leapt) home.loop.knows_leap(*leapt);
     home.loop.post([&home, &first, entries = std::move(due[i]), left, ready, failed] {
       const Time now = home.loop.now();
       for (const keys::Due& entry : entries) {
@@ -168,7 +172,7 @@ std::optional<Result<Submitted>> Engine::replay(const SubmitRequest& request, co
   const std::unique_ptr<Reader> reader = store_.snapshot();
   if (id != nullptr && id->is_string() && is_name(id->as_string())) {
     const Result<std::optional<std::string>> stored =
-        reader->get(Family::state, keys::header(request.name_space, id->as_string()));
+        reader->get(Family::state, keys::OfWorkflow(request.name_space, id->as_string()).header());
     if (!stored) return stored.error();
     if (*stored) {
       const Result<StoredHeader> header = decode_header(**stored);
@@ -293,7 +297,7 @@ void Engine::events(const std::string& name_space, const std::string& id, std::u
 Result<std::vector<std::string>> Engine::receipts(const std::string& name_space, const std::string& id) const {
   const std::unique_ptr<Reader> reader = store_.snapshot();
   const Result<std::optional<std::string>> header =
-      is_name(id) ? reader->get(Family::state, keys::header(name_space, id))
+      is_name(id) ? reader->get(Family::state, keys::OfWorkflow(name_space, id).header())
                   : Result<std::optional<std::string>>(std::optional<std::string>());
   if (!header) return header.error();
   if (!*header) return not_found(id);
@@ -305,7 +309,7 @@ Result<std::string> Engine::receipt(const std::string& name_space, const std::st
   const std::unique_ptr<Reader> reader = store_.snapshot();
   if (parsed && is_name(parsed->first)) {
     const Result<std::optional<std::string>> stored =
-        reader->get(Family::receipts, keys::receipt(name_space, parsed->first, parsed->second));
+        reader->get(Family::receipts, keys::OfWorkflow(name_space, parsed->first).receipt(parsed->second));
     if (!stored) return stored.error();
     if (*stored && (*stored)->size() > 8) return (*stored)->substr(8);
   }

@@ -52,7 +52,7 @@ struct RawWorkflow {
 };
 
 Result<RawWorkflow> read_raw(const Reader& reader, const std::string& name_space, const std::string& id) {
-  const std::string prefix = keys::workflow_prefix(name_space, id);
+  const std::string prefix = keys::OfWorkflow(name_space, id).prefix();
   RawWorkflow raw;
   const Result<void> scanned = reader.scan(Family::state, {.from = prefix, .to = keys::after(prefix)},
                                            [&](std::string_view key, std::string_view value) {
@@ -216,7 +216,8 @@ Result<std::vector<StoredEvent>> load_events(const Reader& reader, const std::st
                                              std::uint32_t after, std::size_t count_max) {
   std::vector<StoredEvent> out;
   // The record that holds event after+1 may begin before it: start at the last record that begins at or before it.
-  const std::string first = keys::events(name_space, id, 0), next = keys::events(name_space, id, after + 1);
+  const keys::OfWorkflow records(name_space, id);
+  const std::string first = records.events(0), next = records.events(after + 1);
   std::string from = next;
   Result<void> scanned = reader.scan(Family::history, {.from = first, .to = next + '\0', .reverse = true},
                                      [&](std::string_view key, std::string_view) {
@@ -225,7 +226,7 @@ Result<std::vector<StoredEvent>> load_events(const Reader& reader, const std::st
                                      });
   if (!scanned) return scanned.error();
   std::optional<Error> error;
-  scanned = reader.scan(Family::history, {.from = from, .to = keys::events(name_space, id, 0xffffffffU)},
+  scanned = reader.scan(Family::history, {.from = from, .to = records.events(0xffffffffU)},
                         [&](std::string_view key, std::string_view value) {
                           Result<std::vector<StoredEvent>> events =
                               decode_events(value, read_be32(key, key.size() - 4));
@@ -246,12 +247,13 @@ Result<std::vector<StoredEvent>> load_events(const Reader& reader, const std::st
 Result<std::vector<std::string>> load_receipts(const Reader& reader, const std::string& name_space,
                                                const std::string& id) {
   std::vector<std::string> out;
-  const Result<void> scanned = reader.scan(
-      Family::receipts, {.from = keys::receipt(name_space, id, 0), .to = keys::receipt(name_space, id, 0xffffffffU)},
-      [&](std::string_view, std::string_view value) {
-        if (value.size() > 8) out.emplace_back(value.substr(8));
-        return true;
-      });
+  const keys::OfWorkflow records(name_space, id);
+  const Result<void> scanned =
+      reader.scan(Family::receipts, {.from = records.receipt(0), .to = records.receipt(0xffffffffU)},
+                  [&](std::string_view, std::string_view value) {
+                    if (value.size() > 8) out.emplace_back(value.substr(8));
+                    return true;
+                  });
   if (!scanned) return scanned.error();
   return out;
 }

@@ -17,6 +17,11 @@ class Loop : public CompletionSink {
   virtual Time now() = 0;
   /// `time` was seen in stored data: now() never falls behind it. Thread: any.
   virtual void not_before(Time time) = 0;
+  /// When the wall clock last leapt ahead, as now() was after it; Time::min(): never. What has to have lasted by the
+  /// outside's time, too, counts from there.
+  virtual Time leapt() const = 0;
+  /// A leap that was stored.
+  virtual void knows_leap(Time leap) = 0;
   virtual std::uint64_t entropy() = 0;
 
   /// Runs `task` later on the loop. Thread: any.

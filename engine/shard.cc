@@ -118,37 +118,38 @@ void Shard::encode(Live& live, const Transition& transition, WriteBatch& batch) 
   const WorkflowHeader& header = workflow.header;
   const std::string& space = header.name_space;
   const std::string& id = header.id;
+  const keys::OfWorkflow records(space, id);
   const Time now = loop_.now();
 
   const std::optional<Time> due = due_of(workflow);
   if (due != live.due_at) {
-    if (live.due_at) batch.erase(Family::due, keys::due(space, id, *live.due_at));
-    if (due) batch.put(Family::due, keys::due(space, id, *due), "");
+    if (live.due_at) batch.erase(Family::due, records.due(*live.due_at));
+    if (due) batch.put(Family::due, records.due(*due), "");
   }
   live.due_at = due;
-  batch.put(Family::state, keys::header(space, id), encode_header(workflow, due));
+  batch.put(Family::state, records.header(), encode_header(workflow, due));
   for (const ActionIndex index : transition.actions)
-    batch.put(Family::state, keys::action(space, id, index), encode_action(workflow.actions[index]));
+    batch.put(Family::state, records.action(index), encode_action(workflow.actions[index]));
   for (const ActionIndex index : transition.new_inputs)
-    batch.put(Family::state, keys::input(space, id, index), canonical(*workflow.actions[index].input));
+    batch.put(Family::state, records.input(index), canonical(*workflow.actions[index].input));
   for (const ActionIndex index : transition.new_outputs)
-    batch.put(Family::state, keys::output(space, id, index), canonical(*workflow.actions[index].output));
+    batch.put(Family::state, records.output(index), canonical(*workflow.actions[index].output));
   for (const ActionIndex index : transition.old_inputs) {
-    if (workflow.actions[index].input == nullptr) batch.erase(Family::state, keys::input(space, id, index));
+    if (workflow.actions[index].input == nullptr) batch.erase(Family::state, records.input(index));
   }
   for (const ActionIndex index : transition.old_outputs) {
-    if (workflow.actions[index].output == nullptr) batch.erase(Family::state, keys::output(space, id, index));
+    if (workflow.actions[index].output == nullptr) batch.erase(Family::state, records.output(index));
   }
   for (const std::uint32_t index : transition.signals)
-    batch.put(Family::state, keys::signal(space, id, index + 1), encode_signal(workflow.signals[index]));
+    batch.put(Family::state, records.signal(index + 1), encode_signal(workflow.signals[index]));
   for (const ActionIndex index : transition.new_befores)
-    batch.put(Family::state, keys::before(space, id, index), canonical(*workflow.actions[index].before));
+    batch.put(Family::state, records.before(index), canonical(*workflow.actions[index].before));
   if (!transition.history.empty()) {
     const auto first = static_cast<std::uint32_t>(header.events - transition.history.size() + 1);
-    batch.put(Family::history, keys::events(space, id, first), encode_events(transition.history, now));
+    batch.put(Family::history, records.events(first), encode_events(transition.history, now));
   }
   for (const IssuedReceipt& receipt : transition.receipts) {
-    LedgerEntry entry{keys::receipt(space, id, receipt.number), canonical(receipt.document), {}};
+    LedgerEntry entry{records.receipt(receipt.number), canonical(receipt.document), {}};
     entry.hash = ledger_entry(entry.bytes);
     batch.ledger.push_back(std::move(entry));
   }
@@ -161,6 +162,11 @@ void Shard::encode(Live& live, const Transition& transition, WriteBatch& batch) 
   if (now - clock_saved_ >= clock_interval) {
     clock_saved_ = now;
     batch.put(Family::meta, std::string(keys::clock), format_time(now));
+  }
+  // A batch that may be dropped takes no such thing with it.
+  if (loop_.leapt() > leap_saved_ && batch.guards.empty()) {  // with the first thing that is decided by the new time
+    leap_saved_ = loop_.leapt();
+    batch.put(Family::meta, std::string(keys::leap), format_time(leap_saved_));
   }
 }
 
@@ -251,7 +257,7 @@ void Shard::timer() {
     if (!found) continue;  // reported when it was read first; a damaged record can't be helped here
     Live& due = **found;
     due.timer_at = std::nullopt;
-    apply(due, on_timer(due.workflow, {now, loop_.entropy(), &gate_}), {});
+    apply(due, on_timer(due.workflow, {now, loop_.entropy(), &gate_, loop_.leapt()}), {});
     rearm(due);
     release(key);
   }

@@ -160,7 +160,7 @@ class Shard final : private PermitSink {
   void arm_timer();
   void timer();
   void release(const std::string& key);
-  Moment moment() { return {loop_.now(), loop_.entropy(), &gate_}; }
+  Moment moment() { return {loop_.now(), loop_.entropy(), &gate_, loop_.leapt()}; }
 
   // shard_permits.cc
   void permitted(PermitLine& line, const std::string& key, ActionIndex run) override;
@@ -200,6 +200,7 @@ class Shard final : private PermitSink {
   std::size_t in_flight_ = 0;        ///< calls
   std::size_t commits_pending_ = 0;  ///< queued and not yet durable
   Time clock_saved_{};
+  Time leap_saved_ = Time::min();
   bool draining_ = false;
   std::function<void()> quiet_;
   Relatives relatives_;

@@ -46,8 +46,8 @@ void Shard::submit(NewWorkflow submission, SubmitDone done) {
 
   Transition transition = start_workflow(begun.workflow, moment());
   WriteBatch batch;
-  batch.guards.push_back({Family::state, keys::header(header.name_space, header.id)});
-  batch.put(Family::state, keys::plan(header.name_space, header.id), submission.plan_bytes);
+  batch.guards.push_back({Family::state, keys::OfWorkflow(header.name_space, header.id).header()});
+  batch.put(Family::state, keys::OfWorkflow(header.name_space, header.id).plan(), submission.plan_bytes);
   if (!submission.idempotency_key.empty()) {
     std::string stands_for = keys::idempotency(header.name_space, submission.idempotency_key);
     batch.guards.push_back({Family::keys, stands_for});

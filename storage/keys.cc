@@ -25,67 +25,45 @@ void append_partition(std::string& out, std::uint16_t partition) {
   out.push_back(static_cast<char>(partition & 0xff));
 }
 
-std::string record(std::string_view name_space, std::string_view id, char kind) {
-  std::string key = workflow_prefix(name_space, id);
-  key.push_back(kind);
-  return key;
-}
-
-std::string numbered(std::string_view name_space, std::string_view id, char kind, std::uint32_t number) {
-  std::string key = record(name_space, id, kind);
-  append_be32(key, number);
-  return key;
-}
-
 std::uint64_t milliseconds(Time time) {
   return static_cast<std::uint64_t>(time.time_since_epoch().count());
 }
 
 }  // namespace
 
-std::string workflow_prefix(std::string_view name_space, std::string_view id) {
+OfWorkflow::OfWorkflow(std::string_view name_space, std::string_view id) {
+  prefix_.reserve(name_space.size() + id.size() + 4);
+  append_partition(prefix_, partition_of(name_space, id));
+  append_name(prefix_, name_space);
+  append_name(prefix_, id);
+}
+
+std::string OfWorkflow::record(char kind) const {
   std::string key;
-  key.reserve(name_space.size() + id.size() + 12);
-  append_partition(key, partition_of(name_space, id));
-  append_name(key, name_space);
-  append_name(key, id);
+  key.reserve(prefix_.size() + 1);
+  key += prefix_;
+  key.push_back(kind);
   return key;
 }
 
-std::string header(std::string_view name_space, std::string_view id) {
-  return record(name_space, id, 'w');
-}
-std::string plan(std::string_view name_space, std::string_view id) {
-  return record(name_space, id, 'p');
-}
-std::string action(std::string_view name_space, std::string_view id, std::uint32_t index) {
-  return numbered(name_space, id, 'a', index);
-}
-std::string input(std::string_view name_space, std::string_view id, std::uint32_t index) {
-  return numbered(name_space, id, 'i', index);
-}
-std::string output(std::string_view name_space, std::string_view id, std::uint32_t index) {
-  return numbered(name_space, id, 'o', index);
-}
-std::string signal(std::string_view name_space, std::string_view id, std::uint32_t number) {
-  return numbered(name_space, id, 's', number);
-}
-std::string before(std::string_view name_space, std::string_view id, std::uint32_t index) {
-  return numbered(name_space, id, 'b', index);
-}
-std::string events(std::string_view name_space, std::string_view id, std::uint32_t first) {
-  return numbered(name_space, id, 'e', first);
-}
-std::string receipt(std::string_view name_space, std::string_view id, std::uint32_t number) {
-  return "R" + numbered(name_space, id, 'r', number);
+std::string OfWorkflow::numbered(char kind, std::uint32_t number) const {
+  std::string key;
+  key.reserve(prefix_.size() + 5);
+  key += prefix_;
+  key.push_back(kind);
+  append_be32(key, number);
+  return key;
 }
 
-std::string due(std::string_view name_space, std::string_view id, Time at) {
-  std::string key;
-  append_partition(key, partition_of(name_space, id));
+std::string OfWorkflow::receipt(std::uint32_t number) const {
+  return "R" + numbered('r', number);
+}
+
+std::string OfWorkflow::due(Time at) const {
+  constexpr std::size_t partition_bytes = 2;
+  std::string key = prefix_.substr(0, partition_bytes);
   append_be64(key, milliseconds(at));
-  append_name(key, name_space);
-  key += id;
+  key.append(prefix_, partition_bytes, prefix_.size() - partition_bytes - 1);
   return key;
 }
 

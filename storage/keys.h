@@ -18,24 +18,37 @@ std::uint16_t partition_of(std::string_view name_space, std::string_view id);
 /// Keys of docs/formats/records.md. Names hold no NUL (base/text.h, is_name), so that NUL can end them.
 namespace keys {
 
-/// partition(2, big-endian) namespace NUL id NUL: what all records of a workflow begin with.
-std::string workflow_prefix(std::string_view name_space, std::string_view id);
+/// Keys of one workflow's records; what they have in common is made once.
+class OfWorkflow {
+ public:
+  OfWorkflow(std::string_view name_space, std::string_view id);
 
-// state
-std::string header(std::string_view name_space, std::string_view id);
-std::string plan(std::string_view name_space, std::string_view id);
-std::string action(std::string_view name_space, std::string_view id, std::uint32_t index);
-std::string input(std::string_view name_space, std::string_view id, std::uint32_t index);
-std::string output(std::string_view name_space, std::string_view id, std::uint32_t index);
-/// `number` counts from 1.
-std::string signal(std::string_view name_space, std::string_view id, std::uint32_t number);
-std::string before(std::string_view name_space, std::string_view id, std::uint32_t index);
-// history
-std::string events(std::string_view name_space, std::string_view id, std::uint32_t first);
-// receipts
-std::string receipt(std::string_view name_space, std::string_view id, std::uint32_t number);
-// due
-std::string due(std::string_view name_space, std::string_view id, Time at);
+  /// partition(2, big-endian) namespace NUL id NUL: what all of them begin with, but those of `receipts` and `due`.
+  const std::string& prefix() const { return prefix_; }
+
+  // state
+  std::string header() const { return record('w'); }
+  std::string plan() const { return record('p'); }
+  std::string action(std::uint32_t index) const { return numbered('a', index); }
+  std::string input(std::uint32_t index) const { return numbered('i', index); }
+  std::string output(std::uint32_t index) const { return numbered('o', index); }
+  /// `number` counts from 1.
+  std::string signal(std::uint32_t number) const { return numbered('s', number); }
+  std::string before(std::uint32_t index) const { return numbered('b', index); }
+  // history
+  std::string events(std::uint32_t first) const { return numbered('e', first); }
+  // receipts
+  std::string receipt(std::uint32_t number) const;
+  // due
+  std::string due(Time at) const;
+
+ private:
+  std::string record(char kind) const;
+  std::string numbered(char kind, std::uint32_t number) const;
+
+  std::string prefix_;
+};
+
 /// Time, namespace and id of a due key; null when it is none.
 struct Due {
   Time at;
@@ -57,6 +70,7 @@ std::string tool_latest(std::string_view name_space, std::string_view name);
 /// When a version came and whether it is enabled.
 std::string tool_standing(std::string_view name_space, std::string_view name, std::string_view version);
 inline constexpr std::string_view clock = "clock";
+inline constexpr std::string_view leap = "leap";
 
 /// The smallest key above all that begin with `prefix`; empty: there is none.
 std::string after(std::string prefix);

@@ -107,7 +107,7 @@ void Stepper::look_ended(ActionIndex index, Outcome& outcome) {
     return park_in_doubt(index, "duplicate_found",
                          "the look-up found " + std::to_string(records->size()) + " records under our key");
   if (records->size() == 0) {
-    const Time counts_from = state.closed_at.value_or(moment_.now) + contract.quiet;
+    const Time counts_from = quiet_over(index);
     if (outcome.started >= counts_from) return absent(index);
     return enter(index, Stage::look_wait, std::max(counts_from, moment_.now + Duration(1)));
   }
@@ -121,6 +121,11 @@ void Stepper::look_ended(ActionIndex index, Outcome& outcome) {
   state.adopted = true;
   note("action.adopted", index);
   executed(index, std::move(found), outcome.status, outcome.ended);
+}
+
+/// When `quiet` has passed since our side of the latest send closed.
+Time Stepper::quiet_over(ActionIndex index) const {
+  return not_before_leap(workflow_.actions[index].closed_at.value_or(moment_.now)) + tool(index).quiet;
 }
 
 /// Shown not to have happened: every send so far is settled. What a refusal said now counts; else it may be sent again.
@@ -159,7 +164,7 @@ void Stepper::settle_ended(ActionIndex index, Outcome& outcome) {
   if (*seen == Seen::duplicate)
     return park_in_doubt(index, "duplicate_found", "the read-back finds more than one record");
 
-  const Time settle_deadline = counts_from + contract.within;
+  const Time settle_deadline = not_before_leap(counts_from) + contract.within;
   if (*seen == Seen::unreadable) {
     const Time limit = std::max(settle_deadline, deadline(index));
     if (moment_.now >= limit)

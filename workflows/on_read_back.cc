@@ -61,7 +61,7 @@ void Stepper::executed(ActionIndex index, Json output, int status, Time at) {
 Time Stepper::match_counts_from(ActionIndex index) const {
   const ActionState& state = workflow_.actions[index];
   if (!state.unclear || !state.closed_at) return state.executed_at.value_or(moment_.now);
-  return std::max(*state.closed_at + tool(index).quiet, state.executed_at.value_or(*state.closed_at));
+  return std::max(quiet_over(index), state.executed_at.value_or(*state.closed_at));
 }
 
 void Stepper::read(ActionIndex index) {
@@ -225,7 +225,8 @@ void Stepper::read_ended(ActionIndex index, Outcome& outcome) {
   if (*seen == Seen::duplicate) return duplicate_found(index);
 
   const std::optional<Time> asked_from = workflow_.actions[index].looks_from;
-  const Time verify_deadline = std::max(counts_from, asked_from.value_or(counts_from)) + contract.within;
+  const Time verify_deadline =
+      not_before_leap(std::max(counts_from, asked_from.value_or(counts_from))) + contract.within;
   if (*seen == Seen::unreadable) {
     const std::string why = outcome.code + ": " + outcome.detail;
     const Time limit = std::max(verify_deadline, deadline(index));

@@ -116,39 +116,43 @@ Json receipt_document(const Workflow& workflow, ActionIndex index, std::uint32_t
   const Tool& tool = *workflow.call_of(index).tool;
   const WorkflowHeader& header = workflow.header;
 
-  Json out = Json::object();
-  out.set("receipt", receipt_id(header.id, number));
-  out.set("issued_at", format_time(now));
-  out.set("namespace", header.name_space);
-  out.set("workflow", header.id);
-  out.set("action", planned.id);
-  out.set("role", name_of(action.role));
-  out.set("element", action.element ? Json(static_cast<std::int64_t>(*action.element)) : Json());
-  out.set("attempt", static_cast<std::int64_t>(action.attempt));
-  out.set("tool", Json::object({{"name", tool.name}, {"version", tool.version_text()}}));
-  out.set("input", action.input ? *action.input : Json());
-  out.set("input_digest", action.input ? Json(digest_text(canonical(*action.input))) : Json());
-  out.set("idempotency_key", idempotency_key(header.name_space, header.id, planned.id, action.element.value_or(0),
-                                             name_of(action.role), action.generation));
+  Json::Object members;  // each name stands here once, so that none has to be looked for
+  members.reserve(40);
+  const auto add = [&members](std::string_view name, Json value) {
+    members.push_back({std::string(name), std::move(value)});
+  };
+  add("receipt", receipt_id(header.id, number));
+  add("issued_at", format_time(now));
+  add("namespace", header.name_space);
+  add("workflow", header.id);
+  add("action", planned.id);
+  add("role", name_of(action.role));
+  add("element", action.element ? Json(static_cast<std::int64_t>(*action.element)) : Json());
+  add("attempt", static_cast<std::int64_t>(action.attempt));
+  add("tool", Json::object({{"name", tool.name}, {"version", tool.version_text()}}));
+  add("input", action.input ? *action.input : Json());
+  add("input_digest", action.input ? Json(digest_text(canonical(*action.input))) : Json());
+  add("idempotency_key", idempotency_key(header.name_space, header.id, planned.id, action.element.value_or(0),
+                                         name_of(action.role), action.generation));
   if (!tool.reads_only()) {
     Json promise = Json::object({{"mode", name_of(tool.mode)}});
     if (tool.mode == IdempotencyMode::key) promise.set("window", format_duration(tool.window));
     if (tool.mode == IdempotencyMode::lookup || tool.mode == IdempotencyMode::natural)
       promise.set("quiet", format_duration(tool.quiet));
-    out.set("idempotency", std::move(promise));
+    add("idempotency", std::move(promise));
   }
   if (planned.for_each && !action.element && action.role == CallRole::main)
-    out.set("elements", elements_document(workflow, action));
-  out.set("status_code", action.status_code == 0 ? Json() : Json(action.status_code));
-  out.set("record_id", action.record_id ? Json(*action.record_id) : Json());
+    add("elements", elements_document(workflow, action));
+  add("status_code", action.status_code == 0 ? Json() : Json(action.status_code));
+  add("record_id", action.record_id ? Json(*action.record_id) : Json());
   Json::Array ids;
   Json result;
   if (action.output) {
     collect_ids(*action.output, ids);
     result = result_of(*action.output);
   }
-  out.set("ids", std::move(ids));
-  out.set("result", std::move(result));
+  add("ids", std::move(ids));
+  add("result", std::move(result));
 
   Json::Array checks;
   for (const CheckResult& check : action.checks) checks.push_back(check_document(check));
@@ -161,28 +165,28 @@ Json receipt_document(const Workflow& workflow, ActionIndex index, std::uint32_t
     verification.set("before", std::move(before));
   }
   if (tool.verify == VerifyKind::none) verification.set("reason", tool.unverifiable_reason);
-  out.set("verification", std::move(verification));
+  add("verification", std::move(verification));
 
-  out.set("state", state_of(action.stage));
+  add("state", state_of(action.stage));
   const std::string_view phase = phase_of(action);
-  out.set("phase", phase.empty() ? Json() : Json(phase));
-  out.set("next_state", next_state_of(tool, action));
-  out.set("confidence", name_of(action.confidence));
-  out.set("effect", name_of(action.effect));
+  add("phase", phase.empty() ? Json() : Json(phase));
+  add("next_state", next_state_of(tool, action));
+  add("confidence", name_of(action.confidence));
+  add("effect", name_of(action.effect));
   Json::Array errors;
   if (action.error) errors.push_back(Json::object({{"code", action.error->code}, {"message", action.error->message}}));
   if (action.refusal && (!action.error || !(*action.refusal == *action.error))) {
     errors.push_back(Json::object({{"code", action.refusal->code}, {"message", action.refusal->message}}));
   }
-  out.set("errors", std::move(errors));
-  out.set("operator", action.word ? operator_document(*action.word) : Json());
-  out.set("fallback", action.role == CallRole::fallback ? fallback_document(workflow, action) : Json());
-  out.set("started_at", time_or_null(action.first_send_at));
-  out.set("executed_at", time_or_null(action.executed_at));
-  out.set("verified_at", time_or_null(action.verified_at));
-  out.set("approvals", Json::array());
-  out.set("supersedes", supersedes == 0 ? Json() : Json(receipt_id(header.id, supersedes)));
-  return out;
+  add("errors", std::move(errors));
+  add("operator", action.word ? operator_document(*action.word) : Json());
+  add("fallback", action.role == CallRole::fallback ? fallback_document(workflow, action) : Json());
+  add("started_at", time_or_null(action.first_send_at));
+  add("executed_at", time_or_null(action.executed_at));
+  add("verified_at", time_or_null(action.verified_at));
+  add("approvals", Json::array());
+  add("supersedes", supersedes == 0 ? Json() : Json(receipt_id(header.id, supersedes)));
+  return Json(std::move(members));
 }
 
 }  // namespace settle

@@ -24,6 +24,7 @@ struct Moment {
   Time now{};
   std::uint64_t entropy = 0;  ///< for jitter only
   Gate* gate = nullptr;       ///< asked for tools with a rate_limit only; null: everything passes
+  Time leapt = Time::min();   ///< the wall clock has leapt ahead: whatever was stored before is not as old as it seems
 };
 
 /// One line of a workflow's history. `data` is small.

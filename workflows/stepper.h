@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <span>
 #include <string>
@@ -129,6 +130,7 @@ class Stepper {
   void look(ActionIndex index);
   void look_ended(ActionIndex index, Outcome& outcome);
   void absent(ActionIndex index);
+  Time quiet_over(ActionIndex index) const;
   void settle(ActionIndex index);
   void settle_ended(ActionIndex index, Outcome& outcome);
   void park_in_doubt(ActionIndex index, std::string code, std::string message);
@@ -189,6 +191,8 @@ class Stepper {
     Json key, record_id;
     Scope scope;
   };
+  /// From when on something counts that has to have lasted by the outside's time: anew when our clock has leapt since.
+  Time not_before_leap(Time since) const { return std::max(since, moment_.leapt); }
   std::string key_of(ActionIndex index) const;
   ActionState& action(ActionIndex index);
   const PlannedCall& planned(ActionIndex index) const { return workflow_.call_of(index); }

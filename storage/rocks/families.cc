@@ -28,11 +28,14 @@ rocksdb::BlockBasedTableOptions table_options(const std::shared_ptr<rocksdb::Cac
   return table;
 }
 
-/// Lets the filters of a file answer whether it has anything of a workflow. Only about speed: a store whose files were
-/// written with another transform, or none, is read without it.
-class WorkflowPrefix final : public rocksdb::SliceTransform {
+/// A part of the key that `Length` cuts off. As the prefix of a family it lets the filters of a file answer whether it
+/// has anything of a workflow, and the memtable remembers where the last key with that prefix went. Only about speed: a
+/// store whose files were written with another transform, or none, is read without it.
+template <std::size_t (*Length)(std::string_view)>
+class KeyPrefix final : public rocksdb::SliceTransform {
  public:
-  const char* Name() const override { return "settle.WorkflowPrefix"; }
+  explicit KeyPrefix(const char* name) : name_(name) {}
+  const char* Name() const override { return name_; }
   bool InDomain(const rocksdb::Slice& key) const override { return length(key) > 0; }
   rocksdb::Slice Transform(const rocksdb::Slice& key) const override {
     const std::size_t bytes = length(key);
@@ -40,7 +43,8 @@ class WorkflowPrefix final : public rocksdb::SliceTransform {
   }
 
  private:
-  static std::size_t length(const rocksdb::Slice& key) { return workflow_prefix_length({key.data(), key.size()}); }
+  static std::size_t length(const rocksdb::Slice& key) { return Length({key.data(), key.size()}); }
+  const char* const name_;
 };
 
 rocksdb::ColumnFamilyOptions family_options(Family family, const RocksOptions& options,
@@ -56,7 +60,13 @@ rocksdb::ColumnFamilyOptions family_options(Family family, const RocksOptions& o
   out.memtable_protection_bytes_per_key = 8;
   out.paranoid_file_checks = true;
   out.force_consistency_checks = true;
-  if (is_read_by_workflow(family)) out.prefix_extractor = std::make_shared<WorkflowPrefix>();
+  if (is_read_by_workflow(family)) {
+    out.prefix_extractor = std::make_shared<KeyPrefix<workflow_prefix_length>>("settle.WorkflowPrefix");
+    out.memtable_insert_with_hint_prefix_extractor = out.prefix_extractor;
+  } else if (family == Family::receipts) {
+    out.memtable_insert_with_hint_prefix_extractor =
+        std::make_shared<KeyPrefix<receipt_prefix_length>>("settle.ReceiptPrefix");
+  }
   if (family == Family::due) {
     // Timers and outbox are queues: files full of deletions are compacted before seeks have to wade through them.
     out.table_properties_collector_factories.push_back(rocksdb::NewCompactOnDeletionCollectorFactory(1024, 256));

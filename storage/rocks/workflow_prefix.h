@@ -15,4 +15,11 @@ inline std::size_t workflow_prefix_length(std::string_view key) {
   return second == std::string_view::npos ? 0 : second + 1;
 }
 
+/// The same of a key of the family `receipts`: the letter and then that part; of an entry of the ledger, the letter.
+inline std::size_t receipt_prefix_length(std::string_view key) {
+  if (key.empty()) return 0;
+  const std::size_t rest = workflow_prefix_length(key.substr(1));
+  return key[0] == 'R' && rest > 0 ? rest + 1 : 1;
+}
+
 }  // namespace settle

@@ -77,15 +77,17 @@ void judge_looks(const Evidence& evidence) {
         violated(evidence, "P4", judged, "adopted though there is a further page");
     }
     if (run.stage != Stage::verified || judged.tool.verify != VerifyKind::read_back) return;
-    const auto showed = [&](bool mirror, Time from, Time to) {
+    const auto showed = [&](bool mirror, Time from, bool last) {
       return std::any_of(looks.begin(), looks.end(), [&](const Look& look) {
-        return look.mirror == mirror && look.records == 1 && !look.further && look.started >= from && look.ended <= to;
+        const bool in_time = last ? look.ended == *run.verified_at : look.ended <= *run.verified_at;
+        return look.mirror == mirror && look.records == 1 && !look.further && look.started >= from && in_time;
       });
     };
     const bool unseen = promises.unseen && !run.executed_at;
     const Time from = run.executed_at.value_or(run.first_send_at.value_or(Time::max()));
-    if (!showed(false, from, *run.verified_at)) violated(evidence, "P4", judged, "verified without a look at just one");
-    if (promises.mirrored && !unseen && !showed(true, from, *run.verified_at))
+    const bool two_looks = promises.mirrored && !unseen;
+    if (!showed(false, from, !two_looks)) violated(evidence, "P4", judged, "verified without a look at just one");
+    if (two_looks && !showed(true, from, true))
       violated(evidence, "P4", judged, "verified without a look at its mirror");
   });
 }

@@ -166,8 +166,7 @@ void Scenario::come_back() {
 void Scenario::jump() {
   const bool ahead = dice_.chance(0.5);
   const Duration by = dice_.chance(0.5) ? day : dice_.between(Duration(1), Duration(120'000));
-  engine_.schedule.wall_offset += ahead ? by : -by;
-  (ahead ? engine_.clock_ahead : engine_.clock_back) = true;
+  engine_.jump(ahead ? by : -by);
   counters_.note(ahead ? "the clock leapt ahead" : "the clock went back");
 }
 

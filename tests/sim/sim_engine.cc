@@ -113,8 +113,9 @@ SimEngine::~SimEngine() {
 
 void SimEngine::start(const std::vector<SimTool>& tools, const std::string& origin, std::size_t loops,
                       Duration rest_after) {
+  const auto clock = std::make_shared<Clock>();
   for (std::size_t i = 0; i < loops; ++i) {
-    loops_.push_back(std::make_unique<SimLoop>(schedule, dice.next()));
+    loops_.push_back(std::make_unique<SimLoop>(schedule, dice.next(), clock));
     carriers_.push_back(std::make_unique<Carrier>(*this, *loops_.back()));
   }
   // The registry of the last run is as good as one that is read again, and costs nothing; now and then it is read.
@@ -156,11 +157,27 @@ void SimEngine::put_tools(const std::vector<SimTool>& tools) {
   while (!schedule.empty() && schedule.next() <= schedule.now() + Duration(10)) schedule.run_one();
 }
 
+/// A small one, one that comes while the engine is down and one that a crash forgets look like time that has passed.
+void SimEngine::jump(Duration by) {
+  schedule.wall_offset += by;
+  if (by < Duration(0)) {
+    clock_back = true;
+    return;
+  }
+  clock_leapt = true;
+  if (!running() || by <= Duration(100)) clock_ahead = true;
+  leap_ = schedule.wall();
+}
+
 void SimEngine::crash() {
   engine_ = nullptr;
   carriers_.clear();
   loops_.clear();
   store.crash();
+  if (leap_) {
+    const Result<std::optional<std::string>> stored = store.snapshot()->get(Family::meta, keys::leap);
+    if (!*stored || *parse_time(**stored) < *leap_) clock_ahead = true;
+  }
   monitor.reset(*store.snapshot());
   // What our side knew about a send is gone when it was not written down.
   for (auto& [value, truth] : world.truths) {
@@ -235,7 +252,8 @@ void SimEngine::judge_call(const Call& call) {
   const Monitor::Run* run = monitor.run_of(value);
   std::optional<ActionState> stored;
   if (run != nullptr) {
-    const auto bytes = store.snapshot()->get(Family::state, keys::action("default", run->workflow, run->index));
+    const auto bytes =
+        store.snapshot()->get(Family::state, keys::OfWorkflow("default", run->workflow).action(run->index));
     if (*bytes) stored = *decode_action(**bytes);
   }
   if (!stored || stored->stage != Stage::sending || stored->attempt != body->find("attempt")->as_integer())
@@ -247,7 +265,9 @@ void SimEngine::judge_call(const Call& call) {
   // A person's retry does not wait for it, and gives a new key.
   const std::vector<Send>& sends = truth->second.sends;
   const bool told_to_wait = !sends.empty() && sends.back().known == Known::not_sent && truth->second.keys.contains(key);
-  if (told_to_wait && schedule.now() < sends.back().not_before && !clock_ahead && !retried_.contains(id))
+  // The stored clock lags by up to a second, which shows when the wall clock is no help at a restart.
+  const Duration lag(clock_back ? 1'000 : 0);
+  if (told_to_wait && schedule.now() + lag < sends.back().not_before && !clock_leapt && !retried_.contains(id))
     verdict_.violated("P21", id, value + ": sent again before the provider's Retry-After");
   if (truth->second.tool->mode != IdempotencyMode::none) return;
   for (const Send& send : truth->second.sends) {
@@ -270,7 +290,7 @@ void SimEngine::judge_key(const std::string& id, const std::string& value, const
 }
 
 bool SimEngine::is_stored(const std::string& id) const {
-  return store.snapshot()->get(Family::state, keys::header("default", id))->has_value();
+  return store.snapshot()->get(Family::state, keys::OfWorkflow("default", id).header())->has_value();
 }
 
 void SimEngine::submit(const SimSubmission& submission) {
@@ -322,7 +342,7 @@ void SimEngine::cancel(const std::string& id) {
   engine_->operate("default", id, cancel_operation(), *loops_[0], [this, id](const Result<Json>& document) {
     if (!document) return;
     counters_.note("cancelled by the operator");
-    const auto bytes = store.snapshot()->get(Family::state, keys::header("default", id));
+    const auto bytes = store.snapshot()->get(Family::state, keys::OfWorkflow("default", id).header());
     if (!*bytes) return verdict_.violated("P1", id, "a cancelled workflow is lost");
     const WorkflowHeader header = decode_header(**bytes)->header;
     // It may have ended, and have been retried, in the commits that came with this one.
@@ -366,7 +386,7 @@ void SimEngine::resolve(const std::string& id, bool send_again) {
     ResolveRequest request{workflow.sketch->actions[run.planned].id, run.element, run.role, run.attempt, {}};
     request.resolution.happened = fallen ? world.holds(workflow.value_of(i)) : !truth.effects.empty();
     request.resolution.who = "an operator";
-    request.resolution.seen = "the provider's own truth";
+    request.resolution.seen = "the provider's own truth, look " + std::to_string(++looked_);
     if (request.resolution.happened) {
       request.resolution.record_id = world.record_of(workflow.value_of(i));
     } else {
@@ -393,7 +413,7 @@ void SimEngine::judge_document(const Json& document) {
     const Json* receipt = action.find("receipt");
     if (!receipt->is_string()) continue;
     const auto place = parse_receipt_id(receipt->as_string());
-    if (!reader->get(Family::receipts, keys::receipt("default", place->first, place->second))->has_value())
+    if (!reader->get(Family::receipts, keys::OfWorkflow("default", place->first).receipt(place->second))->has_value())
       verdict_.violated("P1", place->first, "a document shows " + receipt->as_string() + ", which is not durable");
   }
 }

@@ -59,10 +59,14 @@ class SimEngine final {
   SimStore store;
   Monitor monitor;
   SimLimits limits{schedule};
-  bool clock_ahead = false;  ///< the wall clock has leapt ahead: waits by it prove less
+  bool clock_leapt = false;  ///< the wall clock has leapt ahead
+  bool clock_ahead = false;  ///< and the engine can't know of it: waits prove less
   bool clock_back = false;   ///< it was set back: after a restart, a window looks longer than it is
   bool moved = false;        ///< the configuration moved the endpoint: looks that were begun may end without a result
   bool tracing = false;
+
+  /// The wall clock leaps, ahead or back.
+  void jump(Duration by);
 
  private:
   class Carrier;
@@ -90,6 +94,8 @@ class SimEngine final {
   std::map<std::string, bool> acknowledged_;
   std::set<std::string> created_, cancelled_, retried_;
   std::map<std::string, std::string> key_owners_;  ///< Idempotency-Key of the API -> workflow
+  std::optional<Time> leap_;                       ///< the wall clock after its latest leap ahead
+  std::uint64_t looked_ = 0;                       ///< by the operator, to tell words apart that fall into one moment
   std::uint64_t trace_hash_ = 14695981039346656037ULL;
 };
 

@@ -20,18 +20,20 @@ void SimEngine::judge_look(const Call& call) {
     verdict_.violated("P3", "", "looked at " + call.url + " for what was sent to " + last.origin);
 }
 
-/// Loops that differ, after the wall clock was set, count the same time differently.
+/// A clock that leaps ahead takes the buckets of tools along. After one that was set back, loading a workflow may still
+/// move a restarted engine's time ahead, by less than a second.
 void SimEngine::judge_limits(const SimTool& tool, const std::string& value, const std::optional<std::string>& wrong) {
-  if (wrong && !clock_ahead && !clock_back) verdict_.violated("P6", "", value + " [" + tool.name + "]: " + *wrong);
+  if (wrong && !clock_leapt && !clock_back) verdict_.violated("P6", "", value + " [" + tool.name + "]: " + *wrong);
 }
 
 /// CONTRACT §2: what was there before stands in the durable store when the first call leaves, as the outside showed it.
 void SimEngine::judge_before(const SimTool& tool, const std::string& value) {
   const Monitor::Run* run = monitor.run_of(value);
   const auto seen = world.befores.find(value);
-  const auto stored = run == nullptr
-                          ? Result<std::optional<std::string>>(std::nullopt)
-                          : store.snapshot()->get(Family::state, keys::before("default", run->workflow, run->index));
+  const auto stored =
+      run == nullptr
+          ? Result<std::optional<std::string>>(std::nullopt)
+          : store.snapshot()->get(Family::state, keys::OfWorkflow("default", run->workflow).before(run->index));
   if (!*stored || seen == world.befores.end() || !seen->second.contains(**stored))
     verdict_.violated("P4", "", value + " [" + tool.name + "]: was sent without what was there before it");
 }

@@ -30,12 +30,11 @@ bool Schedule::run_one() {
 }
 
 void SimLoop::not_before(Time time) {
-  ahead_ = std::max(ahead_, time - schedule_.now());
+  clock_->not_before(time, schedule_.now().time_since_epoch());
 }
 
 Time SimLoop::now() {
-  not_before(schedule_.wall());
-  return schedule_.now() + ahead_;
+  return clock_->now(schedule_.wall().time_since_epoch(), schedule_.now().time_since_epoch());
 }
 
 void SimLoop::post(std::function<void()> task) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <set>
 
+#include "engine/clock.h"
 #include "engine/loop.h"
 
 namespace settle::sim {
@@ -57,10 +58,14 @@ class Schedule {
 /// destroys the loop.
 class SimLoop final : public Loop {
  public:
-  SimLoop(Schedule& schedule, std::uint64_t seed) : schedule_(schedule), dice_(seed) {}
+  /// The loops of one engine share their clock.
+  SimLoop(Schedule& schedule, std::uint64_t seed, std::shared_ptr<Clock> clock = std::make_shared<Clock>())
+      : schedule_(schedule), dice_(seed), clock_(std::move(clock)) {}
 
   Time now() override;
   void not_before(Time time) override;
+  Time leapt() const override { return clock_->leapt(); }
+  void knows_leap(Time leap) override { clock_->knows_leap(leap); }
   std::uint64_t entropy() override { return dice_.next(); }
   void post(std::function<void()> task) override;
   std::uint64_t schedule(Time at, std::function<void()> task) override;
@@ -71,7 +76,7 @@ class SimLoop final : public Loop {
  private:
   Schedule& schedule_;
   Dice dice_;
-  Duration ahead_ = Duration::min() / 2;  ///< now() minus the schedule's time; only grows
+  std::shared_ptr<Clock> clock_;
   std::uint64_t next_timer_ = 1;
   std::set<std::uint64_t> timers_;
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);

@@ -41,13 +41,13 @@ Records records_of(const Workflow& workflow) {
   const std::string& space = workflow.header.name_space;
   const std::string& id = workflow.header.id;
   Records out;
-  out[keys::header(space, id)] = encode_header(workflow, std::nullopt);
-  out[keys::plan(space, id)] = canonical(workflow.plan->document);
+  out[keys::OfWorkflow(space, id).header()] = encode_header(workflow, std::nullopt);
+  out[keys::OfWorkflow(space, id).plan()] = canonical(workflow.plan->document);
   for (ActionIndex i = 0; i < workflow.actions.size(); ++i) {
     const ActionState& run = workflow.actions[i];
-    out[keys::action(space, id, i)] = encode_action(run);
-    if (run.input) out[keys::input(space, id, i)] = canonical(*run.input);
-    if (run.output) out[keys::output(space, id, i)] = canonical(*run.output);
+    out[keys::OfWorkflow(space, id).action(i)] = encode_action(run);
+    if (run.input) out[keys::OfWorkflow(space, id).input(i)] = canonical(*run.input);
+    if (run.output) out[keys::OfWorkflow(space, id).output(i)] = canonical(*run.output);
   }
   return out;
 }
@@ -343,7 +343,7 @@ TEST(Damage, no_record_that_passes_its_checksum_ends_the_process) {
     EXPECT_EQ(records_of((*unchanged)->workflow), records);
     for (auto& [key, value] : records) {
       const std::string whole = value;
-      const char kind = key[keys::workflow_prefix("default", "w1").size()];
+      const char kind = key[keys::OfWorkflow("default", "w1").prefix().size()];
       const bool json_text = kind == 'p' || kind == 'i' || kind == 'o';
       const std::string texts[] = {"", "null", "[]", "{}", "7", "[[],{}]", "{\"actions\":[]}", "{\"actions\":[7]}"};
       for (std::uint64_t field = 1; field <= (json_text ? std::size(texts) : fields_max); ++field) {

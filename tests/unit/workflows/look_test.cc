@@ -52,6 +52,20 @@ TEST(Look, a_look_that_began_before_quiet_was_over_does_not_count_although_it_en
   EXPECT_EQ(run.sends(), 1U);
 }
 
+TEST(Look, quiet_counts_anew_when_the_clock_has_leapt) {
+  Driver run = looking();
+  run.answer(found(0));
+  run.advance(Duration(10'000));
+  run.leapt = run.now;  // of that time hardly anything has passed outside
+  run.timer();
+  run.answer(found(0));
+  EXPECT_EQ(run.stage(), Stage::look_wait);
+  EXPECT_EQ(*run.action().wake_at, run.leapt + Duration(5'000));
+  run.wake();
+  run.answer(found(0));
+  EXPECT_EQ(run.stage(), Stage::sending);
+}
+
 TEST(Look, after_a_crash_quiet_counts_from_start_up) {
   Driver run = running(lookup());
   run.advance(Duration(30'000));

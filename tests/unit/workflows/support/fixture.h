@@ -137,6 +137,7 @@ class Driver {
   TestGate gate;
   Workflow workflow;
   Time now = Time(Duration(1'800'000'000'000));
+  Time leapt = Time::min();
   Transition last;
   std::vector<Json> receipts;
   std::vector<HistoryEvent> history;
@@ -151,7 +152,7 @@ class Driver {
   void check_receipts(const Workflow& before, const Transition& transition);
   void check_calls(const Workflow& before, const Transition& transition);
   void check_children(const Transition& transition) const;
-  Moment moment() { return Moment{now, ++entropy_, &gate}; }
+  Moment moment() { return Moment{now, ++entropy_, &gate, leapt}; }
 
   std::uint64_t entropy_;
   std::map<ActionIndex, std::size_t> sends_;
