@@ -43,7 +43,8 @@ void Monitor::judge_recheck(const Step& step, ActionIndex index, const ActionSta
   const Duration waited = promises.recheck_after * (after.rechecks + 1);
   if (step.now < *after.verified_at + waited && !step.clock_ahead)
     violated(step, "P21", index, "is looked at again before its time");
-  for (const ActionState& other : step.after.runs) {
+  // The undoing may begin in the step in which it was due; what is seen then counts no more.
+  for (const ActionState& other : step.before.runs) {
     if (is_undoing(other.role) && other.parent == index)
       violated(step, "P6", index, "is looked at again though it was undone on purpose");
   }
