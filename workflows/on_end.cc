@@ -31,11 +31,19 @@ void Stepper::action_concluded(ActionIndex index) {
   }
   if (is_satisfied(stage)) {
     for (const ActionIndex dependent : plan[index].dependents) {
-      if (--workflow_.unmet[dependent] == 0 && workflow_.actions[dependent].stage == Stage::blocked)
-        ready_.push_back(dependent);
+      if (--workflow_.unmet[dependent] == 0) go_on(dependent);
     }
   }
   if (stage == Stage::failed) cancel_what_depends(index);
+}
+
+/// All that an action needs is there: it begins, or goes on after a retry.
+void Stepper::go_on(ActionIndex index) {
+  const ActionIndex fallback = workflow_.actions[index].fallback;
+  const ActionIndex run = fallback == 0 ? index : fallback;
+  const Stage stage = workflow_.actions[run].stage;
+  if (stage == Stage::blocked || stage == Stage::revived) ready_.push_back(run);
+  if (stage == Stage::gathering) start_elements(run);
 }
 
 /// An action failed: what waits for it will never start, nor anything else where the plan says so.
@@ -48,15 +56,34 @@ void Stepper::cancel_what_depends(ActionIndex index) {
   } else {
     never = plan[index].dependents;
   }
+  std::vector<bool> told(plan.size());
   for (std::size_t i = 0; i < never.size(); ++i) {
-    const Stage other = workflow_.actions[never[i]].stage;
-    if (other == Stage::gathering && stop) cancel_elements(never[i]);
-    if (!never_begun(never[i])) continue;
-    cancelled(never[i]);
+    if (told[never[i]]) continue;
+    told[never[i]] = true;
+    if (!will_never_begin(never[i]) || stop) continue;
     const std::vector<ActionIndex>& more = plan[never[i]].dependents;
-    if (!stop) never.insert(never.end(), more.begin(), more.end());
+    never.insert(never.end(), more.begin(), more.end());
   }
   if (stop) stop_idle_waits();
+}
+
+/// Ends what was not sent yet, in whatever way it waits. True when nothing can come of this action any more.
+bool Stepper::will_never_begin(ActionIndex index) {
+  const ActionIndex fallback = workflow_.actions[index].fallback;
+  const ActionIndex run = fallback == 0 ? index : fallback;
+  const Stage stage = workflow_.actions[run].stage;
+  if (stage == Stage::before_reading) return true;  // when that look is heard
+  if (stage == Stage::revived) {
+    ready_.push_back(run);  // its turn comes, and is none
+    return true;
+  }
+  if (stage == Stage::gathering) {  // those of its elements that have begun go on
+    cancel_elements(run);
+    return workflow_.actions[run].stage == Stage::cancelled;
+  }
+  const bool never = never_begun(run);
+  if (never) cancelled(run);
+  return never;
 }
 
 /// A failed run has a fallback that may still be tried. In a `for_each` that is a matter of each element; a list that
@@ -65,7 +92,8 @@ bool Stepper::wants_fallback(ActionIndex index) const {
   const ActionState& state = workflow_.actions[index];
   if (!workflow_.action_of(index).fallback || state.role != CallRole::main || workflow_.gathers(index)) return false;
   if (state.element && list_stopped(index)) return false;
-  if (state.recheck_failed) return false;  // others have built on it since
+  if (state.recheck_failed) return false;                // others have built on it since
+  if (workflow_.unmet[state.planned] > 0) return false;  // what it needs no longer holds
   return !stopping() && !cancelling() && !workflow_.header.expired;
 }
 
@@ -93,7 +121,8 @@ void Stepper::give_up_fallbacks() {
   if (workflow_.parked == 0) return;
   for (ActionIndex i = 0; i < workflow_.actions.size(); ++i) {
     const ActionState& state = workflow_.actions[i];
-    if (state.stage == Stage::fallback_held && (stopping() || (state.element && list_stopped(i)))) give_up_fallback(i);
+    const bool idle = stopping() || (state.element && list_stopped(i)) || workflow_.unmet[state.planned] > 0;
+    if (state.stage == Stage::fallback_held && idle) give_up_fallback(i);
   }
 }
 

@@ -118,6 +118,7 @@ void Stepper::no_longer_holds(ActionIndex index, const Outcome& outcome, std::st
 /// An action that its dependents could build on has failed after all. Those that have not begun never will.
 void Stepper::fallen(ActionIndex index) {
   ++workflow_.failed;
+  newly_failed_ = true;
   for (const ActionIndex dependent : workflow_.plan->actions[index].dependents) ++workflow_.unmet[dependent];
   cancel_what_depends(index);
 }

@@ -22,7 +22,7 @@ bool is_still_to_undo(const ActionState& run) {
   return is_undoing(run.role) && to_be_revived(run.stage);
 }
 
-/// Something of this run may be there outside.
+/// Something of this run may be there outside, or has been.
 bool may_have_happened(const ActionState& run) {
   return run.doubted || run.executed_at || run.effect != Effect::none;
 }
@@ -54,10 +54,8 @@ void Stepper::retry() {
   derive(workflow_);
   for (ActionIndex i = 0; i < runs; ++i) {
     const ActionState& run = workflow_.actions[i];
-    if (run.stage == Stage::gathering) start_elements(i);
     if (run.element || is_undoing(run.role)) continue;  // these have an order, and wait for their turn
-    const bool needs_others = i < planned && workflow_.unmet[i] > 0;
-    if (run.stage == Stage::revived || (run.stage == Stage::blocked && !needs_others)) ready_.push_back(i);
+    if (i < planned && workflow_.unmet[i] == 0) go_on(i);
   }
   if (undoing) next_compensation(planned);
 }
@@ -98,10 +96,12 @@ void Stepper::revive_run(ActionIndex index) {
 /// The turn of a run that may have happened has come: it is looked at, or stands to be started where that is as good.
 void Stepper::take_turn(ActionIndex index) {
   const ActionState& state = workflow_.actions[index];
-  if (stopping() && !is_undoing(state.role)) return give_back(index);
+  const bool needs_others = !state.element && workflow_.unmet[state.planned] > 0;  // they have failed
+  if ((stopping() || needs_others) && !is_undoing(state.role)) return give_back(index);
   const Tool& contract = tool(index);
   // A doubt that was settled as "did not happen" may be sent again.
-  const bool settled = !state.executed_at && state.effect == Effect::none;
+  const bool happened = state.executed_at || state.verified_at;  // by an answer, or by a look
+  const bool settled = !happened && state.effect == Effect::none;
   if (settled && (contract.mode == IdempotencyMode::natural || !contract.lookup)) return begin_anew(index, true);
   if (!contract.lookup && contract.verify != VerifyKind::read_back) return begin_anew(index, true);
   look_anew(index);
@@ -145,8 +145,8 @@ void Stepper::begin_anew(ActionIndex index, bool same_key) {
   note_retry(index, same_key ? "same_key" : "anew");
 }
 
-/// May have happened, so it is asked about: by the look-up, or, where the tool had answered, by the read-back alone. A
-/// repeat of mode natural changes nothing more, so that one is sent.
+/// May have happened, so it is asked about: by the look-up, or by the read-back alone. A repeat of mode natural changes
+/// nothing more, so that one is sent.
 void Stepper::look_anew(ActionIndex index) {
   const bool natural = tool(index).mode == IdempotencyMode::natural;
   ActionState& state = action(index);
@@ -155,12 +155,15 @@ void Stepper::look_anew(ActionIndex index) {
   state.recheck_failed = false;
   state.counted = state.backoffs = 0;
   note_retry(index, natural ? "same_key" : "look");
-  if (!natural && !tool(index).lookup) {
+  const bool reads = !natural && !tool(index).lookup;
+  if (reads && state.executed_at) {
     state.looks_from = moment_.now;
     read(index);  // executed once more, as far as anybody can tell: the receipt of the failure no longer holds
     if (!is_parked(workflow_.actions[index].stage)) issue_receipt(index);
     return;
   }
+  // What was never answered, only seen, is in doubt again, and is looked at as long as after any other doubt.
+  if (reads) state.closed_at = moment_.now;
   state.closed_at = state.closed_at.value_or(state.executed_at.value_or(moment_.now));
   state.unclear = true;
   state.word = std::nullopt;

@@ -79,7 +79,7 @@ void Stepper::restart() {
     const Stage stage = workflow_.actions[i].stage;
     const bool of_plan = i < workflow_.unmet.size();
     if (stage == Stage::blocked && of_plan && workflow_.unmet[i] == 0) ready_.push_back(i);
-    if (stage == Stage::gathering) start_elements(i);
+    if (stage == Stage::gathering && workflow_.unmet[i] == 0) start_elements(i);
     if (stage == Stage::waiting && tool(i).builtin == Builtin::run_plan) ask_child(i);
     if (stage == Stage::gated) wake_to_send(i);  // the line is forgotten: it asks again
   }

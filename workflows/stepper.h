@@ -55,6 +55,7 @@ class Stepper {
 
   // --- on_before.cc: the look before the first send
   void look_before(ActionIndex index);
+  bool comes_too_late(ActionIndex index) const;
   void before_ended(ActionIndex index, Outcome& outcome);
 
   // --- on_recheck.cc: looking again at what was verified
@@ -71,6 +72,8 @@ class Stepper {
   void concluded(ActionIndex index);
   void action_concluded(ActionIndex index);
   void cancel_what_depends(ActionIndex index);
+  bool will_never_begin(ActionIndex index);
+  void go_on(ActionIndex index);
   bool wants_fallback(ActionIndex index) const;
   void begin_fallback(ActionIndex index);
   void give_up_fallback(ActionIndex index);

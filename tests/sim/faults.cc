@@ -4,10 +4,13 @@ namespace settle::sim {
 
 std::string_view name_of(Fault fault) {
   constexpr std::array<std::string_view, fault_count> names = {
-      "connect_failed", "throttled",         "unavailable", "lost_before", "error_before", "refused", "refused_repeat",
-      "late",           "lost_after",        "error_after", "malformed",   "schema_drift", "slow",    "read_down",
-      "read_malformed", "search_unreadable", "stale",       "reader_odd",  "lie",          "partial", "wrong_record",
-      "doubled",        "false_busy",        "human"};
+      "connect_failed", "throttled",   "unavailable",    "lost_before",
+      "error_before",   "refused",     "refused_repeat", "late",
+      "lost_after",     "error_after", "malformed",      "schema_drift",
+      "slow",           "read_down",   "read_malformed", "search_unreadable",
+      "stale",          "reader_odd",  "never_settles",  "further_page",
+      "drift",          "lie",         "partial",        "wrong_record",
+      "doubled",        "false_busy",  "human"};
   return names[static_cast<std::size_t>(fault)];
 }
 

@@ -29,6 +29,9 @@ enum class Fault : std::uint8_t {
   search_unreadable,  ///< the look-up answers 404, or without its list
   stale,              ///< looks go to replicas that lag
   reader_odd,         ///< an optional member of an answer is missing
+  never_settles,      ///< a record stays as good as new for ever
+  further_page,       ///< a search shows only a part, and says so
+  drift,              ///< somebody else changes the account
 
   lie,           ///< 200, and nothing was stored
   partial,       ///< 200, and something else was stored

@@ -26,7 +26,8 @@ SimTool plain_tool(IdempotencyMode mode) {
 /// Workflows of one action each, "w" submitted to an engine that has just started.
 class OneAction {
  public:
-  explicit OneAction(IdempotencyMode mode) : tools_{plain_tool(mode)} {
+  explicit OneAction(IdempotencyMode mode) : OneAction(plain_tool(mode)) {}
+  explicit OneAction(SimTool tool) : tools_{std::move(tool)} {
     for (const std::string id : {"w", "x"}) {
       Sketch& sketch = sketches_[id];
       sketch.id = id;
@@ -72,6 +73,22 @@ TEST(Clock, what_waits_goes_on_though_the_clock_was_set_back) {
   world.engine.schedule.wall_offset -= day;
   world.engine.run(Duration(10'000));
   EXPECT_EQ(world.run().stage, Stage::verified);
+}
+
+TEST(Clock, a_look_long_after_that_a_crash_took_is_taken_again_and_not_before_its_time) {
+  SimTool tool = plain_tool(IdempotencyMode::key);
+  tool.promises.recheck_after = Duration(900);
+  tool.promises.recheck_times = 1;
+  OneAction world(tool);
+  while (world.run().stage != Stage::rechecking) world.engine.run(Duration(1));
+  world.engine.store.sync_now();
+  world.engine.schedule.wall_offset -= Duration(800);
+  world.engine.crash();
+  world.start();
+  world.engine.run(Duration(100));
+  EXPECT_EQ(world.run().stage, Stage::verified);
+  EXPECT_EQ(world.run().rechecks, 1U);
+  EXPECT_TRUE(world.verdict.good()) << world.verdict.violations()[0].text;
 }
 
 TEST(Disk, a_repeat_that_the_disk_held_back_past_the_keys_window_does_not_leave) {

@@ -166,6 +166,7 @@ void Monitor::judge(const Step& step) {
     judge_run(step, i, before, step.after.runs[i]);
   }
   judge_idle_waits(step);
+  judge_held(step);
   judge_header(step);
 }
 
@@ -173,7 +174,8 @@ void Monitor::judge_run(const Step& step, ActionIndex index, const ActionState* 
   const Stage was = before == nullptr ? Stage::blocked : before->stage;
   judge_receipts(step, index, before, after);
   if (after.elements > 0 && is_final(after.stage) && !is_final(was)) judge_deeds_of_list(step, index, after);
-  if (is_final(was) && !step.revived(index) && (after.stage != was || after.effect != before->effect))
+  if (is_final(was) && !step.revived(index) && (after.stage != was || after.effect != before->effect) &&
+      !may_fall(step, index, *before, after))
     violated(step, "P2", index,
              "was final as " + std::string(name_of(was)) + ", and is now " + std::string(name_of(after.stage)));
   if (step.after.flow_of(index) != Builtin::none) return judge_flow(step, index, before, after);
@@ -185,6 +187,9 @@ void Monitor::judge_run(const Step& step, ActionIndex index, const ActionState* 
     if (late && !truth->second.broken() && !step.clock_ahead)
       violated(step, "P4", index, "verified while a send of its own is still going to land");
   }
+  judge_recheck(step, index, before, after);
+  judge_gated(step, index, before, after);
+  judge_line(step, index, before, after);
   if (after.stage == Stage::gathering) judge_elements(step, index, after);
 }
 
@@ -192,6 +197,7 @@ void Monitor::judge_run(const Step& step, ActionIndex index, const ActionState* 
 void Monitor::judge_timer(const Step& step, ActionIndex index, const ActionState& before, const ActionState& after) {
   const WorkflowHeader& was = step.before.header;
   const WorkflowHeader& is = step.after.header;
+  if (before.stage == Stage::gated) return;  // wakes at its time limit, but its turn comes before
   const bool pushed = is.status != was.status || is.expired != was.expired || is.paused != was.paused ||
                       step.retried() || before.word != after.word;
   if (before.wake_at && step.now < *before.wake_at && !pushed)
@@ -229,7 +235,8 @@ void Monitor::judge_send(const Step& step, ActionIndex index, const ActionState*
     violated(step, "P6", index, "sent more often than the plan allows");
   if (tool.mode == IdempotencyMode::none && !tool.reads_only() && was.unclear && was.word == after.word)
     violated(step, "P3", index, "sent again in mode none after an unclear end");
-  const bool first = is_unstarted(was.stage) || is_final(was.stage);
+  if (tool.promises.limited() && on_intent) on_intent(tool, step.after.value_of(index));
+  const bool first = was.attempt == 0 || is_unstarted(was.stage) || was.stage == Stage::revived || is_final(was.stage);
   if (first) judge_first_send(step, index, after);
 }
 
@@ -271,7 +278,8 @@ void Monitor::judge_fallback(const Step& step, ActionIndex index, const ActionSt
     violated(step, "P5", index, "fallback begun though what ran for the action did something");
   const auto truth = world_.truths.find(step.after.value_of(after.parent));
   if (truth == world_.truths.end() || truth->second.broken() || step.clock_ahead) return;
-  if (!truth->second.effects.empty() || truth->second.pending > 0)
+  const bool gone = truth->second.overwritten && !world_.holds(truth->first);
+  if ((!truth->second.effects.empty() && !gone) || truth->second.pending > 0)
     violated(step, "P5", index, "fallback begun though the action happened or is going to");
 }
 
@@ -336,7 +344,8 @@ void Monitor::judge_receipts(const Step& step, ActionIndex index, const ActionSt
 void Monitor::judge_header(const Step& step) {
   const Shadow& now = step.after;
   const auto any = [&](auto&& predicate) { return std::any_of(now.runs.begin(), now.runs.end(), predicate); };
-  const bool parked = any([](const ActionState& run) { return is_parked(run.stage) || run.child_attention; });
+  bool parked = any([](const ActionState& run) { return is_parked(run.stage) || run.child_attention; });
+  for (ActionIndex i = 0; i < now.runs.size(); ++i) parked = parked || is_fallen(now, i);
   if (now.header.attention != parked)
     verdict_.violated("P7", now.header.id,
                       parked ? "waits for a person and does not say so" : "asks for a person without need");

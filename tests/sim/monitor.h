@@ -34,6 +34,11 @@ class Monitor {
   /// After a crash only what is durable counts.
   void reset(const Reader& durable);
 
+  /// An intent of this tool is written, by the run that writes `value`.
+  std::function<void(const SimTool& tool, const std::string& value)> on_intent;
+  /// A run's time is over after it has waited so long in the line of this tool.
+  std::function<void(const SimTool& tool, const std::string& value, Duration waited)> on_given_up;
+
   const Sketch* sketch_of(const std::string& id) const { return &sketches_.at(id); }
 
   struct Run {
@@ -78,6 +83,7 @@ class Monitor {
     std::string child_of(ActionIndex index) const;
   };
   const std::map<std::string, Shadow>& workflows() const { return workflows_; }
+  static bool is_fallen(const Shadow& shadow, ActionIndex index);
 
   /// What a run of flow.run_plan has done outside, all that ran for it together.
   struct Deeds {
@@ -126,6 +132,11 @@ class Monitor {
   void judge_compensation(const Step& step, ActionIndex index, const ActionState& after);
   void judge_elements(const Step& step, ActionIndex index, const ActionState& after);
   void judge_timer(const Step& step, ActionIndex index, const ActionState& before, const ActionState& after);
+  static bool may_fall(const Step& step, ActionIndex index, const ActionState& before, const ActionState& after);
+  void judge_recheck(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after);
+  void judge_gated(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after);
+  void judge_held(const Step& step);
+  void judge_line(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after);
   void judge_receipts(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after);
   void judge_header(const Step& step);
 

@@ -5,37 +5,13 @@
 #include "base/hash.h"
 #include "storage/big_endian.h"
 #include "storage/keys.h"
+#include "tests/sim/judged.h"
 #include "workflows/receipt.h"
 
 namespace settle::sim {
 namespace {
 
 using Shadow = Monitor::Shadow;
-
-/// Calls `judge` with every run that makes calls: its workflow, number, state, tool and truth.
-struct Judged {
-  const Shadow& workflow;
-  ActionIndex index;
-  const ActionState& run;
-  const SimTool& tool;
-  const Truth& truth;
-  std::string value;
-};
-
-template <class Judge>
-void for_each_run(const Evidence& evidence, const Judge& judge) {
-  static const Truth untouched;
-  for (const auto& [id, workflow] : evidence.durable.workflows()) {
-    for (ActionIndex i = 0; i < workflow.runs.size(); ++i) {
-      if (!workflow.calls(i)) continue;
-      const ActionState& run = workflow.runs[i];
-      const std::string value = workflow.value_of(i);
-      const auto truth = evidence.world.truths.find(value);
-      judge(Judged{workflow, i, run, workflow.sketch->actions[run.planned].tool_of(run.role),
-                   truth == evidence.world.truths.end() ? untouched : truth->second, value});
-    }
-  }
-}
 
 /// Calls `judge` with every `for_each` and each of its elements' runs, fallbacks included.
 template <class Judge>
@@ -46,13 +22,6 @@ void for_each_list(const Evidence& evidence, const Judge& judge) {
       if (run.element && !is_undoing(run.role)) judge(workflow, run.planned, i);
     }
   }
-}
-
-void violated(const Evidence& evidence, const std::string& promise, const Judged& judged, const std::string& text) {
-  const std::string code = judged.run.error ? " (" + judged.run.error->code + ")" : "";
-  evidence.verdict.violated(
-      promise, judged.workflow.header.id,
-      judged.value + " [" + judged.tool.name + "] is " + std::string(name_of(judged.run.stage)) + code + ": " + text);
 }
 
 /// By a person, or by what runs it: a parent that is cancelled itself, or whose time is over.
@@ -105,8 +74,10 @@ void judge_evidence(const Evidence& evidence) {
     const Time from = run.executed_at.value_or(run.first_send_at.value_or(Time::max()));
     if (!saw([&](const Look& look) { return look.ended == *run.verified_at && look.started >= from; }))
       violated(evidence, "P4", judged, "verified without a look after its execution that showed it");
+    if (judged.tool.reads_only()) return;
     if (judged.truth.effects.empty()) violated(evidence, "P4", judged, "verified, and it never happened");
-    const bool tied = judged.tool.checks_key || judged.tool.read_by != ReadBy::record;
+    const bool unseen = judged.tool.promises.unseen && !run.executed_at;
+    const bool tied = judged.tool.is_tied(unseen ? *judged.tool.promises.unseen : judged.tool.read_by);
     // A person who confirms what the tool itself has said takes nothing from that evidence.
     if (by_word && !answered && !adopted && run.confidence != Confidence::operator_)
       violated(evidence, "P4", judged, "claims more than an operator's word");
@@ -128,7 +99,10 @@ void judge_absence(const Evidence& evidence) {
       if (!may_have) violated(evidence, "P5", judged, "in doubt though no send can have happened");
     }
     if (judged.tool.reads_only() || truth.broken() || evidence.engine.clock_ahead) return;
-    const bool denied = is_final(run.stage) && run.effect == Effect::none;
+    // What the plan itself has overwritten since is not there, though it happened: what fell, or was retried after
+    // that.
+    const bool gone = truth.overwritten && !evidence.world.holds(judged.value);
+    const bool denied = is_final(run.stage) && run.effect == Effect::none && !gone;
     if (denied && (!truth.effects.empty() || truth.pending > 0))
       violated(evidence, "P5", judged, "says effect none, and it happened");
     const bool claimed = is_final(run.stage) && run.effect == Effect::complete;
@@ -149,9 +123,13 @@ void judge_undoing(const Evidence& evidence) {
     return run.effect == Effect::complete || run.effect == Effect::partial;
   };
   for (const auto& [id, workflow] : evidence.durable.workflows()) {
+    bool failed = false;  // before the end: what falls after it is only told
+    for (ActionIndex i = 0; i < workflow.sketch->actions.size(); ++i) {
+      const ActionState& run = workflow.effective(i);
+      failed = failed || (run.stage == Stage::failed && !fell_after_the_end(workflow, run));
+    }
     const bool undo = workflow.sketch->on_failure == OnFailure::compensate &&
-                      workflow.header.status == WorkflowStatus::ended &&
-                      workflow.header.outcome == WorkflowOutcome::failed;
+                      workflow.header.status == WorkflowStatus::ended && failed;
     std::set<ActionIndex> undone;
     for (const ActionState& run : workflow.runs) {
       if (is_undoing(run.role) && !undone.insert(run.parent).second)
@@ -162,7 +140,7 @@ void judge_undoing(const Evidence& evidence) {
     for (ActionIndex i = 0; i < workflow.runs.size(); ++i) {
       const ActionState& run = workflow.runs[i];
       const bool declared = workflow.sketch->actions[run.planned].undoing_of(run.role) != nullptr;
-      if (declared && !workflow.is_list(i) && happened(run) && !undone.contains(i))
+      if (declared && !workflow.is_list(i) && happened(run) && !undone.contains(i) && !fell_after_the_end(workflow, run))
         evidence.verdict.violated("P6", id, workflow.value_of(i) + " was not undone");
     }
   }
@@ -250,6 +228,8 @@ void judge_all(SimEngine& engine, Verdict& verdict, Counters& counters) {
   judge_liveness(evidence);
   judge_flows(evidence);
   judge_receipts(evidence);
+  judge_looks(evidence);
+  judge_rechecks(evidence);
 }
 
 }  // namespace settle::sim

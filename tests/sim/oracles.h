@@ -35,6 +35,10 @@ void judge_liveness(const Evidence& evidence);
 void judge_flows(const Evidence& evidence);
 /// Receipts: complete, in a chain, of the right digests, and in the ledger with their hash.
 void judge_receipts(const Evidence& evidence);
+/// P4, P5: the looks beside the plain read-back show what the tool's document demands of them.
+void judge_looks(const Evidence& evidence);
+/// P4, P21: what was verified is looked at again as often as declared, and falls only when it no longer holds.
+void judge_rechecks(const Evidence& evidence);
 
 void judge_all(SimEngine& engine, Verdict& verdict, Counters& counters);
 

@@ -66,6 +66,7 @@ class Scenario {
 void Scenario::draw() {
   const std::uint64_t writers = 2 + dice_.below(4);
   for (std::uint64_t i = 0; i < writers; ++i) writers_.push_back(draw_tool(dice_, i));
+  while (writers_[0].knows_runs_by_input()) writers_[0] = draw_tool(dice_, 0);  // children need one
   readers_.push_back(draw_reader(dice_, 0));
   tools_ = writers_;
   tools_.insert(tools_.end(), readers_.begin(), readers_.end());
@@ -222,6 +223,9 @@ void Scenario::jump() {
 bool Scenario::is_quiet() const {
   for (const auto& [id, workflow] : engine_.monitor.workflows()) {
     if (workflow.header.paused) return false;  // a pause that was asked for before everything healed
+    for (const ActionState& run : workflow.runs) {
+      if (run.stage == Stage::rechecking || (run.stage == Stage::verified && run.wake_at)) return false;
+    }
     if (workflow.header.status == WorkflowStatus::ended) continue;
     for (ActionIndex i = 0; i < workflow.runs.size(); ++i) {
       if (!rests(workflow, i)) return false;
@@ -241,8 +245,13 @@ bool Scenario::rests(const Monitor::Shadow& workflow, ActionIndex index) const {
 /// P7's bound: what every run may still wait for, one after the other, and 60 s.
 Duration Scenario::bound() const {
   Duration each{0};
-  for (const SimTool& tool : tools_)
-    each = std::max(each, tool.maximum + tool.quiet + tool.within + tool.timeout * 3 + tool.interval * 2);
+  for (const SimTool& tool : tools_) {
+    Duration own = tool.maximum + tool.quiet + tool.within + tool.timeout * 3 + tool.interval * 2;
+    const SimPromises& promises = tool.promises;
+    own += (promises.recheck_after + tool.within + tool.timeout * 5 + tool.interval * 5) * promises.recheck_times;
+    if (promises.limited()) own += tool.limit;  // in line at most so long
+    each = std::max(each, own);
+  }
   each = std::max(each, flow_wait_max);
   std::size_t runs = 0;  // of all together: a workflow may wait for others
   for (const auto& [id, workflow] : engine_.monitor.workflows()) runs += workflow.runs.size();
@@ -259,6 +268,8 @@ void Scenario::resume_paused() {
 }
 
 void Scenario::heal() {
+  // What is to be looked at again is sometimes no longer so.
+  for (int i = 0; i < 2 && engine_.world.faults[Fault::human] > 0; ++i) engine_.world.tamper();
   engine_.world.heal();
   engine_.store.slow_rate = 0;
   engine_.store.crash_after = std::nullopt;
@@ -268,12 +279,15 @@ void Scenario::heal() {
   engine_.run(Duration(200));
   resume_paused();
   engine_.run(Duration(200));
-  while (!is_quiet() && !engine_.spins() && engine_.schedule.now() - begun < bound()) {
-    engine_.run(Duration(1'000));
-    answer_waits();
-    resume_paused();  // a pause that was asked for earlier may have waited for a slow disk
-  }
-  engine_.run(Duration(4'000));  // what is on its way lands
+  const auto goes_on = [&] { return !is_quiet() && !engine_.spins() && engine_.schedule.now() - begun < bound(); };
+  do {
+    while (goes_on()) {
+      engine_.run(Duration(1'000));
+      answer_waits();
+      resume_paused();  // a pause that was asked for earlier may have waited for a slow disk
+    }
+    engine_.run(Duration(4'000));  // what is on its way lands
+  } while (goes_on());  // a deadline may have ended what waited for a person
 }
 
 void Scenario::judge() {

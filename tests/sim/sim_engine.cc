@@ -13,10 +13,6 @@ namespace {
 /// A seed takes some thousand; this many mean that something runs in circles.
 constexpr std::uint64_t tasks_max = 300'000;
 
-bool may_have_happened(const Send& send) {
-  return send.known != Known::not_sent && send.known != Known::rejected && send.known != Known::settled;
-}
-
 }  // namespace
 
 /// Carries calls to the world and judges their ends with the real connector's rules. Answers to an engine that crashed
@@ -67,6 +63,8 @@ class SimEngine::Carrier final : public Connector {
     Outcome outcome = judge(open);
     outcome.started = open.started;
     outcome.ended = loop_.now();
+    if (!World::sender_of(open.call).empty())
+      owner_.limits.closed(owner_.world.tool_of(open.call), outcome.status, outcome.retry_after);
     owner_.world.delivered(open.reply, outcome);
     open.done(std::move(outcome));
   }
@@ -101,6 +99,12 @@ SimEngine::SimEngine(std::uint64_t seed, const std::map<std::string, Sketch>& sk
       counters_(counters) {
   monitor.on_disk = [this] { return store.snapshot(); };
   store.observer = [this](const WriteBatch& batch, CompletionSink& sink) { observe(batch, sink); };
+  monitor.on_intent = [this](const SimTool& tool, const std::string& value) {
+    judge_limits(tool, value, limits.intent(tool, value));
+  };
+  monitor.on_given_up = [this](const SimTool& tool, const std::string& value, Duration waited) {
+    judge_limits(tool, value, limits.given_up(tool, waited));
+  };
 }
 
 SimEngine::~SimEngine() {
@@ -116,12 +120,14 @@ void SimEngine::start(const std::vector<SimTool>& tools, const std::string& orig
   }
   // The registry of the last run is as good as one that is read again, and costs nothing; now and then it is read.
   const bool first = tools_ == nullptr;
+  moved = moved || (!first && origin != origin_);
   if (first || origin != origin_ || dice.chance(0.1)) {
     tools_ = std::make_unique<ToolRegistry>(store, Values{{"sim", origin}});
     SETTLE_ASSERT(tools_->load());
     origin_ = origin;
   }
   if (first) put_tools(tools);
+  limits.begin();
   std::vector<Engine::Part> parts;
   for (std::size_t i = 0; i < loops; ++i) parts.push_back({loops_[i].get(), carriers_[i].get()});
   engine_ = std::make_unique<Engine>(store, *tools_, std::move(parts), ShardLimits{.rest_after = rest_after});
@@ -234,12 +240,16 @@ void SimEngine::observe(const WriteBatch& batch, CompletionSink& sink) {
 /// intent of just this attempt.
 void SimEngine::judge_call(const Call& call) {
   counters_.note(call.write ? "write dispatched" : "read dispatched");
+  const SimTool& tool = world.tool_of(call);
+  const std::string sender = World::sender_of(call);
+  if (!sender.empty() && tool.promises.limited()) judge_limits(tool, sender, limits.left(tool, sender));
   if (!call.write) return judge_look(call);
   const Result<Json> body = read_json(*call.body);
   const std::string value = run_in(*body);
   const std::string& key = body->find("key")->as_string();
   const std::string id = value.substr(0, value.find('.'));
   judge_key(id, value, key);
+  if (tool.promises.before) judge_before(tool, value);
 
   const Monitor::Run* run = monitor.run_of(value);
   std::optional<ActionState> stored;
@@ -279,15 +289,6 @@ void SimEngine::judge_key(const std::string& id, const std::string& value, const
     if (may_have_happened(send))
       verdict_.violated("P3", id, value + ": sent under a new key though an earlier send may have happened");
   }
-}
-
-/// A look goes where the sends went: elsewhere it would show a false absence.
-void SimEngine::judge_look(const Call& call) {
-  const Truth* truth = world.looked_at(call);
-  if (truth == nullptr || truth->sends.empty()) return;
-  const Send& last = truth->sends.back();
-  if (may_have_happened(last) && !call.url.starts_with(last.origin + "/"))
-    verdict_.violated("P3", "", "looked at " + call.url + " for what was sent to " + last.origin);
 }
 
 bool SimEngine::is_stored(const std::string& id) const {
@@ -380,7 +381,8 @@ void SimEngine::resolve(const std::string& id, bool send_again) {
   const Monitor::Shadow& workflow = found->second;
   for (ActionIndex i = 0; i < workflow.runs.size(); ++i) {
     const ActionState& run = workflow.runs[i];
-    if (!is_parked(run.stage)) continue;
+    const bool fallen = Monitor::is_fallen(workflow, i);
+    if (!is_parked(run.stage) && !fallen) continue;
     if (workflow.flow_of(i) != Builtin::none) {
       ResolveRequest request{workflow.planned(i).id, run.element, run.role, run.attempt, {}};
       if (!resolve_held(workflow, i, request)) continue;
@@ -388,18 +390,19 @@ void SimEngine::resolve(const std::string& id, bool send_again) {
     }
     if (!workflow.calls(i)) continue;
     Truth& truth = world.truth_of(workflow.value_of(i), workflow.sketch->actions[run.planned].tool_of(run.role));
-    if (truth.pending > 0 || truth.broken()) continue;
+    if (truth.pending > 0 || (truth.broken() && !fallen)) continue;
     ResolveRequest request{workflow.sketch->actions[run.planned].id, run.element, run.role, run.attempt, {}};
-    request.resolution.happened = !truth.effects.empty();
+    request.resolution.happened = fallen ? world.holds(workflow.value_of(i)) : !truth.effects.empty();
     request.resolution.who = "an operator";
     request.resolution.seen = "the provider's own truth, look " + std::to_string(++looked_);
     if (request.resolution.happened) {
       request.resolution.record_id = world.record_of(workflow.value_of(i));
     } else {
-      request.resolution.send_again = send_again && run.stage != Stage::fallback_held;
-      for (Send& send : truth.sends) send.known = Known::settled;
+      request.resolution.send_again = send_again && run.stage != Stage::fallback_held && !fallen;
+      // Of what fell, the word says only that nothing is left.
+      for (Send& send : truth.sends) send.known = fallen ? send.known : Known::settled;
     }
-    return operate(id, resolve_operation(std::move(request)), "resolved");
+    return operate(id, resolve_operation(std::move(request)), fallen ? "seen to" : "resolved");
   }
 }
 
@@ -414,6 +417,7 @@ void SimEngine::judge_document(const Json& document) {
   counters_.note("document shown");
   const std::unique_ptr<Reader> reader = store.snapshot();
   for (const Json& action : document.find("actions")->as_array()) {
+    judge_phase(document, action);
     const Json* receipt = action.find("receipt");
     if (!receipt->is_string()) continue;
     const auto place = parse_receipt_id(receipt->as_string());

@@ -7,6 +7,7 @@
 #include "engine/engine.h"
 #include "engine/operations.h"
 #include "tests/sim/monitor.h"
+#include "tests/sim/sim_limits.h"
 #include "tests/sim/sim_store.h"
 
 namespace settle::sim {
@@ -63,9 +64,11 @@ class SimEngine final {
   World world;
   SimStore store;
   Monitor monitor;
+  SimLimits limits{schedule};
   bool clock_leapt = false;  ///< the wall clock has leapt ahead
   bool clock_ahead = false;  ///< and the engine can't know of it: waits prove less
   bool clock_back = false;   ///< it was set back: after a restart, a window looks longer than it is
+  bool moved = false;        ///< the configuration moved the endpoint: looks that were begun may end without a result
   bool tracing = false;
 
   /// The wall clock leaps, ahead or back.
@@ -77,6 +80,8 @@ class SimEngine final {
   void observe(const WriteBatch& batch, CompletionSink& sink);
   void judge_call(const Call& call);
   void judge_look(const Call& call);
+  void judge_limits(const SimTool& tool, const std::string& value, const std::optional<std::string>& wrong);
+  void judge_before(const SimTool& tool, const std::string& value);
   void judge_key(const std::string& id, const std::string& value, const std::string& key);
   void operate(const std::string& id, const Shard::Operation& operation, const std::string& what);
   void judge_refused_operation(const std::string& id, const std::string& what, const Error& error);
@@ -85,6 +90,7 @@ class SimEngine final {
   void judge_delivery(const std::string& id, const SentSignal& sent, const Shard::Delivered& delivered);
   void judge_refusal(const std::string& id, const SentSignal& sent, const Error& error);
   bool resolve_held(const Monitor::Shadow& workflow, ActionIndex index, ResolveRequest& request) const;
+  void judge_phase(const Json& document, const Json& action);
   bool is_stored(const std::string& id) const;
   void hash(std::string_view bytes);
 

@@ -59,25 +59,82 @@ Json idempotency(const SimTool& tool) {
   if (tool.mode == IdempotencyMode::key) out.set("window", format_duration(tool.window));
   if (tool.mode != IdempotencyMode::none && tool.quiet_declared) out.set("quiet", format_duration(tool.quiet));
   if (tool.lookup) {
-    out.set("lookup", Json::object({{"read", get("${sim}/" + tool.name + "/search/${/idempotency_key}")},
-                                    {"records", "/records"}}));
+    Json lookup =
+        Json::object({{"read", get("${sim}/" + tool.name + "/search/${/idempotency_key}")}, {"records", "/records"}});
+    if (tool.promises.paged) lookup.set("next", "/next");
+    out.set("lookup", std::move(lookup));
   }
+  return out;
+}
+
+std::string place_of(ReadBy by) {
+  static constexpr std::string_view places[] = {"by-key/${/idempotency_key}", "by-id/${/record_id}",
+                                                "by-name/${/input/record}", "find/${/idempotency_key}",
+                                                "account/${/input/value}"};
+  return std::string(places[static_cast<std::size_t>(by)]);
+}
+
+Json::Array expectations(const SimTool& tool, ReadBy by) {
+  Json::Array out;
+  if (tool.reads_only()) return {Json::object({{"at", "/id"}, {"equals", from("/output/id")}})};
+  if (by == ReadBy::account) {
+    const char* change = tool.promises.falls ? "decreased_by" : "increased_by";
+    out.push_back(Json::object({{"at", "/balance"}, {change, tool.amount()}}));
+  } else {
+    out.push_back(Json::object({{"at", "/value"}, {"equals", from("/input/value")}}));
+  }
+  if (tool.checks_key) out.push_back(Json::object({{"at", "/key"}, {"equals", from("/idempotency_key")}}));
+  if (tool.promises.settles) out.push_back(Json::object({{"at", "/status"}, {"equals", "settled"}}));
+  return out;
+}
+
+/// One look of a read-back: its call, and what its answer is compared with.
+Json look(const SimTool& tool, ReadBy by, const std::string& where) {
+  const std::string place = tool.reads_only() ? "again/${/input/record}" : where + place_of(by);
+  Json out = Json::object({{"read", get("${sim}/" + tool.name + "/" + place)}});
+  out.set("expect", expectations(tool, by));
+  if (tool.promises.settles)
+    out.set("pending", Json(Json::Array{Json::object({{"at", "/status"}, {"equals", "new"}})}));
+  if (by == ReadBy::search) out.set("unique", "/records");
+  if (by == ReadBy::search && tool.promises.paged) out.set("next", "/next");
   return out;
 }
 
 Json verification(const SimTool& tool) {
   if (tool.verify == VerifyKind::none) return "none";
   if (tool.verify == VerifyKind::response) return "response";
-  const std::string base = "${sim}/" + tool.name;
-  const std::string place = tool.read_by == ReadBy::key         ? "/by-key/${/idempotency_key}"
-                            : tool.read_by == ReadBy::record_id ? "/by-id/${/record_id}"
-                                                                : "/by-name/${/input/record}";
-  Json::Array checks = {Json::object({{"at", "/value"}, {"equals", from("/input/value")}})};
-  if (tool.checks_key) checks.push_back(Json::object({{"at", "/key"}, {"equals", from("/idempotency_key")}}));
-  return Json::object({{"read", get(base + place)},
-                       {"expect", std::move(checks)},
-                       {"within", format_duration(tool.within)},
-                       {"interval", format_duration(tool.interval)}});
+  const SimPromises& promises = tool.promises;
+  Json out = Json::object();
+  if (promises.mirrored) {
+    Json here = look(tool, tool.read_by, ""), mirror = look(tool, tool.read_by, "mirror-");
+    here.set("name", "here");
+    mirror.set("name", "mirror");
+    out.set("reads", Json(Json::Array{std::move(here), std::move(mirror)}));
+  } else {
+    out = look(tool, tool.read_by, "");
+  }
+  if (promises.before) out.set("before", get("${sim}/" + tool.name + "/before/${/input/value}"));
+  if (promises.unseen) out.set("read_unseen", look(tool, *promises.unseen, ""));
+  if (promises.recheck_times > 0) {
+    out.set("recheck", Json::object({{"after", format_duration(promises.recheck_after)},
+                                     {"times", static_cast<std::int64_t>(promises.recheck_times)}}));
+  }
+  out.set("within", format_duration(tool.within));
+  out.set("interval", format_duration(tool.interval));
+  return out;
+}
+
+Json rate_limit(const SimPromises& promises) {
+  Json out = Json::object();
+  if (promises.per_second > 0) out.set("per_second", promises.per_second);
+  if (promises.concurrency > 0) out.set("concurrency", static_cast<std::int64_t>(promises.concurrency));
+  return out;
+}
+
+Json not_processed(const SimPromises& promises) {
+  Json::Array out;
+  for (const int status : *promises.not_processed) out.push_back(status);
+  return out;
 }
 
 /// Times that the provider keeps: what it does late, and shows late, it does and shows within what the tool declares.
@@ -102,9 +159,48 @@ void draw_times(Dice& dice, SimTool& tool) {
 
 ReadBy draw_read_by(Dice& dice, const SimTool& tool) {
   if (tool.natural()) return ReadBy::record;
-  const std::uint64_t kind = dice.below(3);
-  if (kind == 0 && tool.mode != IdempotencyMode::none) return ReadBy::record_id;
-  return kind == 1 ? ReadBy::record : ReadBy::key;
+  const std::uint64_t kind = dice.below(8);
+  if (kind == 0) return ReadBy::search;
+  if (kind == 1) return ReadBy::account;
+  // In mode none the answer that has the id may be lost for good: then it takes a look that does without.
+  if (kind < 4) return ReadBy::record_id;
+  return kind < 6 ? ReadBy::record : ReadBy::key;
+}
+
+void draw_limits(Dice& dice, SimPromises& out) {
+  static const std::vector<double> rates = {1, 2.5, 5, 20};
+  if (dice.chance(0.25)) {
+    const std::uint64_t kind = dice.below(3);
+    if (kind < 2) out.per_second = dice.of(rates);
+    if (kind > 0) out.concurrency = 1 + dice.below(3);
+  }
+  static const std::vector<std::vector<int>> lists = {{}, {429}, {503}};
+  if (dice.chance(0.25)) out.not_processed = dice.of(lists);
+}
+
+void draw_recheck(Dice& dice, SimPromises& out) {
+  if (!dice.chance(0.3)) return;
+  out.recheck_after = dice.between(Duration(200), Duration(4'000));
+  out.recheck_times = static_cast<std::uint32_t>(1 + dice.below(3));
+}
+
+/// What goes beyond one plain look.
+void draw_promises(Dice& dice, SimTool& tool) {
+  SimPromises& out = tool.promises;
+  draw_limits(dice, out);
+  out.paged = dice.chance(0.5);
+  if (tool.verify != VerifyKind::read_back) return;
+  const bool account = tool.read_by == ReadBy::account;
+  out.before = account || dice.chance(0.1);
+  out.falls = account && dice.chance(0.5);
+  out.settles = dice.chance(0.2);
+  if (out.settles) out.settle_max = dice.between(Duration(100), Duration(2'000));
+  out.mirrored = !account && tool.read_by != ReadBy::search && dice.chance(0.2);
+  const bool needs_unseen = tool.read_by == ReadBy::record_id && tool.mode == IdempotencyMode::none;
+  if (needs_unseen || (tool.read_by == ReadBy::record_id && dice.chance(0.3)))
+    out.unseen = dice.chance(0.5) ? ReadBy::key : ReadBy::record;
+  draw_recheck(dice, out);
+  tool.within += out.settle_max;
 }
 
 }  // namespace
@@ -124,6 +220,8 @@ Json SimTool::document() const {
   }
   out.set("verify", verification(*this));
   if (verify == VerifyKind::none) out.set("reason", "nobody can look");
+  if (promises.limited()) out.set("rate_limit", rate_limit(promises));
+  if (promises.not_processed) out.set("not_processed", not_processed(promises));
   out.set("start_to_close_timeout", format_duration(timeout));
   out.set("schedule_to_close_timeout", format_duration(limit));
   out.set("retry", Json::object({{"initial_interval", format_duration(initial)},
@@ -140,9 +238,10 @@ SimTool draw_tool(Dice& dice, std::size_t number) {
   tool.lookup = tool.mode == IdempotencyMode::lookup || (tool.mode == IdempotencyMode::key && dice.chance(0.5));
   tool.verify = tool.natural() || !dice.chance(0.2) ? VerifyKind::read_back : VerifyKind::none;
   tool.read_by = draw_read_by(dice, tool);
-  tool.checks_key = dice.chance(0.5);
+  tool.checks_key = tool.read_by != ReadBy::account && dice.chance(0.5);
   tool.success_rule = dice.chance(0.4);
   draw_times(dice, tool);
+  draw_promises(dice, tool);
   return tool;
 }
 
@@ -154,6 +253,11 @@ SimTool draw_reader(Dice& dice, std::size_t number) {
   tool.mode = IdempotencyMode::none;
   tool.verify = VerifyKind::response;
   draw_times(dice, tool);
+  draw_limits(dice, tool.promises);
+  if (dice.chance(0.3)) {
+    tool.verify = VerifyKind::read_back;
+    draw_recheck(dice, tool.promises);
+  }
   return tool;
 }
 

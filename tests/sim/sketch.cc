@@ -61,7 +61,13 @@ class Drawer {
  public:
   Drawer(Dice& dice, Sketch& sketch, const std::vector<SimTool>& writers, const std::vector<SimTool>& readers,
          std::size_t depth)
-      : dice_(dice), sketch_(sketch), writers_(writers), readers_(readers), depth_(depth) {}
+      : dice_(dice), sketch_(sketch), all_writers_(writers), all_readers_(readers), depth_(depth) {
+    for (const SimTool& tool : writers) writers_.push_back(&tool);
+    for (const SimTool& tool : readers) readers_.push_back(&tool);
+    if (depth == 0) return;
+    std::erase_if(writers_, [](const SimTool* tool) { return tool->knows_runs_by_input(); });
+    std::erase_if(readers_, [](const SimTool* tool) { return tool->knows_runs_by_input(); });
+  }
 
   void draw() {
     sketch_.on_failure = static_cast<OnFailure>(dice_.below(3));
@@ -80,9 +86,9 @@ class Drawer {
     action.id = "a" + std::to_string(index);
     const bool asked = asks_ && index < 2;
     const bool flows = asked || dice_.chance(depth_ == 0 ? 0.2 : 0.35);
-    const bool reads = !flows && dice_.chance(0.2);
+    const bool reads = !flows && !readers_.empty() && dice_.chance(0.2);
     const Builtin flow = !asked ? draw_flow(dice_, depth_) : index == 0 ? Builtin::wait_signal : Builtin::run_plan;
-    action.tool = flows ? &flow_tool(flow) : reads ? &dice_.of(readers_) : &dice_.of(writers_);
+    action.tool = flows ? &flow_tool(flow) : reads ? dice_.of(readers_) : dice_.of(writers_);
     action.attempts = dice_.chance(0.3)
                           ? static_cast<int>(1 + dice_.below(static_cast<std::uint64_t>(action.tool->attempts)))
                           : action.tool->attempts;
@@ -108,7 +114,7 @@ class Drawer {
   static bool changes_nothing(const SimTool& tool) { return tool.is_flow() && tool.builtin != Builtin::run_plan; }
 
   const SimTool* writer_or(double chance, Builtin flow) {
-    return dice_.chance(chance) ? &flow_tool(flow) : &dice_.of(writers_);
+    return dice_.chance(chance) ? &flow_tool(flow) : dice_.of(writers_);
   }
   /// What undoes must change something.
   const SimTool* undoing_tool() { return writer_or(depth_ < flow_depth_max ? 0.06 : 0, Builtin::run_plan); }
@@ -121,7 +127,7 @@ class Drawer {
     if (kind == Builtin::run_plan) {
       auto plan = std::make_shared<Sketch>();
       plan->id = sketch_.id + "-" + action.id + std::string(name_of(role));
-      Drawer(dice_, *plan, writers_, readers_, depth_ + 1).draw();
+      Drawer(dice_, *plan, all_writers_, all_readers_, depth_ + 1).draw();
       if (role == CallRole::main && action.seen) hand_down(*plan);
       call.plan = std::move(plan);
     }
@@ -245,8 +251,9 @@ class Drawer {
   Dice& dice_;
   Sketch& sketch_;
   std::set<std::size_t> followed_;  ///< whose record has another writer already
-  const std::vector<SimTool>& writers_;
-  const std::vector<SimTool>& readers_;
+  const std::vector<SimTool>& all_writers_;
+  const std::vector<SimTool>& all_readers_;
+  std::vector<const SimTool*> writers_, readers_;  ///< of these plans
   const std::size_t depth_;  ///< parents above
   bool asks_ = false;        ///< begins by asking a person, and hands the answer to a child
 };

@@ -9,16 +9,15 @@ const std::string& member(const Json& document, std::string_view name) {
   return document.find(name)->as_string();
 }
 
-/// The run whose value a record shows; what was edited or half stored shows nobody's.
-const std::string& shown_by(const Json& document) {
-  return member(document, document.find("run") == nullptr ? "value" : "run");
-}
-
 }  // namespace
 
 std::string run_in(const Json& body) {
   const std::string& value = member(body, "value");
   return member(body, "workflow") + value.substr(value.find('.'));
+}
+
+const std::string& shown_by(const Json& document) {
+  return member(document, document.find("run") == nullptr ? "value" : "run");
 }
 
 bool World::hit(Fault fault) {
@@ -73,19 +72,39 @@ Place place_of(const std::string& url) {
 
 const Truth* World::looked_at(const Call& call) const {
   const Place place = place_of(call.url);
-  if (place.what != "search" && place.what != "by-key") return nullptr;
+  if (place.what != "search" && place.what != "by-key" && place.what != "find") return nullptr;
   const auto owner = owners.find(place.name);
   const auto truth = owner == owners.end() ? truths.end() : truths.find(owner->second);
   return truth == truths.end() ? nullptr : &truth->second;
+}
+
+std::string World::before_of(const Call& call) const {
+  const Place place = place_of(call.url);
+  return place.what == "before" ? place.name : "";
+}
+
+const SimTool& World::tool_of(const Call& call) const {
+  return *tools_.at(place_of(call.url).tool);
+}
+
+std::string World::sender_of(const Call& call) {
+  const Place place = place_of(call.url);
+  if (place.what == "fetch") return place.name;
+  return place.what == "effects" ? run_in(*read_json(*call.body)) : "";
 }
 
 Reply World::serve(const Call& call) {
   const Place place = place_of(call.url);
   const SimTool& tool = *tools_.at(place.tool);
   if (place.what == "fetch") return fetch(tool, place.name);
+  if (place.what == "again") return fetch_again(tool, place.name);
   if (place.what == "effects") return write(tool, place.origin, *read_json(*call.body));
   Collection& collection = collections_[place.origin + " " + place.tool];
-  return place.what == "search" ? search(tool, collection, place.name) : read(tool, collection, place.what, place.name);
+  if (place.what == "search") return search(tool, collection, place.name);
+  if (place.what == "find") return find(tool, collection, place.name);
+  if (place.what == "account" || place.what == "before")
+    return account(tool, collection, place.name, place.what == "before");
+  return read(tool, collection, place.what, place.name);
 }
 
 // ---- writes ----
@@ -98,6 +117,9 @@ Reply World::write(const SimTool& tool, const std::string& origin, const Json& b
   truth.sends.push_back({body.find("attempt")->as_integer(), key, origin});
   Collection& collection = collections_[origin + " " + tool.name];
 
+  const auto known = collection.keys.find(key);
+  const bool remembered = tool.mode == IdempotencyMode::key && known != collection.keys.end() &&
+                          schedule_.now() <= known->second.since + tool.window;
   const auto decide = [&]() -> Reply {
     if (schedule_.now() < outage_until_ && outage_refuses_) return not_processed();
     if (schedule_.now() < outage_until_) return lost();
@@ -106,13 +128,19 @@ Reply World::write(const SimTool& tool, const std::string& origin, const Json& b
       out.kind = Reply::Kind::refused_connection;
       return out;
     }
-    if (hit(Fault::throttled)) return not_processed();
+    if (hit(Fault::throttled)) {
+      Reply busy = not_processed();
+      // Where the tool does not take this status for a promise, it may be none.
+      const bool open = busy.kind == Reply::Kind::answer && !tool.promises.says_not_processed(busy.status);
+      if (open && !remembered && dice_.chance(0.5)) {
+        counters_.note("busy, and processed, as the tool foresees");
+        accept(tool, collection, truth, body);
+      }
+      return busy;
+    }
     if (hit(Fault::unavailable)) return reply(503, "");
     if (hit(Fault::lost_before)) return lost();
     if (hit(Fault::error_before)) return reply(dice_.chance(0.5) ? 500 : 502, "");
-    const auto known = collection.keys.find(key);
-    const bool remembered = tool.mode == IdempotencyMode::key && known != collection.keys.end() &&
-                            schedule_.now() <= known->second.since + tool.window;
     if (remembered && hit(Fault::refused_repeat)) return reply(409, R"({"error":"in progress, or done"})");
     if (remembered) return answer(tool, collection, truth, known->second.id);
     const bool exists = !truth.effects.empty() || truth.pending > 0;
@@ -121,7 +149,7 @@ Reply World::write(const SimTool& tool, const std::string& origin, const Json& b
     const std::uint64_t first = next_landing_;
     const std::string id = accept(tool, collection, truth, body);
     if (hit(Fault::false_busy)) {
-      truth.misled = true;
+      truth.misled = tool.promises.says_not_processed(503);
       Reply busy = reply(503, "");
       busy.retry_after = "1";
       return busy;
@@ -171,7 +199,7 @@ std::string World::accept(const SimTool& tool, Collection& collection, Truth& tr
   Json stored = body;
   if (hit(Fault::partial)) {
     truth.lied = true;
-    stored.set("stored", "half of it");
+    stored.set(tool.promises.mirrored && dice_.chance(0.5) ? "mirrored" : "stored", "half of it");
   }
   land(tool, collection, stored, id);
   if (hit(Fault::doubled) && tool.mode != IdempotencyMode::key) {
@@ -205,16 +233,21 @@ void World::apply(const SimTool& tool, Collection& collection, const Json& body,
   document.set("key", member(body, "key"));
   document.set("value", other == nullptr ? *body.find("value") : *other);
   if (other == nullptr) document.set("run", value);
+  if (const Json* mirrored = body.find("mirrored")) document.set("mirrored", *mirrored);
   Record* record = nullptr;
   for (Record& known : collection.records) {
     if (tool.natural() && known.id == id) record = &known;
   }
   if (record == nullptr) record = &collection.records.emplace_back();
+  if (!record->value.empty() && record->value != value) truths[record->value].overwritten = true;
   record->id = id;
   record->name = member(body, "record");
   record->key = member(body, "key");
   record->value = value;
-  record->versions.push_back({schedule_.now(), std::move(document)});
+  Time settled = schedule_.now();
+  if (tool.promises.settles) settled += dice_.between(Duration(0), tool.promises.settle_max);
+  if (tool.promises.settles && hit(Fault::never_settles)) settled = Time::max();
+  record->versions.push_back({schedule_.now(), settled, std::move(document)});
 }
 
 Json World::document_of(const std::string& id) {
@@ -240,7 +273,7 @@ Reply World::answer(const SimTool& tool, Collection& collection, Truth& truth, s
   if (hit(Fault::malformed)) return reply(200, dice_.chance(0.5) ? R"({"id":")" : R"({"id":"a","id":"b"})");
   if (hit(Fault::schema_drift)) return reply(200, dice_.chance(0.5) ? R"({"id":7})" : R"({"nr":"r"})");
   if (!collection.records.empty() && hit(Fault::wrong_record)) {
-    truth.misled = true;
+    truth.misled = collection.mixed_up = true;
     id = dice_.of(collection.records).id;
   }
   Reply out = reply(dice_.chance(0.5) ? 200 : 201, canonical(document_of(id)));
@@ -249,90 +282,19 @@ Reply World::answer(const SimTool& tool, Collection& collection, Truth& truth, s
   return out;
 }
 
-// ---- reads ----
-
-Reply World::unreadable() {
-  static const std::vector<int> statuses = {403, 429, 500, 503, 504};
-  const std::uint64_t kind = dice_.below(3);
-  if (kind == 0) return lost();
-  Reply out = reply(dice_.of(statuses), "");
-  if (kind == 1) out.retry_after = "1";
-  return out;
-}
-
-Reply World::fetch(const SimTool& tool, const std::string& what) {
-  if (schedule_.now() < outage_until_ || hit(Fault::read_down)) return unreadable();
-  if (hit(Fault::refused)) return refusal(tool);
-  if (hit(Fault::read_malformed)) return reply(200, R"({"id":)");
-  Reply out = reply(200, canonical(document_of("f." + what)));
-  if (hit(Fault::slow)) out.after = tool.timeout + Duration(100);
-  out.complete = true;
-  return out;
-}
-
-const Json* World::as_of(const Record& record, Time at) {
-  const Json* found = nullptr;
-  for (const Version& version : record.versions) {
-    if (version.at <= at) found = version.document ? &*version.document : nullptr;
-  }
-  return found;
-}
-
-Reply World::read(const SimTool& tool, Collection& collection, const std::string& by, const std::string& what) {
-  if (schedule_.now() < outage_until_ || hit(Fault::read_down)) return unreadable();
-  if (hit(Fault::read_malformed)) return reply(200, R"({"value":)");
-  const Duration lag = hit(Fault::stale) ? dice_.between(Duration(0), tool.read_lag) : Duration(0);
-  const Json* found = nullptr;
-  for (Record& record : collection.records) {
-    const std::string& named = by == "by-key" ? record.key : by == "by-id" ? record.id : record.name;
-    if (named != what) continue;
-    if (const Json* document = as_of(record, schedule_.now() - lag)) found = document;
-    if (!hit(Fault::wrong_record)) continue;
-    truths[record.value].misled = true;
-    const Record& other = dice_.of(collection.records);
-    truths[other.value].misled = true;
-    if (const Json* document = as_of(other, schedule_.now())) found = document;
-  }
-  if (found == nullptr) return reply(dice_.chance(0.8) ? 404 : 410, "");
-  Reply out = reply(200, canonical(*found));
-  out.shown.push_back(shown_by(*found));
-  return out;
-}
-
-Reply World::search(const SimTool& tool, Collection& collection, const std::string& key) {
-  if (schedule_.now() < outage_until_ || hit(Fault::read_down)) return unreadable();
-  if (hit(Fault::search_unreadable)) {
-    static const std::vector<std::string> bodies = {"{}", R"({"records":null})", R"({"records":"none"})", "[]", ""};
-    return dice_.chance(0.4) ? reply(404, "") : reply(200, dice_.of(bodies));
-  }
-  const Duration lag = dice_.between(Duration(0), tool.search_lag);
-  Json::Array found;
-  Reply out;
-  for (const Record& record : collection.records) {
-    const Json* document = record.key == key ? as_of(record, schedule_.now() - lag) : nullptr;
-    if (document == nullptr) continue;
-    found.push_back(*document);
-    out.shown.push_back(record.value);
-  }
-  const std::vector<std::string> shown = std::move(out.shown);
-  out = reply(200, canonical(Json::object({{"records", std::move(found)}})));
-  out.shown = shown;
-  return out;
-}
-
 // ---- what else happens ----
 
 void World::delivered(const Reply& reply, const Outcome& outcome) {
-  if (outcome.kind == OutcomeClass::answered) {
-    for (const std::string& value : reply.shown)
-      looks[value].push_back({outcome.started, outcome.ended, reply.shown.size()});
-  }
+  see(reply, outcome);
   if (reply.value.empty()) return;
   Send& send = truths.at(reply.value).sends.at(reply.send);
   send.ended = outcome.ended;
   switch (outcome.kind) {
     case OutcomeClass::not_sent:
-      send.known = Known::not_sent;
+      // 429 and 503 mean only what the tool says that they mean.
+      send.known = outcome.status == 0 || truths.at(reply.value).tool->promises.says_not_processed(outcome.status)
+                       ? Known::not_sent
+                       : Known::unclear;
       send.not_before = schedule_.now() + outcome.retry_after.value_or(Duration(0));
       break;
     case OutcomeClass::rejected:
@@ -355,16 +317,6 @@ Truth& World::truth_of(const std::string& value, const SimTool& tool) {
   return truth;
 }
 
-std::string World::record_of(const std::string& value) const {
-  for (const auto& [name, collection] : collections_) {
-    for (const Record& record : collection.records) {
-      const Json* document = record.value == value ? as_of(record, schedule_.now()) : nullptr;
-      if (document != nullptr) return record.id;
-    }
-  }
-  return "";
-}
-
 void World::tamper() {
   std::vector<Record*> all;
   for (auto& [name, collection] : collections_) {
@@ -376,13 +328,13 @@ void World::tamper() {
   counters_.note("fault human");
   const Json* now = as_of(chosen, schedule_.now());
   if (now == nullptr || dice_.chance(0.4)) {
-    chosen.versions.push_back({schedule_.now(), std::nullopt});
+    chosen.versions.push_back({schedule_.now(), schedule_.now(), std::nullopt});
     return;
   }
   Json edited = *now;
   edited.set("value", "edited");
   edited.erase("run");
-  chosen.versions.push_back({schedule_.now(), std::move(edited)});
+  chosen.versions.push_back({schedule_.now(), schedule_.now(), std::move(edited)});
 }
 
 }  // namespace settle::sim

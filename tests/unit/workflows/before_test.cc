@@ -192,6 +192,23 @@ TEST(Before, a_cancelled_workflow_sends_nothing) {
   }
 }
 
+TEST(Before, after_a_failure_what_has_only_looked_is_cancelled) {
+  const std::shared_ptr<const Tool> tool = compiled(with_verify(of_mode(), members));
+  for (const bool waits : {false, true}) {
+    Driver run(make_plan(json(R"({"name": "p", "actions": [
+      {"id": "a", "tool": "box.put", "input": {"name": "a"}}, {"id": "b", "tool": "box.put", "input": {"name": "b"}}]})"),
+                         {tool}));
+    run.start();
+    run.answer(balance("1"), 0);
+    if (waits) run.answer(ambiguous(), 1);
+    run.answer(rejected(422), 0);
+    if (!waits) run.answer(balance("1"), 1);
+    EXPECT_EQ(run.stage(1), Stage::cancelled) << "nothing new starts";
+    EXPECT_EQ(run.workflow.header.status, WorkflowStatus::ended);
+    EXPECT_EQ(run.sends(), 1U);
+  }
+}
+
 TEST(Before, the_deadline_of_the_plan_ends_it) {
   for (const bool waits : {false, true}) {
     const std::shared_ptr<const Tool> tool = compiled(with_verify(of_mode(), members));

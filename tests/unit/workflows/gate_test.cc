@@ -209,6 +209,30 @@ TEST(Gate, after_a_failure_what_still_waits_for_its_first_send_is_cancelled) {
   EXPECT_EQ(parallel.stage(0), Stage::cancelled) << "nothing new starts";
 }
 
+TEST(Gate, after_a_failure_a_fallback_that_waits_in_line_is_cancelled) {
+  const Json plans[] = {json(R"({"name": "p", "actions": [
+    {"id": "a", "tool": "box.put", "input": {"name": "a", "value": "v"},
+     "fallback": {"tool": "box.put", "input": {"name": "f", "value": "v"}}},
+    {"id": "b", "tool": "box.put", "input": {"name": "b", "value": "v"}}]})"),
+                        json(R"({"name": "p", "actions": [
+    {"id": "a", "tool": "box.put", "for_each": ["x"], "input": {"name": {"$from": "/item"}, "value": "v"},
+     "fallback": {"tool": "box.put", "input": {"name": "f", "value": "v"}}},
+    {"id": "b", "tool": "box.put", "input": {"name": "b", "value": "v"}}]})")};
+  for (const Json& plan : plans) {
+    const bool list = plan.find("actions")->as_array()[0].find("for_each") != nullptr;
+    const ActionIndex own = list ? 2 : 0, fallback = list ? 3 : 2;
+    Driver run(make_plan(plan, {make_tool(limited())}));
+    run.start();
+    run.gate.shut = Limit::concurrency;
+    run.answer(rejected(422), own);
+    ASSERT_EQ(run.stage(fallback), Stage::gated);
+    run.answer(rejected(422), 1);
+    EXPECT_EQ(run.stage(fallback), Stage::cancelled) << "nothing new starts";
+    EXPECT_EQ(run.workflow.gated, 0U);
+    EXPECT_EQ(run.workflow.header.status, WorkflowStatus::ended);
+  }
+}
+
 TEST(Gate, a_not_now_that_the_tool_does_not_believe_is_ambiguous) {
   struct Row {
     const char* list;

@@ -379,5 +379,116 @@ TEST(Recheck, a_retry_reads_it_back_again_and_never_sends_it_blindly) {
   EXPECT_TRUE(run.workflow.next_wake()) << "and looks again later";
 }
 
+TEST(Recheck, a_retry_of_what_only_a_look_had_settled_is_in_doubt_and_looks_again) {
+  Driver run = begun(with_verify(of_mode(IdempotencyMode::none), once));
+  run.answer(ambiguous());
+  ASSERT_EQ(run.stage(), Stage::settling);
+  run.answer(seen());
+  ASSERT_EQ(run.stage(), Stage::verified);
+  ASSERT_EQ(run.action().output, nullptr) << "the answer is lost for good";
+  look_again(run, rejected(404));
+  ASSERT_EQ(run.stage(), Stage::failed);
+  EXPECT_EQ(run.retry(), "");
+  EXPECT_EQ(run.stage(), Stage::settling);
+  Driver gone = run;
+  run.answer(seen());
+  EXPECT_EQ(run.stage(), Stage::verified);
+  for (int i = 0; i < 1'000 && gone.stage() != Stage::in_doubt; ++i) {
+    if (gone.stage() == Stage::settling) gone.answer(rejected(404));
+    if (gone.stage() == Stage::settle_wait) gone.wake();
+  }
+  EXPECT_EQ(gone.stage(), Stage::in_doubt);
+  EXPECT_EQ(gone.sends(), 1U) << "never sent";
+}
+
+TEST(Recheck, nobody_has_to_decide_about_a_fallback_that_will_not_be_tried_any_more) {
+  for (const char* rule : {"stop", "continue"}) {
+    SCOPED_TRACE(rule);
+    Driver run = plan(R"([{"id": "a", "tool": "box.put", "input": {"name": "n", "value": "v"}},
+      {"id": "b", "tool": "box.other", "after": ["a"], "input": {"name": "n", "value": "v"},
+       "fallback": {"tool": "box.other", "input": {"name": "f", "value": "v"}}}])",
+                      rule);
+    run.answer(done());
+    run.answer(seen());
+    run.answer(done(), 1);
+    for (int i = 0; i < 1'000 && run.stage(1) != Stage::fallback_held; ++i) {
+      if (run.stage(1) == Stage::reading) run.answer(seen("other"), 1);
+      if (run.stage(1) == Stage::read_wait) run.wake();
+    }
+    ASSERT_EQ(run.stage(1), Stage::fallback_held);
+    look_again(run, rejected(404));
+    EXPECT_EQ(run.stage(1), Stage::failed);
+    EXPECT_EQ(run.workflow.header.status, WorkflowStatus::ended);
+  }
+}
+
+TEST(Recheck, no_element_of_a_list_begins_on_what_no_longer_holds) {
+  for (const char* rule : {"stop", "continue"}) {
+    SCOPED_TRACE(rule);
+    Driver run = plan(R"([{"id": "a", "tool": "box.put", "input": {"name": "n", "value": "v"}},
+      {"id": "b", "tool": "box.other", "after": ["a"], "for_each": ["x", "y"], "max_parallel": 1, "input": {"name": "n"}},
+      {"id": "c", "tool": "box.other", "after": ["b"], "input": {"name": "n"}}])",
+                      rule);
+    run.answer(done());
+    run.answer(seen());
+    look_again(run, rejected(404));
+    EXPECT_EQ(run.stage(3), Stage::sending) << "what was begun goes on";
+    EXPECT_EQ(run.stage(4), Stage::cancelled);
+    run.answer(rejected(422), 3);
+    EXPECT_EQ(run.workflow.header.status, WorkflowStatus::ended);
+  }
+}
+
+/// Two actions in a row, and what depends on them; both were verified, and neither holds any more.
+Driver two_fallen(std::string_view second, std::string_view on_failure) {
+  Driver run = plan(R"([{"id": "a", "tool": "box.put", "input": {"name": "n", "value": "v"}}, )" + std::string(second) +
+                        R"(, {"id": "c", "tool": "box.other", "input": {"name": "n"}, "after": ["b"]}])",
+                    on_failure);
+  run.answer(done());
+  run.answer(seen());
+  const ActionIndex b = run.action(1).elements > 0 ? run.action(1).first_element : 1;
+  run.answer(done(), b);
+  run.answer(seen(), b);
+  run.answer(rejected(422), 2);
+  look_again(run, rejected(404), 0);
+  look_again(run, rejected(404), b);
+  EXPECT_EQ(run.workflow.header.status, WorkflowStatus::ended);
+  EXPECT_EQ(run.stage(b), Stage::failed);
+  return run;
+}
+
+TEST(Recheck, a_retry_of_what_fell_keeps_the_order_of_the_plan) {
+  for (const bool list : {false, true}) {
+    SCOPED_TRACE(list ? "a list" : "an action");
+    const char* second =
+        list
+            ? R"({"id": "b", "tool": "box.put", "after": ["a"], "for_each": ["v"], "input": {"name": "n", "value": "v"}})"
+            : R"({"id": "b", "tool": "box.put", "after": ["a"], "input": {"name": "n", "value": "v"}})";
+    const ActionIndex b = list ? 3 : 1;
+    Driver good = two_fallen(second, "stop");
+    EXPECT_EQ(good.retry(), "");
+    EXPECT_EQ(good.stage(0), Stage::reading);
+    EXPECT_EQ(good.stage(b), Stage::revived) << "what it needs does not hold yet";
+    good.restart();
+    EXPECT_EQ(good.stage(b), Stage::revived);
+    good.answer(seen(), 0);
+    EXPECT_EQ(good.stage(b), Stage::reading);
+    good.answer(seen(), b);
+    EXPECT_EQ(good.stage(2), Stage::sending);
+
+    for (const char* rule : {"stop", "continue"}) {
+      Driver bad = two_fallen(second, rule);
+      EXPECT_EQ(bad.retry(), "");
+      for (int i = 0; i < 1'000 && bad.stage(0) != Stage::failed; ++i) {
+        bad.answer(rejected(404), 0);
+        if (bad.stage(0) == Stage::read_wait) bad.wake();
+      }
+      EXPECT_EQ(bad.stage(b), Stage::failed) << "as it was before";
+      EXPECT_EQ(bad.stage(2), Stage::cancelled);
+      EXPECT_EQ(bad.workflow.header.status, WorkflowStatus::ended);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace settle::test

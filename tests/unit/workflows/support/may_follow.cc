@@ -40,12 +40,12 @@ bool may_follow(Stage from, Stage to) {
     case unverified:
       return one_of({reading, read_wait, executed, failed, fallback_held, sending, backing_off, gated});
     case revived:
-      return one_of({looking, reading, sending, backing_off, gated, in_doubt, unverified, verified, waiting, ready,
-                     failed, cancelled});
+      return one_of({looking, settling, settle_wait, reading, sending, backing_off, gated, in_doubt, unverified,
+                     verified, waiting, ready, failed, cancelled});
     case failed:
     case cancelled:
-      return one_of({blocked, revived, ready, sending, gated, gathering, looking, reading, failed, cancelled, skipped,
-                     verified, waiting, in_doubt, unverified, before_reading});
+      return one_of({blocked, revived, ready, sending, gated, gathering, looking, settling, settle_wait, reading,
+                     failed, cancelled, skipped, verified, waiting, in_doubt, unverified, before_reading});
     case sending:
       return one_of({backing_off, looking, settling, settle_wait, in_doubt, reading, read_wait, unverified, executed,
                      verified, failed, cancelled, fallback_held, gated});

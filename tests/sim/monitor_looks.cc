@@ -1,0 +1,89 @@
+// The rules of limits and of looks beside the plain read-back, judged at the commit.
+
+#include "tests/sim/monitor.h"
+
+namespace settle::sim {
+
+/// CONTRACT §2: what was verified may be found out later to hold no longer, and nothing else that is final changes.
+bool Monitor::may_fall(const Step& step, ActionIndex index, const ActionState& before, const ActionState& after) {
+  const Shadow& now = step.after;
+  const SimTool& tool = now.sketch->actions[after.planned].tool_of(after.role);
+  const bool was_so = before.stage == Stage::verified || before.stage == Stage::rechecking;
+  if (now.calls(index) && was_so && tool.promises.recheck_times > 0) {
+    if (after.stage == Stage::verified || after.stage == Stage::rechecking) return after.effect == before.effect;
+    return after.stage == Stage::failed && after.error->code == "no_longer_holds";
+  }
+  // An operator who has seen to it may say that nothing of it is left.
+  if (before.stage == Stage::failed && after.stage == Stage::failed)
+    return before.error->code == "no_longer_holds" && after.word != before.word;
+  if (now.calls(index) || after.stage != Stage::failed || !after.error || after.error->code != "no_longer_holds")
+    return false;
+  // A list falls with its element.
+  for (ActionIndex i = after.first_element; i < after.first_element + after.elements; ++i) {
+    if (is_fallen(now, i) || (now.runs[i].fallback != 0 && is_fallen(now, now.runs[i].fallback))) return true;
+  }
+  return false;
+}
+
+/// It was verified, no longer holds, and nobody has seen to it.
+bool Monitor::is_fallen(const Shadow& shadow, ActionIndex index) {
+  const ActionState& run = shadow.runs[index];
+  const bool seen_to = run.word && run.word->at >= run.since;
+  return shadow.calls(index) && run.stage == Stage::failed && run.error && run.error->code == "no_longer_holds" &&
+         !seen_to;
+}
+
+/// P21 and docs/tools.md: so long after it was verified, and again so long after each such look, and so often.
+void Monitor::judge_recheck(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after) {
+  if (before == nullptr || after.stage != Stage::rechecking || before->stage == Stage::rechecking) return;
+  const SimPromises& promises = step.after.sketch->actions[after.planned].tool_of(after.role).promises;
+  counters_.note("looked at again");
+  if (step.after.header.status == WorkflowStatus::ended) counters_.note("looked at again after the end");
+  if (after.rechecks >= promises.recheck_times) violated(step, "P21", index, "is looked at again once too often");
+  const Duration waited = promises.recheck_after * (after.rechecks + 1);
+  if (step.now < *after.verified_at + waited && !step.clock_ahead)
+    violated(step, "P21", index, "is looked at again before its time");
+  // The undoing may begin in the step in which it was due; what is seen then counts no more.
+  for (const ActionState& other : step.before.runs) {
+    if (is_undoing(other.role) && other.parent == index)
+      violated(step, "P6", index, "is looked at again though it was undone on purpose");
+  }
+}
+
+/// CONTRACT §2: what waits in line was never sent, says that it waits, and for which limit.
+void Monitor::judge_gated(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after) {
+  if (after.stage != Stage::gated) return;
+  const SimTool& tool = step.after.sketch->actions[after.planned].tool_of(after.role);
+  if (before == nullptr || before->stage != Stage::gated)
+    counters_.note("rate limited: " + std::string(name_of(after.limit)));
+  if (!tool.promises.limited()) violated(step, "P6", index, "waits for limits that its tool does not have");
+  if (after.limit == Limit::none) violated(step, "P7", index, "waits in line and does not say for what");
+  if (after.attempt > (before == nullptr ? 0 : before->attempt))
+    violated(step, "P2", index, "waits in line with an intent");
+  if (!after.wake_at) violated(step, "P7", index, "waits in line for ever");
+}
+
+/// docs/plans.md: a fallback that waits for a person is given up when another failure stops the plan.
+void Monitor::judge_held(const Step& step) {
+  const Shadow& now = step.after;
+  if (now.sketch->on_failure == OnFailure::continue_others) return;
+  bool failed = false;
+  for (ActionIndex i = 0; i < now.sketch->actions.size(); ++i)
+    failed = failed || now.effective(i).stage == Stage::failed;
+  for (ActionIndex i = 0; failed && i < now.runs.size(); ++i) {
+    if (now.runs[i].stage == Stage::fallback_held)
+      violated(step, "P7", i, "waits for a person to decide about a fallback that no plan will try");
+  }
+}
+
+/// P7: nobody is left waiting in a line that nobody uses.
+void Monitor::judge_line(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after) {
+  const bool gave_up = before != nullptr && before->stage == Stage::gated && after.stage != Stage::gated &&
+                       after.attempt == before->attempt && after.error &&
+                       after.error->code == "schedule_to_close_timeout";
+  if (!gave_up || !on_given_up) return;
+  const SimTool& tool = step.after.sketch->actions[after.planned].tool_of(after.role);
+  on_given_up(tool, step.after.value_of(index), step.now - before->since);
+}
+
+}  // namespace settle::sim
