@@ -52,10 +52,9 @@ void Stepper::retry() {
     }
   }
   derive(workflow_);
-  for (ActionIndex i = 0; i < runs; ++i) {
-    const ActionState& run = workflow_.actions[i];
-    if (run.element || is_undoing(run.role)) continue;  // these have an order, and wait for their turn
-    if (i < planned && workflow_.unmet[i] == 0) go_on(i);
+  // Elements and compensations have an order of their own.
+  for (ActionIndex i = 0; i < planned; ++i) {
+    if (workflow_.unmet[i] == 0) go_on(i);
   }
   if (undoing) next_compensation(planned);
 }
