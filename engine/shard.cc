@@ -260,6 +260,13 @@ void Shard::timer() {
       due.after_creation.push_back([this, name_space, id] { sleep(name_space, id, loop_.now()); });
       continue;
     }
+    // Stood in the store to be taken up at once, but at the start the clock was behind its creation.
+    const std::optional<Time> wake = due.workflow.next_wake();
+    const bool not_taken_up = !wake || *wake > now;
+    if (not_taken_up) {
+      recover(name_space, id, [](const Error&) {});
+      continue;
+    }
     due.timer_at = std::nullopt;
     apply(due, on_timer(due.workflow, {now, loop_.entropy(), &gate_, loop_.leapt()}), {});
     rearm(due);

@@ -30,7 +30,7 @@ SketchAction action_of(const std::string& id, const SimTool& tool) {
 /// 60 ms.
 class OneCall {
  public:
-  explicit OneCall(Builtin kind) {
+  explicit OneCall(Builtin kind, bool after_another = false) {
     Sketch& sketch = sketches_["w"];
     sketch.id = "w";
     sketch.actions.push_back(action_of("a", kind == Builtin::none ? tools_[0] : flow_tool(kind)));
@@ -42,7 +42,13 @@ class OneCall {
       plan->actions.push_back(action_of("b", tools_[0]));
       sketch.actions[0].flows[CallRole::main].plan = std::move(plan);
     }
+    sketches_["x"].id = "x";
+    sketches_["x"].actions.push_back(action_of("a", tools_[0]));
     start();
+    if (after_another) {
+      engine.submit({"x", false, ""});
+      engine.run(Duration(30));
+    }
     engine.submit({"w", false, ""});
   }
   /// Nothing stays in memory that has nothing to do there.
@@ -76,6 +82,20 @@ TEST(Signals, are_refused_for_an_end_only_once_it_is_durable) {
   world.engine.run(Duration(100));
   EXPECT_TRUE(world.durably_ended());
   EXPECT_TRUE(world.verdict.good());
+}
+
+TEST(Children, are_begun_after_a_crash_though_the_clock_was_set_back_before_their_parent_came) {
+  OneCall world(Builtin::run_plan, true);
+  const auto is_stored = [&](const std::string& id) {
+    return world.engine.store.snapshot()->get(Family::state, keys::OfWorkflow("default", id).header())->has_value();
+  };
+  while (!is_stored("w")) world.engine.run(Duration(1));
+  world.engine.crash();
+  ASSERT_FALSE(is_stored(world.parent().child_of(0)));
+  world.engine.jump(Duration(-86'400'000));  // the stored clock is that of the other workflow
+  world.start();
+  world.engine.run(Duration(2'000));
+  EXPECT_EQ(world.parent().header.outcome, WorkflowOutcome::executed);
 }
 
 TEST(Children, need_a_person_in_the_moment_in_which_they_are_cancelled_and_their_parent_hears_of_it) {

@@ -72,7 +72,7 @@ void Monitor::judge_wait_over(const Step& step, ActionIndex index, bool waited, 
     if (!end || step.now < *end) violated(step, "P21", index, "its wait ended before its time");
     const auto since = waits_.find(step.after.value_of(index));
     const bool early = waited && call.wait && since != waits_.end() && real_now - since->second < *call.wait;
-    if (early && !clock_leapt) violated(step, "P21", index, "waited less than it should have, by a good clock");
+    if (early && !clock_jumped) violated(step, "P21", index, "waited less than it should have, by a good clock");
   } else if (kind == Builtin::sleep || kind == Builtin::wait_signal) {
     const bool cancelling = step.after.header.status != WorkflowStatus::running || stopped(step.after, index);
     const bool fair = (kind == Builtin::wait_signal && after.stage == Stage::verified) ||

@@ -26,7 +26,7 @@ class Monitor {
   std::function<std::unique_ptr<Reader>()> on_disk;
   /// The monotonic time of the batch that comes next.
   Time real_now{};
-  bool clock_leapt = false;  ///< the wall clock has leapt ahead: a wait by it may be shorter than by a good clock
+  bool clock_jumped = false;  ///< the wall clock has: a wait by it may be shorter than by a good clock
   std::map<std::string, std::vector<SentSignal>> sent_signals;  ///< by workflow, answered or not
 
   /// A batch was queued at `now`, the engine's time.

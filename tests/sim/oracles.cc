@@ -140,7 +140,8 @@ void judge_undoing(const Evidence& evidence) {
     for (ActionIndex i = 0; i < workflow.runs.size(); ++i) {
       const ActionState& run = workflow.runs[i];
       const bool declared = workflow.sketch->actions[run.planned].undoing_of(run.role) != nullptr;
-      if (declared && !workflow.is_list(i) && happened(run) && !undone.contains(i) && !fell_after_the_end(workflow, run))
+      if (declared && !workflow.is_list(i) && happened(run) && !undone.contains(i) &&
+          !fell_after_the_end(workflow, run))
         evidence.verdict.violated("P6", id, workflow.value_of(i) + " was not undone");
     }
   }

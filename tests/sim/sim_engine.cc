@@ -230,7 +230,7 @@ void SimEngine::observe(const WriteBatch& batch, CompletionSink& sink) {
     if (write.value) hash(*write.value);
   }
   monitor.real_now = schedule.now();
-  monitor.clock_leapt = clock_leapt;
+  monitor.clock_jumped = clock_leapt || clock_back;
   for (const std::unique_ptr<SimLoop>& loop : loops_) {
     if (loop.get() == &sink) monitor.queued(batch, loop->now(), clock_ahead);
   }

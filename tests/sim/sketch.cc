@@ -254,8 +254,8 @@ class Drawer {
   const std::vector<SimTool>& all_writers_;
   const std::vector<SimTool>& all_readers_;
   std::vector<const SimTool*> writers_, readers_;  ///< of these plans
-  const std::size_t depth_;  ///< parents above
-  bool asks_ = false;        ///< begins by asking a person, and hands the answer to a child
+  const std::size_t depth_;                        ///< parents above
+  bool asks_ = false;                              ///< begins by asking a person, and hands the answer to a child
 };
 
 }  // namespace
