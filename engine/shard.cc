@@ -113,7 +113,7 @@ void Shard::apply(Live& live, Transition transition, WriteBatch batch) {
   serve_watches(live);
 }
 
-void Shard::encode(Live& live, const Transition& transition, WriteBatch& batch) {
+void Shard::encode(Live& live, Transition& transition, WriteBatch& batch) {
   const Workflow& workflow = live.workflow;
   const WorkflowHeader& header = workflow.header;
   const std::string& space = header.name_space;
@@ -148,8 +148,8 @@ void Shard::encode(Live& live, const Transition& transition, WriteBatch& batch) 
     const auto first = static_cast<std::uint32_t>(header.events - transition.history.size() + 1);
     batch.put(Family::history, records.events(first), encode_events(transition.history, now));
   }
-  for (const IssuedReceipt& receipt : transition.receipts) {
-    LedgerEntry entry{records.receipt(receipt.number), canonical(receipt.document), {}};
+  for (IssuedReceipt& receipt : transition.receipts) {
+    LedgerEntry entry{records.receipt(receipt.number), std::move(receipt.bytes), {}};
     entry.hash = ledger_entry(entry.bytes);
     batch.ledger.push_back(std::move(entry));
   }

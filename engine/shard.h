@@ -145,7 +145,7 @@ class Shard final : private PermitSink {
   static std::pair<std::string, std::string> split(const std::string& key);
   Live* live(const std::string& key);
   void apply(Live& live, Transition transition, WriteBatch batch);
-  void encode(Live& live, const Transition& transition, WriteBatch& batch);
+  void encode(Live& live, Transition& transition, WriteBatch& batch);
   /// What leaves once a transition is durable.
   struct Effects {
     std::vector<CallEffect> calls;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/canonical_object.h"
 #include "base/hash.h"
 #include "base/json_parts.h"
 #include "base/text.h"
@@ -27,19 +28,37 @@ void collect_ids(const Json& value, Json::Array& ids) {
   }
 }
 
-Json result_of(const Json& output) {
-  const std::string bytes = canonical(output);
-  return Json::object(
-      {{"digest", digest_text(bytes)},
-       {"summary", bytes.size() <= result_bytes_max ? output : Json(shorten(bytes, result_bytes_max))}});
+void write_time(CanonicalObject& object, std::string_view name, const std::optional<Time>& time) {
+  if (time) {
+    object.text(name, format_time(*time));
+  } else {
+    object.null(name);
+  }
 }
 
-Json check_document(const CheckResult& check) {
-  Json out =
-      Json::object({{"at", check.at}, {"operator", name_of(check.op)}, {"expected", check.expected}, {"ok", check.ok}});
-  if (check.present) out.set("actual", check.actual);
-  if (!check.read.empty()) out.set("read", check.read);
-  return out;
+/// What came back, by its digest, and in words where it is short.
+void write_result(std::string& out, const Json& output, const std::optional<Time>* observed_at = nullptr) {
+  const std::string bytes = canonical(output);
+  CanonicalObject result(out);
+  result.text("digest", digest_text(bytes));
+  if (observed_at != nullptr) write_time(result, "observed_at", *observed_at);
+  if (bytes.size() <= result_bytes_max) {
+    result.raw("summary", bytes);
+  } else {
+    result.text("summary", shorten(bytes, result_bytes_max));
+  }
+  result.end();
+}
+
+void write_check(std::string& out, const CheckResult& result) {
+  CanonicalObject check(out);
+  if (result.present) check.json("actual", result.actual);
+  check.text("at", result.at);
+  check.json("expected", result.expected);
+  check.raw("ok", result.ok ? "true" : "false");
+  check.text("operator", name_of(result.op));
+  if (!result.read.empty()) check.text("read", result.read);
+  check.end();
 }
 
 std::string_view method_of(const Tool& tool, const ActionState& action) {
@@ -63,14 +82,59 @@ Json elements_document(const Workflow& workflow, const ActionState& action) {
   return out;
 }
 
+void write_tool(std::string& out, const Tool& tool) {
+  CanonicalObject object(out);
+  object.text("name", tool.name);
+  object.text("version", tool.version_text());
+  object.end();
+}
+
 /// What a fallback stands in for.
-Json fallback_document(const Workflow& workflow, const ActionState& action) {
+void write_fallback(std::string& out, const Workflow& workflow, const ActionState& action) {
   const ActionState& failed = workflow.actions[action.parent];
-  const Tool& tool = *workflow.call_of(action.parent).tool;
-  return Json::object({{"for", receipt_id(workflow.header.id, failed.receipt)},
-                       {"tool", Json::object({{"name", tool.name}, {"version", tool.version_text()}})},
-                       {"code", failed.error ? Json(failed.error->code) : Json()},
-                       {"effect", name_of(failed.effect)}});
+  CanonicalObject fallback(out);
+  fallback.json("code", failed.error ? Json(failed.error->code) : Json());
+  fallback.text("effect", name_of(failed.effect));
+  fallback.text("for", receipt_id(workflow.header.id, failed.receipt));
+  write_tool(fallback.member("tool"), *workflow.call_of(action.parent).tool);
+  fallback.end();
+}
+
+void write_verification(std::string& out, const Tool& tool, const ActionState& action) {
+  CanonicalObject verification(out);
+  if (action.before) write_result(verification.member("before"), *action.before, &action.before_at);
+  std::string& checks = verification.member("checks");
+  checks.push_back('[');
+  for (const CheckResult& check : action.checks) {
+    if (&check != action.checks.data()) checks.push_back(',');
+    write_check(checks, check);
+  }
+  checks.push_back(']');
+  verification.text("method", method_of(tool, action));
+  write_time(verification, "observed_at", action.observed_at);
+  if (tool.verify == VerifyKind::none) verification.text("reason", tool.unverifiable_reason);
+  verification.end();
+}
+
+/// What the provider promised about repeats (CONTRACT §2).
+void write_promise(std::string& out, const Tool& tool) {
+  CanonicalObject promise(out);
+  promise.text("mode", name_of(tool.mode));
+  if (tool.mode == IdempotencyMode::lookup || tool.mode == IdempotencyMode::natural)
+    promise.text("quiet", format_duration(tool.quiet));
+  if (tool.mode == IdempotencyMode::key) promise.text("window", format_duration(tool.window));
+  promise.end();
+}
+
+Json errors_of(const ActionState& action) {
+  const auto document = [](const ActionError& error) {
+    return Json::object({{"code", error.code}, {"message", error.message}});
+  };
+  Json::Array out;
+  if (action.error) out.push_back(document(*action.error));
+  if (action.refusal && (!action.error || !(*action.refusal == *action.error)))
+    out.push_back(document(*action.refusal));
+  return Json(std::move(out));
 }
 
 /// What is to come: the state that the action can still reach without a person, or the person it needs.
@@ -109,84 +173,63 @@ Json operator_document(const OperatorWord& word) {
                        {"at", format_time(word.at)}});
 }
 
-Json receipt_document(const Workflow& workflow, ActionIndex index, std::uint32_t number, std::uint32_t supersedes,
-                      Time now) {
+std::string receipt_bytes(const Workflow& workflow, ActionIndex index, std::uint32_t number, std::uint32_t supersedes,
+                          Time now) {
   const ActionState& action = workflow.actions[index];
   const PlanAction& planned = workflow.action_of(index);
   const Tool& tool = *workflow.call_of(index).tool;
   const WorkflowHeader& header = workflow.header;
 
-  Json::Object members;  // each name stands here once, so that none has to be looked for
-  members.reserve(40);
-  const auto add = [&members](std::string_view name, Json value) {
-    members.push_back({std::string(name), std::move(value)});
-  };
-  add("receipt", receipt_id(header.id, number));
-  add("issued_at", format_time(now));
-  add("namespace", header.name_space);
-  add("workflow", header.id);
-  add("action", planned.id);
-  add("role", name_of(action.role));
-  add("element", action.element ? Json(static_cast<std::int64_t>(*action.element)) : Json());
-  add("attempt", static_cast<std::int64_t>(action.attempt));
-  add("tool", Json::object({{"name", tool.name}, {"version", tool.version_text()}}));
-  add("input", action.input ? *action.input : Json());
-  add("input_digest", action.input ? Json(digest_text(canonical(*action.input))) : Json());
-  add("idempotency_key", idempotency_key(header.name_space, header.id, planned.id, action.element.value_or(0),
-                                         name_of(action.role), action.generation));
-  if (!tool.reads_only()) {
-    Json promise = Json::object({{"mode", name_of(tool.mode)}});
-    if (tool.mode == IdempotencyMode::key) promise.set("window", format_duration(tool.window));
-    if (tool.mode == IdempotencyMode::lookup || tool.mode == IdempotencyMode::natural)
-      promise.set("quiet", format_duration(tool.quiet));
-    add("idempotency", std::move(promise));
+  std::string out;
+  out.reserve(2'048);
+  CanonicalObject receipt(out);
+  receipt.text("action", planned.id);
+  receipt.raw("approvals", "[]");
+  receipt.number("attempt", action.attempt);
+  receipt.text("confidence", name_of(action.confidence));
+  receipt.text("effect", name_of(action.effect));
+  receipt.json("element", action.element ? Json(static_cast<std::int64_t>(*action.element)) : Json());
+  if (workflow.gathers(index)) receipt.json("elements", elements_document(workflow, action));
+  receipt.json("errors", errors_of(action));
+  write_time(receipt, "executed_at", action.executed_at);
+  if (action.role == CallRole::fallback) {
+    write_fallback(receipt.member("fallback"), workflow, action);
+  } else {
+    receipt.null("fallback");
   }
-  if (planned.for_each && !action.element && action.role == CallRole::main)
-    add("elements", elements_document(workflow, action));
-  add("status_code", action.status_code == 0 ? Json() : Json(action.status_code));
-  add("record_id", action.record_id ? Json(*action.record_id) : Json());
+  if (!tool.reads_only()) write_promise(receipt.member("idempotency"), tool);
+  receipt.text("idempotency_key", idempotency_key(header.name_space, header.id, planned.id, action.element.value_or(0),
+                                                  name_of(action.role), action.generation));
   Json::Array ids;
-  Json result;
-  if (action.output) {
-    collect_ids(*action.output, ids);
-    result = result_of(*action.output);
-  }
-  add("ids", std::move(ids));
-  add("result", std::move(result));
-
-  Json::Array checks;
-  for (const CheckResult& check : action.checks) checks.push_back(check_document(check));
-  Json verification = Json::object({{"method", method_of(tool, action)},
-                                    {"checks", std::move(checks)},
-                                    {"observed_at", time_or_null(action.observed_at)}});
-  if (action.before) {
-    Json before = result_of(*action.before);
-    before.set("observed_at", time_or_null(action.before_at));
-    verification.set("before", std::move(before));
-  }
-  if (tool.verify == VerifyKind::none) verification.set("reason", tool.unverifiable_reason);
-  add("verification", std::move(verification));
-
-  add("state", state_of(action.stage));
+  if (action.output) collect_ids(*action.output, ids);
+  receipt.json("ids", Json(std::move(ids)));
+  const std::string input = action.input ? canonical(*action.input) : "null";
+  receipt.raw("input", input);
+  receipt.json("input_digest", action.input ? Json(digest_text(input)) : Json());
+  receipt.text("issued_at", format_time(now));
+  receipt.text("namespace", header.name_space);
+  receipt.text("next_state", next_state_of(tool, action));
+  receipt.json("operator", action.word ? operator_document(*action.word) : Json());
   const std::string_view phase = phase_of(action);
-  add("phase", phase.empty() ? Json() : Json(phase));
-  add("next_state", next_state_of(tool, action));
-  add("confidence", name_of(action.confidence));
-  add("effect", name_of(action.effect));
-  Json::Array errors;
-  if (action.error) errors.push_back(Json::object({{"code", action.error->code}, {"message", action.error->message}}));
-  if (action.refusal && (!action.error || !(*action.refusal == *action.error))) {
-    errors.push_back(Json::object({{"code", action.refusal->code}, {"message", action.refusal->message}}));
+  receipt.json("phase", phase.empty() ? Json() : Json(phase));
+  receipt.text("receipt", receipt_id(header.id, number));
+  receipt.json("record_id", action.record_id ? Json(*action.record_id) : Json());
+  if (action.output) {
+    write_result(receipt.member("result"), *action.output);
+  } else {
+    receipt.null("result");
   }
-  add("errors", std::move(errors));
-  add("operator", action.word ? operator_document(*action.word) : Json());
-  add("fallback", action.role == CallRole::fallback ? fallback_document(workflow, action) : Json());
-  add("started_at", time_or_null(action.first_send_at));
-  add("executed_at", time_or_null(action.executed_at));
-  add("verified_at", time_or_null(action.verified_at));
-  add("approvals", Json::array());
-  add("supersedes", supersedes == 0 ? Json() : Json(receipt_id(header.id, supersedes)));
-  return Json(std::move(members));
+  receipt.text("role", name_of(action.role));
+  write_time(receipt, "started_at", action.first_send_at);
+  receipt.text("state", state_of(action.stage));
+  receipt.json("status_code", action.status_code == 0 ? Json() : Json(action.status_code));
+  receipt.json("supersedes", supersedes == 0 ? Json() : Json(receipt_id(header.id, supersedes)));
+  write_tool(receipt.member("tool"), tool);
+  write_verification(receipt.member("verification"), tool, action);
+  write_time(receipt, "verified_at", action.verified_at);
+  receipt.text("workflow", header.id);
+  receipt.end();
+  return out;
 }
 
 }  // namespace settle

@@ -20,9 +20,9 @@ Result<Json> read_receipt(std::string_view bytes);
 /// The word of a person, as receipts and workflow documents show it.
 Json operator_document(const OperatorWord& word);
 
-/// The receipt (CONTRACT §5) that states what is known about an action at `now`. Written from state alone. `supersedes`
-/// is the number of the receipt before it, 0 for none.
-Json receipt_document(const Workflow& workflow, ActionIndex index, std::uint32_t number, std::uint32_t supersedes,
-                      Time now);
+/// The canonical form of the receipt (CONTRACT §5) that states what is known about an action at `now`. Written from
+/// state alone. `supersedes` is the number of the receipt before it, 0 for none.
+std::string receipt_bytes(const Workflow& workflow, ActionIndex index, std::uint32_t number, std::uint32_t supersedes,
+                          Time now);
 
 }  // namespace settle

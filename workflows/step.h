@@ -81,7 +81,7 @@ struct Signal {
 struct IssuedReceipt {
   ActionIndex action = 0;
   std::uint32_t number = 0;
-  Json document;
+  std::string bytes;  ///< canonical JSON
 };
 
 /// What a step changed and what follows from it. Everything here is to be committed in one batch; then the effects

@@ -145,7 +145,7 @@ void Stepper::issue_receipt(ActionIndex index) {
   ActionState& state = action(index);
   const std::uint32_t number = ++workflow_.header.receipts;
   const std::uint32_t supersedes = std::exchange(state.receipt, number);
-  out_.receipts.push_back({index, number, receipt_document(workflow_, index, number, supersedes, moment_.now)});
+  out_.receipts.push_back({index, number, receipt_bytes(workflow_, index, number, supersedes, moment_.now)});
 }
 
 /// `index` is a run; the history names its action, and says which run of it where there are several.

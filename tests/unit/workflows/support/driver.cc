@@ -366,7 +366,8 @@ void Driver::check_receipts(const Workflow& before, const Transition& transition
   std::uint32_t number = before.header.receipts;
   for (const IssuedReceipt& issued : transition.receipts) {
     const ActionState& state = workflow.actions[issued.action];
-    const Json& document = issued.document;
+    const Json document = *read_receipt(issued.bytes);
+    EXPECT_EQ(canonical(document), issued.bytes);
     EXPECT_EQ(issued.number, ++number);
     EXPECT_EQ(state.receipt, issued.number) << "two receipts of one action in one transition";
     EXPECT_EQ(*document.find("receipt"), Json(receipt_id(workflow.header.id, issued.number)));
