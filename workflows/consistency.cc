@@ -154,7 +154,10 @@ bool Audit::may_be_in(ActionIndex i, Stage stage) const {
   const Tool& tool = *workflow_.call_of(i).tool;
   const bool makes_calls = tool.builtin == Builtin::none;
   if (stage == Stage::waiting) return !makes_calls && waits_well(run, tool.builtin);
-  if (!makes_calls) return is_unstarted(stage) || is_final(stage) || stage == Stage::fallback_held;
+  if (!makes_calls) {
+    const bool revived = stage == Stage::revived && tool.builtin == Builtin::run_plan;
+    return is_unstarted(stage) || is_final(stage) || stage == Stage::fallback_held || revived;
+  }
   if (stage == Stage::looking || stage == Stage::look_wait) return tool.lookup.has_value();
   const bool reads_back = stage == Stage::settling || stage == Stage::settle_wait || stage == Stage::reading ||
                           stage == Stage::read_wait || stage == Stage::unverified || stage == Stage::rechecking;

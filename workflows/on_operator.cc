@@ -175,11 +175,15 @@ void Stepper::did_not_happen(ActionIndex index, const Resolution& resolution) {
     return fail(index, "did_not_happen", resolution.who + " says that it did not happen: " + resolution.seen,
                 Effect::none);
   }
+  const bool was_executed = state.stage == Stage::unverified;
+  const std::uint32_t told = state.receipt;
   state.refusal = std::nullopt;
   state.counted = state.backoffs = 0;
   state.scheduled_at = moment_.now;
   forget_answer(index);
   wake_to_send(index);
+  // Its receipt says that it was executed, and does not hold any more.
+  if (was_executed && workflow_.actions[index].receipt == told) issue_receipt(index);
 }
 
 std::vector<ActionIndex> parked_runs(const Workflow& workflow, ActionIndex planned) {

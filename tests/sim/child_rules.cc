@@ -58,6 +58,7 @@ Monitor::Deeds Monitor::deeds_of(const std::string& workflow, ActionIndex run) c
   if (found == children_.end()) return out;
   for (const std::string& id : found->second) {
     const Shadow& child = workflows_.at(id);
+    out.retried = out.retried || child.header.retries > 0;
     for (ActionIndex i = 0; i < child.runs.size(); ++i) {
       const Deeds deeper = deeds_of(id, i);
       const auto truth = child.calls(i) ? world_.truths.find(child.value_of(i)) : world_.truths.end();
@@ -66,6 +67,7 @@ Monitor::Deeds Monitor::deeds_of(const std::string& workflow, ActionIndex run) c
       const bool writes = known && !truth->second.tool->reads_only();
       const bool own = writes && (!truth->second.effects.empty() || truth->second.pending > 0);
       out.happened = out.happened || deeper.happened || own;
+      out.retried = out.retried || deeper.retried;
     }
   }
   return out;
@@ -126,7 +128,8 @@ const Monitor::End* Monitor::last_end_of(const std::string& id) const {
 
 /// As weak as its weakest action; its effect is none only if nothing of it may have happened.
 Monitor::End Monitor::end_of(const Shadow& workflow) {
-  End out{workflow.header.outcome, Effect::none, Confidence::response, workflow.header.version};
+  End out{workflow.header.outcome, Effect::none, Confidence::response, workflow.header.version,
+          workflow.header.retries};
   const auto any = [&](auto&& predicate) { return std::any_of(workflow.runs.begin(), workflow.runs.end(), predicate); };
   const bool changed = any(happened);
   const bool unknown = any([](const ActionState& run) { return run.effect == Effect::unknown; });
@@ -142,10 +145,27 @@ Monitor::End Monitor::end_of(const Shadow& workflow) {
   return out;
 }
 
+/// Whether a run of flow.run_plan is what this end of its workflow makes of it.
+bool Monitor::is_end_by(const End& end, const ActionState& run, const std::string& code, bool called_off) {
+  if (run.effect != end.effect) return false;
+  switch (end.outcome) {
+    case WorkflowOutcome::verified:
+      return run.stage == Stage::verified && run.confidence == end.confidence;
+    case WorkflowOutcome::executed:
+      return run.stage == Stage::executed && run.confidence == end.confidence;
+    case WorkflowOutcome::failed:
+      return code == "child_failed";
+    case WorkflowOutcome::cancelled:
+      return called_off || code == "child_cancelled";
+    case WorkflowOutcome::none:
+      break;
+  }
+  return false;
+}
+
 /// A run of flow.run_plan is over: by the durable end of its child, or because that was never begun.
 void Monitor::judge_child_end(const Step& step, ActionIndex index, const ActionState& after) {
   const std::string child = step.after.child_of(index);
-  const End* end = last_end_of(child);
   const auto say = [&](const std::string& text) {
     violated(step, "P4", index, "is " + std::string(name_of(after.stage)) + ": " + text + " (" + child + ")");
   };
@@ -166,17 +186,20 @@ void Monitor::judge_child_end(const Step& step, ActionIndex index, const ActionS
     return;
   }
   const auto bytes = on_disk()->get(Family::state, keys::OfWorkflow("default", child).header());
-  const bool known = end != nullptr && bytes && *bytes && decode_header(**bytes)->header.version >= end->version;
-  if (!known) return say("the end of its workflow is not durable");
-  if (after.effect != end->effect) say("its effect is another than that of its workflow");
-  const bool fits = end->outcome == WorkflowOutcome::verified    ? after.stage == Stage::verified
-                    : end->outcome == WorkflowOutcome::executed  ? after.stage == Stage::executed
-                    : end->outcome == WorkflowOutcome::failed    ? code == "child_failed"
-                    : end->outcome == WorkflowOutcome::cancelled ? called_off || code == "child_cancelled"
-                                                                 : false;
-  if (!fits) say("its workflow ended " + std::string(name_of(end->outcome)) + " " + code);
-  const bool done = after.stage == Stage::verified || after.stage == Stage::executed;
-  if (done && after.confidence != end->confidence) say("its confidence is not that of the weakest action");
+  const std::uint32_t durable = bytes && *bytes ? decode_header(**bytes)->header.version : 0;
+  const End* end = nullptr;  // the latest that is durable
+  bool fits = false;
+  for (const End& known : ends_[child]) {
+    if (known.version > durable) break;
+    // What was verified may have fallen since: either may be what the parent was told.
+    const bool of_one_run = end != nullptr && end->retries == known.retries;
+    end = &known;
+    fits = (fits && of_one_run) || is_end_by(known, after, code, called_off);
+  }
+  if (end == nullptr) return say("the end of its workflow is not durable");
+  if (!fits)
+    say("its workflow ended " + std::string(name_of(end->outcome)) + ", " + std::string(name_of(end->effect)) + ", " +
+        std::string(name_of(end->confidence)) + "; it: " + std::string(name_of(after.effect)) + " " + code);
 }
 
 /// P5 for a list whose elements run workflows.
@@ -194,8 +217,10 @@ void Monitor::judge_deeds_of_list(const Step& step, ActionIndex index, const Act
 /// A workflow ends after those that run for it; what it tells its own parent is remembered.
 void Monitor::judge_end_of_parent(const Step& step) {
   const Shadow& now = step.after;
-  if (step.before.header.status == WorkflowStatus::ended) return;
-  if (now.header.parent) ends_[now.header.id].push_back(end_of(now));
+  const bool had_ended = step.before.header.status == WorkflowStatus::ended;
+  const bool changed = !had_ended || step.before.header.outcome != now.header.outcome;
+  if (now.header.parent && changed) ends_[now.header.id].push_back(end_of(now));
+  if (had_ended) return;
   for (ActionIndex i = 0; i < now.runs.size(); ++i) {
     const auto children = children_.find({now.header.id, i});
     if (children == children_.end()) continue;

@@ -274,7 +274,7 @@ void Monitor::judge_fallback(const Step& step, ActionIndex index, const ActionSt
   if (own.effect != Effect::none)
     violated(step, "P6", index, "fallback begun after effect " + std::string(name_of(own.effect)));
   const Deeds deeds = deeds_of(step.after.header.id, after.parent);
-  if (deeds.happened && !deeds.broken && !step.clock_ahead)
+  if (deeds.happened && !deeds.broken && !deeds.retried && !step.clock_ahead)
     violated(step, "P5", index, "fallback begun though what ran for the action did something");
   const auto truth = world_.truths.find(step.after.value_of(after.parent));
   if (truth == world_.truths.end() || truth->second.broken() || step.clock_ahead) return;

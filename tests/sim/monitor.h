@@ -89,6 +89,7 @@ class Monitor {
   struct Deeds {
     bool happened = false;  ///< or is still going to
     bool broken = false;    ///< a tool's own word was, somewhere
+    bool retried = false;   ///< by a person, who may have done so after its parent had gone on
   };
   Deeds deeds_of(const std::string& workflow, ActionIndex run) const;
 
@@ -117,8 +118,10 @@ class Monitor {
     Effect effect = Effect::none;
     Confidence confidence = Confidence::none;
     std::uint32_t version = 0;
+    std::uint32_t retries = 0;
   };
 
+  static bool is_end_by(const End& end, const ActionState& run, const std::string& code, bool called_off);
   bool is_dropped(const WriteBatch& batch) const;
   const Sketch* sketch_for(const std::string& id, const WorkflowHeader& header) const;
   void follow(const std::string& id, const Shadow& shadow, ActionIndex from);

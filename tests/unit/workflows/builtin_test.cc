@@ -237,6 +237,20 @@ const ChildRow child_rows[] = {
     {"refused", {.how = ChildEnd::How::refused, .code = "invalid_plan"}, Stage::failed, "invalid_plan", Effect::none},
 };
 
+TEST(RunPlan, elements_whose_workflows_did_something_are_asked_again_in_turn_after_a_retry) {
+  Driver run = plan_run(action("flow.run_plan", child_input, R"(, "for_each": ["x", "y"], "max_parallel": 1,
+      "on_element_failure": "continue")"));
+  for (const ActionIndex i : {1U, 2U}) run.child_ended(i, ended(WorkflowOutcome::failed, Effect::partial));
+  ASSERT_EQ(run.workflow.header.status, WorkflowStatus::ended);
+  EXPECT_EQ(run.retry(), "");
+  EXPECT_EQ(run.stage(1), Stage::waiting);
+  EXPECT_EQ(run.stage(2), Stage::revived);
+  run.child_ended(1, ended(WorkflowOutcome::verified, Effect::complete));
+  EXPECT_EQ(run.stage(2), Stage::waiting);
+  run.child_ended(2, ended(WorkflowOutcome::verified, Effect::complete));
+  EXPECT_EQ(run.workflow.header.outcome, WorkflowOutcome::verified);
+}
+
 TEST(RunPlan, the_action_is_what_the_workflow_became) {
   for (const ChildRow& row : child_rows) {
     SCOPED_TRACE(row.name);

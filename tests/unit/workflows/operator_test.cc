@@ -344,6 +344,8 @@ TEST(Resolve, nothing_of_what_did_not_happen_is_left_when_it_is_sent_again) {
   EXPECT_FALSE(run.action().record_id);
   EXPECT_EQ(run.action().output, nullptr);
   EXPECT_EQ(run.action().status_code, 0);
+  EXPECT_EQ(*run.receipt().find("state"), Json("pending")) << "the receipt that says executed holds no longer";
+  EXPECT_NE(*run.receipt().find("supersedes"), Json());
 }
 
 TEST(Resolve, a_refusal_of_what_is_sent_again_says_nothing_about_the_first) {
