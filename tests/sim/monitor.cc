@@ -191,6 +191,16 @@ void Monitor::judge_run(const Step& step, ActionIndex index, const ActionState* 
   judge_gated(step, index, before, after);
   judge_line(step, index, before, after);
   if (after.stage == Stage::gathering) judge_elements(step, index, after);
+  if (before != nullptr && after.stage == Stage::failed && before->unclear) judge_denial(step, index, *before, after);
+}
+
+/// CONTRACT §2: what was unclear has failed only if a look-up showed it absent, a repeat was refused, or a person said
+/// so. A read-back that does not show it leaves it in doubt, unless the tool has answered since.
+void Monitor::judge_denial(const Step& step, ActionIndex index, const ActionState& before, const ActionState& after) {
+  const SimTool& tool = step.after.sketch->actions[after.planned].tool_of(after.role);
+  const bool known = tool.lookup || before.refusal || before.word != after.word || after.executed_at;
+  if (!tool.reads_only() && after.effect == Effect::none && !known)
+    violated(step, "P5", index, "failed with effect none by a read-back alone");
 }
 
 /// P21: what waits for a time does not go on before it, but for what a person asks, or the plan's deadline.

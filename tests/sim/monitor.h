@@ -134,6 +134,7 @@ class Monitor {
   void judge_fallback(const Step& step, ActionIndex index, const ActionState& after);
   void judge_compensation(const Step& step, ActionIndex index, const ActionState& after);
   void judge_elements(const Step& step, ActionIndex index, const ActionState& after);
+  void judge_denial(const Step& step, ActionIndex index, const ActionState& before, const ActionState& after);
   void judge_timer(const Step& step, ActionIndex index, const ActionState& before, const ActionState& after);
   static bool may_fall(const Step& step, ActionIndex index, const ActionState& before, const ActionState& after);
   void judge_recheck(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after);
