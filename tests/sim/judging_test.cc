@@ -2,6 +2,7 @@
 // must still be told.
 #include <gtest/gtest.h>
 
+#include "tests/sim/sim_limits.h"
 #include "tests/sim/world.h"
 
 namespace settle::sim {
@@ -61,6 +62,44 @@ TEST(Looks, by_name_at_what_is_gone_are_about_the_run_that_looks) {
     first = test.look("w.a0.main.0");
   }
   EXPECT_EQ(first.about, "w.a0.main.0");
+}
+
+/// One send in a second, and a second has passed.
+class OneToken {
+ public:
+  OneToken() {
+    tool.name = "box";
+    tool.promises.per_second = 1;
+    limits.begin();
+    schedule_.after(Duration(1'000), [] {});
+    schedule_.run_one();
+  }
+
+  SimTool tool;
+
+ private:
+  Schedule schedule_;
+
+ public:
+  SimLimits limits{schedule_};
+};
+
+TEST(RatesJudged, an_intent_whose_call_never_left_makes_room_for_just_one_other) {
+  OneToken test;
+  EXPECT_FALSE(test.limits.intent(test.tool, "a"));
+  test.limits.over(test.tool, "a");
+  test.limits.over(test.tool, "a");
+  EXPECT_FALSE(test.limits.intent(test.tool, "b"));
+  EXPECT_FALSE(test.limits.left(test.tool, "b"));
+  EXPECT_TRUE(test.limits.intent(test.tool, "c"));
+}
+
+TEST(RatesJudged, a_call_that_left_makes_no_room_when_it_is_over) {
+  OneToken test;
+  EXPECT_FALSE(test.limits.intent(test.tool, "a"));
+  EXPECT_FALSE(test.limits.left(test.tool, "a"));
+  test.limits.over(test.tool, "a");
+  EXPECT_TRUE(test.limits.intent(test.tool, "b"));
 }
 
 }  // namespace
