@@ -161,6 +161,7 @@ void Monitor::violated(const Step& step, std::string promise, ActionIndex index,
 void Monitor::judge(const Step& step) {
   if (step.before.runs.empty() && step.after.header.parent) judge_birth(step);
   judge_signals(step);
+  tell_intents_over(step);
   for (ActionIndex i = 0; i < step.after.runs.size(); ++i) {
     const ActionState* before = i < step.before.runs.size() ? &step.before.runs[i] : nullptr;
     judge_run(step, i, before, step.after.runs[i]);

@@ -36,6 +36,8 @@ class Monitor {
 
   /// An intent of this tool is written, by the run that writes `value`.
   std::function<void(const SimTool& tool, const std::string& value)> on_intent;
+  /// The intent of this run is over: its call has ended, or will never leave.
+  std::function<void(const SimTool& tool, const std::string& value)> on_intent_over;
   /// A run's time is over after it has waited so long in the line of this tool.
   std::function<void(const SimTool& tool, const std::string& value, Duration waited)> on_given_up;
 
@@ -139,6 +141,7 @@ class Monitor {
   static bool may_fall(const Step& step, ActionIndex index, const ActionState& before, const ActionState& after);
   void judge_recheck(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after);
   void judge_gated(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after);
+  void tell_intents_over(const Step& step);
   void judge_held(const Step& step);
   void judge_line(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after);
   void judge_receipts(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after);

@@ -63,6 +63,18 @@ void Monitor::judge_gated(const Step& step, ActionIndex index, const ActionState
   if (!after.wake_at) violated(step, "P7", index, "waits in line for ever");
 }
 
+/// Before the step's own intents are counted: what is over makes room for them, whatever their order in the batch.
+void Monitor::tell_intents_over(const Step& step) {
+  for (ActionIndex i = 0; on_intent_over && i < step.before.runs.size(); ++i) {
+    const ActionState& before = step.before.runs[i];
+    const ActionState& after = step.after.runs[i];
+    const bool over = after.stage != Stage::sending || after.attempt != before.attempt;
+    if (before.stage != Stage::sending || !over || !step.after.calls(i)) continue;
+    const SimTool& tool = step.after.sketch->actions[after.planned].tool_of(after.role);
+    if (tool.promises.limited()) on_intent_over(tool, step.after.value_of(i));
+  }
+}
+
 /// docs/plans.md: a fallback that waits for a person is given up when another failure stops the plan.
 void Monitor::judge_held(const Step& step) {
   const Shadow& now = step.after;

@@ -102,6 +102,7 @@ SimEngine::SimEngine(std::uint64_t seed, const std::map<std::string, Sketch>& sk
   monitor.on_intent = [this](const SimTool& tool, const std::string& value) {
     judge_limits(tool, value, limits.intent(tool, value));
   };
+  monitor.on_intent_over = [this](const SimTool& tool, const std::string& value) { limits.over(tool, value); };
   monitor.on_given_up = [this](const SimTool& tool, const std::string& value, Duration waited) {
     judge_limits(tool, value, limits.given_up(tool, waited));
   };

@@ -54,6 +54,11 @@ std::optional<std::string> SimLimits::left(const SimTool& tool, const std::strin
   return std::nullopt;
 }
 
+void SimLimits::over(const SimTool& tool, const std::string& run) {
+  Standing& standing = of(tool);
+  if (standing.due.erase(run) > 0) standing.intents.tokens += 1;  // never more than a burst: take() sees to that
+}
+
 std::optional<std::string> SimLimits::given_up(const SimTool& tool, Duration waited) {
   constexpr Duration grace{2'000};  // a limit that has changed counts within a second
   const Standing& standing = of(tool);

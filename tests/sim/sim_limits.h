@@ -22,6 +22,9 @@ class SimLimits {
   /// The call leaves. An intent may have waited for the disk meanwhile: what was allowed one after the other may then
   /// leave at once, but never more than was allowed.
   std::optional<std::string> left(const SimTool& tool, const std::string& run);
+  /// This run's intent is over. One whose call never left is no send (docs/tools.md counts sends): the outside has seen
+  /// nothing of it, so it takes nothing from those that follow. (An orderly stop ends what it holds back in this way.)
+  void over(const SimTool& tool, const std::string& run);
   /// A run has waited for so long, and was never sent. Not while there was room for it.
   std::optional<std::string> given_up(const SimTool& tool, Duration waited);
   /// Our side of it is closed.

@@ -67,10 +67,11 @@ Json idempotency(const SimTool& tool) {
   return out;
 }
 
+/// Several runs may write the record of one name, so a look at it says, after the name, whose it is (World::read).
 std::string place_of(ReadBy by) {
   static constexpr std::string_view places[] = {"by-key/${/idempotency_key}", "by-id/${/record_id}",
-                                                "by-name/${/input/record}", "find/${/idempotency_key}",
-                                                "account/${/input/value}"};
+                                                "by-name/${/input/record}/${/workflow/id}/${/input/value}",
+                                                "find/${/idempotency_key}", "account/${/input/value}"};
   return std::string(places[static_cast<std::size_t>(by)]);
 }
 

@@ -11,9 +11,12 @@ const std::string& member(const Json& document, std::string_view name) {
 
 }  // namespace
 
+std::string run_in(const std::string& workflow, const std::string& value) {
+  return workflow + value.substr(value.find('.'));
+}
+
 std::string run_in(const Json& body) {
-  const std::string& value = member(body, "value");
-  return member(body, "workflow") + value.substr(value.find('.'));
+  return run_in(member(body, "workflow"), member(body, "value"));
 }
 
 const std::string& shown_by(const Json& document) {

@@ -33,6 +33,8 @@ inline bool may_have_happened(const Send& send) {
 
 /// The run that sends this body: its value, but with the id of its workflow, which the plan of a child can't know.
 std::string run_in(const Json& body);
+/// The same, of a workflow and what its plan says.
+std::string run_in(const std::string& workflow, const std::string& value);
 /// The run whose value a record shows; what was edited or half stored shows nobody's.
 const std::string& shown_by(const Json& document);
 
@@ -161,7 +163,7 @@ class World {
   void apply(const SimTool& tool, Collection& collection, const Json& body, const std::string& id);
   Reply fetch(const SimTool& tool, const std::string& what);
   Reply fetch_again(const SimTool& tool, const std::string& what);
-  Reply read(const SimTool& tool, Collection& collection, const std::string& by, const std::string& what);
+  Reply read(const SimTool& tool, Collection& collection, const std::string& by, const std::string& target);
   Reply find(const SimTool& tool, Collection& collection, const std::string& key);
   Reply account(const SimTool& tool, Collection& collection, const std::string& value, bool before);
   Reply search(const SimTool& tool, Collection& collection, const std::string& key);

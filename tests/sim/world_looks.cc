@@ -100,15 +100,22 @@ std::string World::owner_of(const std::string& key) const {
   return owner == owners.end() ? "" : owner->second;
 }
 
-/// One record, by its key, its id or its name; or its mirror.
-Reply World::read(const SimTool& tool, Collection& collection, const std::string& by, const std::string& what) {
+/// One record, by its key, its id or its name; or its mirror. What a look by name shows is about the run that looks,
+/// not about the one that wrote last: of two that write one record, one after the other, the first is looked at again,
+/// too, and then nobody has seen anything about the second.
+Reply World::read(const SimTool& tool, Collection& collection, const std::string& by, const std::string& target) {
   Glimpse seen;
   seen.mirror = by.starts_with("mirror-");
   const std::string place = seen.mirror ? by.substr(7) : by;
+  const std::size_t name_end = target.find('/');
+  const std::string what = target.substr(0, name_end);
   if (place == "by-key") seen.about = owner_of(what);
+  if (place == "by-name") {
+    const std::size_t id_end = target.find('/', name_end + 1);
+    seen.about = run_in(target.substr(name_end + 1, id_end - name_end - 1), target.substr(id_end + 1));
+  }
   for (const Record& record : collection.records) {
-    if ((place == "by-id" ? record.id : place == "by-name" ? record.name : record.key) == what)
-      seen.about = record.value;
+    if (place != "by-name" && (place == "by-id" ? record.id : record.key) == what) seen.about = record.value;
   }
   if (place == "by-id" && collection.mixed_up) seen.about.clear();
   const auto done = [&](Reply out) {
