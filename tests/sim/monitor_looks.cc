@@ -25,10 +25,10 @@ bool Monitor::may_fall(const Step& step, ActionIndex index, const ActionState& b
   return false;
 }
 
-/// It was verified, no longer holds, and nobody has seen to it.
+/// It was verified, no longer holds, and nobody has seen to it since.
 bool Monitor::is_fallen(const Shadow& shadow, ActionIndex index) {
   const ActionState& run = shadow.runs[index];
-  const bool seen_to = run.word && run.word->at >= run.since;
+  const bool seen_to = run.word && run.verified_at && run.word->at > *run.verified_at;
   return shadow.calls(index) && run.stage == Stage::failed && run.error && run.error->code == "no_longer_holds" &&
          !seen_to;
 }

@@ -142,11 +142,16 @@ class World {
     Time since{};
     std::string id;
   };
+  /// How often a run has changed its account, whole and by halves.
+  struct Counted {
+    std::int64_t ours = 0, halves = 0;
+  };
   /// The records of one tool at one origin.
   struct Collection {
     std::vector<Record> records;
     std::map<std::string, Remembered> keys;
     std::map<std::string, std::vector<Time>> drifts;  ///< of accounts
+    std::map<std::string, Counted> counted;           ///< when its account was looked at before a first send
     bool mixed_up = false;  ///< an answer named another's record: who looks at an id is not known any more
   };
 

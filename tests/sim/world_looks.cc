@@ -223,14 +223,16 @@ Reply World::account(const SimTool& tool, Collection& collection, const std::str
     (whole ? ours : halves) += 1;
     settled = settled && at >= version->settled;
   }
+  // What was there before does not count: a send that was said not to have been processed may have been.
+  Counted& first = collection.counted[value];
+  if (before) first = {ours, halves};
+  const bool just_one = ours - first.ours == 1 && halves == first.halves;
   const std::int64_t sign = tool.promises.falls ? -1 : 1;
   Json shown = Json::object({{"balance", balance_at_first + others + sign * (ours * tool.amount() + halves)}});
   if (tool.promises.settles) shown.set("status", settled ? "settled" : "new");
-  seen.kind = !settled                   ? Glimpse::Kind::pending
-              : ours == 1 && halves == 0 ? Glimpse::Kind::match
-                                         : Glimpse::Kind::different;
+  seen.kind = !settled ? Glimpse::Kind::pending : just_one ? Glimpse::Kind::match : Glimpse::Kind::different;
   Reply out = reply(200, canonical(shown));
-  if (!before && settled && ours == 1 && halves == 0) out.shown.push_back(value);
+  if (!before && settled && just_one) out.shown.push_back(value);
   return done(std::move(out));
 }
 

@@ -341,6 +341,25 @@ TEST(Recheck, a_failure_found_in_time_is_undone_like_any_other) {
   EXPECT_EQ(run.workflow.actions.size(), 3U);
 }
 
+TEST(Recheck, what_a_person_has_seen_to_be_gone_is_not_undone) {
+  Driver run = plan(R"([{"id": "a", "tool": "box.put", "input": {"name": "n", "value": "v"},
+    "compensate": {"tool": "box.other", "input": {"name": "n"}}},
+    {"id": "d", "tool": "box.other", "input": {"name": "n", "value": "v"}}])",
+                    "compensate");
+  run.answer(done());
+  run.answer(seen());
+  look_again(run, seen("half gone"));
+  run.pause();
+  run.answer(done(), 1);
+  run.answer(seen(), 1);
+  ASSERT_EQ(run.stage(2), Stage::ready);
+  EXPECT_EQ(run.resolve({.happened = false, .who = "eve", .seen = "nothing of it is there"}), "");
+  run.resume();
+  EXPECT_EQ(run.stage(2), Stage::cancelled);
+  EXPECT_EQ(run.sends(2), 0U);
+  EXPECT_EQ(run.workflow.header.status, WorkflowStatus::ended);
+}
+
 TEST(Recheck, a_cancelled_workflow_is_looked_at_all_the_same) {
   Driver run = plan(R"([{"id": "a", "tool": "box.put", "input": {"name": "n", "value": "v"}},
     {"id": "e", "tool": "box.other", "input": {"name": "n"}, "after": ["a"]}])");
