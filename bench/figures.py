@@ -6,6 +6,9 @@ import statistics
 # Columns that tell rows apart or say how much was done; every other number is a figure.
 KEYS = ["what", "validator", "producers", "clients", "actions_per_workflow", "open", "submitted", "workflows", "in_memory", "rounds"]
 
+# Where others took more than this share of all cores' time, the ratios are of the load as much as of the code.
+BUSY = 0.15
+
 
 def medians(rows, keys):
     """One row for each combination of `keys`: the median of every figure over the rounds."""
