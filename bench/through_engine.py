@@ -54,7 +54,7 @@ def submit(folder, settings):
     """Submissions that are answered and then rest, beside a Beast server that only parses them.
 
     The one action waits for a signal that never comes. What was submitted stays open, so every run has a store of its
-    own. Both servers get the same bytes from the same program, whose one thread is what limits the bare one.
+    own. Both servers get the same bytes from the same program.
     """
     shape = {"actions": 1, "tool": "flow.wait_signal", "input": '{"name":"go"}', "until": "taken",
              "seconds": 1 if settings["quick"] else 3, "warm": 0.5}
