@@ -19,7 +19,12 @@
 
 // Commits per second through the committer, with closed-loop producers on a few event loops, against one thread that
 // writes merged batches of the same size straight into RocksDB: the difference is what queueing, guards, sorting, the
-// chain hash and the completions cost. Usage: committer_bench DIRECTORY [SECONDS]; DIRECTORY must not exist.
+// chain hash and the completions cost.
+//
+//     committer_bench DIRECTORY [SECONDS [PRODUCERS [BYTES]]]
+//
+// DIRECTORY must not exist. SECONDS may be a fraction. By default 1, 64 and 256 producers. With BYTES, the size of a
+// commit's keys and values, only the raw writer runs: it is what another benchmark is compared with.
 
 namespace {
 
@@ -29,14 +34,25 @@ using Clock = std::chrono::steady_clock;
 constexpr int loop_count = 2;
 constexpr Family families[] = {Family::state, Family::history, Family::due, Family::index, Family::keys};
 
-/// Five puts, 1.5 KiB in all, as a step of a workflow makes them.
-WriteBatch step_of(std::uint64_t workflow, std::uint64_t step) {
+using Seconds = std::chrono::duration<double>;
+constexpr std::size_t usual_value_bytes = 280;
+
+/// Five puts, by default 1.5 KiB in all, as a step of a workflow makes them.
+WriteBatch step_of(std::uint64_t workflow, std::uint64_t step, std::size_t value_bytes = usual_value_bytes) {
   const std::string prefix = "\0\1" + std::to_string(workflow * 0x9e3779b97f4a7c15ULL);
   WriteBatch batch;
   for (const Family family : families) {
-    batch.put(family, prefix + "/" + std::to_string(step), std::string(280, static_cast<char>('a' + step % 26)));
+    batch.put(family, prefix + "/" + std::to_string(step),
+              std::string(value_bytes, static_cast<char>('a' + step % 26)));
   }
   return batch;
+}
+
+/// What each of the puts has to carry for a commit to have `bytes` in all.
+std::size_t value_bytes_of(std::size_t bytes) {
+  const std::size_t each = bytes / std::size(families);
+  const std::size_t key = step_of(1, 1, 0).writes[0].key.size();
+  return each > key ? each - key : 1;
 }
 
 /// An event loop with its closed-loop producers: a completion makes its producer commit again.
@@ -108,7 +124,7 @@ void print(const char* what, std::uint64_t producers, double commits_per_second,
               static_cast<unsigned long long>(producers), commits_per_second, p50, p99, group);
 }
 
-void run_committer(const std::string& directory, std::uint64_t producers, std::chrono::seconds duration) {
+void run_committer(const std::string& directory, std::uint64_t producers, Seconds duration) {
   RocksOptions options;
   options.directory = directory;
   auto store = RocksStore::open(options);
@@ -138,7 +154,7 @@ void run_committer(const std::string& directory, std::uint64_t producers, std::c
 }
 
 /// One thread that does nothing but build merged batches of `producers` steps, by family, and write them synced.
-void run_raw(const std::string& directory, std::uint64_t producers, std::chrono::seconds duration) {
+void run_raw(const std::string& directory, std::uint64_t producers, Seconds duration, std::size_t value_bytes) {
   RocksOptions options;
   options.directory = directory;
   rocksdb::DBOptions settings = database_options(options);
@@ -154,8 +170,8 @@ void run_raw(const std::string& directory, std::uint64_t producers, std::chrono:
   for (std::uint64_t step = 0; Clock::now() - begun < duration; ++step) {
     const Clock::time_point group_begun = Clock::now();
     std::vector<WriteBatch> batches;
-    for (std::uint64_t i = 0; i < producers; ++i) batches.push_back(step_of(i, step));
-    rocksdb::WriteBatch merged(producers * 1600, 0, 8, 0);
+    for (std::uint64_t i = 0; i < producers; ++i) batches.push_back(step_of(i, step, value_bytes));
+    rocksdb::WriteBatch merged(producers * (value_bytes + 40) * std::size(families), 0, 8, 0);
     for (std::size_t f = 0; f < std::size(families); ++f) {
       for (const WriteBatch& batch : batches) {
         const Write& write = batch.writes[f];
@@ -175,15 +191,18 @@ void run_raw(const std::string& directory, std::uint64_t producers, std::chrono:
 
 int main(int argc, char** argv) {
   if (argc < 2 || std::filesystem::exists(argv[1])) {
-    std::fprintf(stderr, "usage: committer_bench DIRECTORY [SECONDS]; DIRECTORY must not exist\n");
+    std::fprintf(stderr, "usage: committer_bench DIRECTORY [SECONDS [PRODUCERS [BYTES]]]; DIRECTORY must not exist\n");
     return 2;
   }
   const std::string directory = argv[1];
-  const std::chrono::seconds duration(argc > 2 ? std::atoi(argv[2]) : 5);
-  for (const std::uint64_t producers : {1, 64, 256}) {
+  const Seconds duration(argc > 2 ? std::strtod(argv[2], nullptr) : 5);
+  std::vector<std::uint64_t> all_producers = {1, 64, 256};
+  if (argc > 3) all_producers = {std::strtoull(argv[3], nullptr, 10)};
+  const std::size_t bytes = argc > 4 ? std::strtoull(argv[4], nullptr, 10) : 0;
+  for (const std::uint64_t producers : all_producers) {
     const std::string name = directory + "/" + std::to_string(producers);
-    run_raw(name + "-raw", producers, duration);
-    run_committer(name + "-committer", producers, duration);
+    run_raw(name + "-raw", producers, duration, bytes > 0 ? value_bytes_of(bytes) : usual_value_bytes);
+    if (bytes == 0) run_committer(name + "-committer", producers, duration);
   }
   std::filesystem::remove_all(directory);
   return 0;

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import signal
 import subprocess
 import time
@@ -69,6 +70,11 @@ def tool_server(folder):
     return Server([BINARIES / "bench/bench_tool_server"], folder / "tools.log")
 
 
+def beast(folder, threads):
+    """The bare Beast server, the yardstick of submissions."""
+    return Server([BINARIES / "bench/bench_beast", "--threads", threads], folder / "beast.log")
+
+
 def engine(folder, data, tools, threads=None):
     """`settle serve` on a free port, with the tools of bench/load on the tool server."""
     config = folder / "settle.toml"
@@ -90,6 +96,31 @@ def run(program, *arguments, limit=120):
 def load(server, **options):
     arguments = [part for name, value in options.items() for part in ("--" + name, value)]
     return run("bench_load", "--engine", server.port, "--process", server.process.pid, *arguments, limit=300)[0]
+
+
+class Others:
+    """The share of all cores' time that processes other than ours took while the block ran (`share`, 0 to 1).
+
+    Ours are this one and the children that ended within the block; a child that lives on counts as one of the others.
+    Ratios are not immune to load: a thread that waits for the disk loses its core to whoever computes.
+    """
+
+    def __enter__(self):
+        self.before = self.now()
+        return self
+
+    def __exit__(self, *_):
+        busy, own, total = (after - before for after, before in zip(self.now(), self.before))
+        self.share = min(1.0, max(0.0, (busy - own) / max(total, 1)))
+
+    @staticmethod
+    def now():
+        """Busy time of all, our own, and all time there was, in clock ticks (proc(5): the first line of stat)."""
+        user, nice, system, idle, iowait, irq, softirq, steal = map(int, pathlib.Path("/proc/stat").read_text().split()[1:9])
+        busy = user + nice + system + irq + softirq + steal
+        used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        own = sum(usage.ru_utime + usage.ru_stime for usage in used) * os.sysconf("SC_CLK_TCK")
+        return busy, own, busy + idle + iowait
 
 
 def machine():

@@ -125,7 +125,7 @@ int main(int count, char** arguments) {
                          {"--threads", "2"}});
   const std::size_t clients = given.number("--clients"), actions = given.number("--actions");
   const std::size_t threads = std::min(clients, std::max<std::size_t>(1, given.number("--threads")));
-  const Window window(given.number("--warm"), given.number("--seconds"));
+  const Window window(given.seconds("--warm"), given.seconds("--seconds"));
   Sum sum;
   std::vector<std::thread> callers;
   for (std::size_t i = 0; i < threads; ++i) {

@@ -2,9 +2,11 @@
 // again.
 //
 //     load --engine PORT --process PID [--clients 64] [--actions 10] [--seconds 5] [--warm 1] [--tool bench.put]
+//          [--input JSON]                                    of every action; by default a value of 100 bytes
+//     load --engine PORT --process PID --until taken …       begins again at the 201: what was submitted is left alone
 //     load --engine PORT --process PID --submit COUNT …      submits so many and waits for none of them
 //
-// Prints one line of JSON. Exit code 1 when anything ended otherwise than verified.
+// Prints one line of JSON. Exit code 1 when anything ended otherwise than verified, or was not taken.
 #include "bench/load/wire.h"
 
 namespace {
@@ -17,13 +19,14 @@ std::string request(const std::string& first_line, const std::string& body) {
   return out + "\r\n" + body;
 }
 
-/// {"plan": …} of `actions` actions, each after the one before it, with a value of 100 bytes.
-std::string submission(const std::string& tool, std::size_t actions) {
+/// {"plan": …} of `actions` actions, each after the one before it.
+std::string submission(const std::string& tool, std::size_t actions, const std::string& input) {
   std::string out = "{\"plan\":{\"name\":\"load\",\"actions\":[";
   for (std::size_t i = 0; i < actions; ++i) {
     out += (i == 0 ? "{\"id\":\"a" : ",{\"id\":\"a") + std::to_string(i) + "\",\"tool\":\"" + tool + "\",";
     if (i > 0) out += "\"after\":[\"a" + std::to_string(i - 1) + "\"],";
-    out += "\"input\":{\"value\":\"" + std::string(100, static_cast<char>('a' + i % 26)) + "\"}}";
+    const std::string value = "{\"value\":\"" + std::string(100, static_cast<char>('a' + i % 26)) + "\"}";
+    out += "\"input\":" + (input.empty() ? value : input) + "}";
   }
   return out + "]}}";
 }
@@ -41,8 +44,9 @@ class Load {
         process_(given.text("--process")),
         actions_(given.number("--actions")),
         to_submit_(given.number("--submit")),
-        submit_(request("POST /v1/workflows", submission(given.text("--tool"), actions_))),
-        window_(to_submit_ > 0 ? 0 : given.number("--warm"), given.number("--seconds")),
+        until_taken_(to_submit_ > 0 || given.text("--until") == "taken"),
+        submit_(request("POST /v1/workflows", submission(given.text("--tool"), actions_, given.text("--input")))),
+        window_(to_submit_ > 0 ? Seconds(0) : given.seconds("--warm"), given.seconds("--seconds")),
         clients_(given.number("--clients")) {}
 
   int run() {
@@ -64,7 +68,7 @@ class Load {
       if (cpu_after == 0 && to_submit_ == 0 && now >= window_.end) cpu_after = cpu_micros(process_);
     }
     if (to_submit_ > 0) return print_submitted(Clock::now() - started, cpu_micros(process_) - cpu_before);
-    return print(cpu_after - cpu_before);
+    return until_taken_ ? print_taken(cpu_after - cpu_before) : print(cpu_after - cpu_before);
   }
 
  private:
@@ -90,7 +94,7 @@ class Load {
     if (client.wait.empty()) {
       const std::size_t id = answer.body.find("\"id\":\"");
       if (answer.status() != 201 || id == std::string_view::npos) return ended(client, false);
-      if (to_submit_ > 0) return ended(client, true);
+      if (until_taken_) return ended(client, true);
       const std::size_t id_end = answer.body.find('"', id + 6);
       client.wait =
           request("GET /v1/workflows/" + std::string(answer.body.substr(id + 6, id_end - id - 6)) + "?wait=60s", "");
@@ -114,10 +118,21 @@ class Load {
     const double actions = workflows * static_cast<double>(actions_);
     std::printf(
         "{\"clients\":%zu,\"actions_per_workflow\":%zu,\"workflows_per_s\":%.1f,\"actions_per_s\":%.1f,"
-        "\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"cpu_us_per_action\":%.1f,\"others\":%zu}\n",
+        "\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"cpu_us_per_action\":%.1f,\"others\":%zu,\"all_workflows\":%zu}\n",
         clients_.size(), actions_, workflows / window_.seconds(), actions / window_.seconds(),
-        percentile(milliseconds_, 0.5), percentile(milliseconds_, 0.99), engine_cpu / std::max(actions, 1.0), others_);
+        percentile(milliseconds_, 0.5), percentile(milliseconds_, 0.99), engine_cpu / std::max(actions, 1.0), others_,
+        submitted_);
     return others_ == 0 && workflows > 0 ? 0 : 1;
+  }
+
+  int print_taken(double engine_cpu) {
+    const double count = static_cast<double>(milliseconds_.size());
+    std::printf(
+        "{\"clients\":%zu,\"submissions_per_s\":%.1f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,"
+        "\"cpu_us_per_submission\":%.1f,\"others\":%zu}\n",
+        clients_.size(), count / window_.seconds(), percentile(milliseconds_, 0.5), percentile(milliseconds_, 0.99),
+        engine_cpu / std::max(count, 1.0), others_);
+    return others_ == 0 && count > 0 ? 0 : 1;
   }
 
   int print_submitted(Clock::duration took, double engine_cpu) const {
@@ -132,6 +147,7 @@ class Load {
   const std::uint16_t port_;
   const std::string process_;
   const std::size_t actions_, to_submit_;
+  const bool until_taken_;
   const std::string submit_;
   const Window window_;
   Poll poll_;
@@ -151,6 +167,8 @@ int main(int count, char** arguments) {
                          {"--seconds", "5"},
                          {"--warm", "1"},
                          {"--submit", "0"},
-                         {"--tool", "bench.put"}});
+                         {"--until", "ended"},
+                         {"--tool", "bench.put"},
+                         {"--input", ""}});
   return Load(given).run();
 }

@@ -25,6 +25,7 @@
 namespace settle::bench {
 
 using Clock = std::chrono::steady_clock;
+using Seconds = std::chrono::duration<double>;
 
 [[noreturn]] inline void give_up(const std::string& why) {
   std::fprintf(stderr, "%s\n", why.c_str());
@@ -43,6 +44,8 @@ class Arguments {
   }
   const std::string& text(const std::string& name) const { return values_.at(name); }
   std::size_t number(const std::string& name) const { return std::strtoul(values_.at(name).c_str(), nullptr, 10); }
+  /// Fractions of a second are allowed: the short form for CI has little time.
+  Seconds seconds(const std::string& name) const { return Seconds(std::strtod(values_.at(name).c_str(), nullptr)); }
 
  private:
   std::map<std::string, std::string> values_;
@@ -185,10 +188,11 @@ inline double cpu_micros(const std::string& process) {
 struct Window {
   Clock::time_point begin, end;
 
-  Window(std::size_t warm_seconds, std::size_t seconds)
-      : begin(Clock::now() + std::chrono::seconds(warm_seconds)), end(begin + std::chrono::seconds(seconds)) {}
+  Window(Seconds warm, Seconds length)
+      : begin(Clock::now() + std::chrono::duration_cast<Clock::duration>(warm)),
+        end(begin + std::chrono::duration_cast<Clock::duration>(length)) {}
   bool holds(Clock::time_point moment) const { return moment >= begin && moment < end; }
-  double seconds() const { return std::chrono::duration<double>(end - begin).count(); }
+  double seconds() const { return Seconds(end - begin).count(); }
 };
 
 }  // namespace settle::bench

@@ -1,0 +1,134 @@
+"""The benches that drive a running engine through its HTTP API, each beside a yardstick with which it takes turns."""
+import contextlib
+import json
+import pathlib
+import shutil
+import threading
+
+import in_process
+import recovery
+import servers
+from figures import median_of_each, medians
+
+
+@contextlib.contextmanager
+def ready_engine(folder, tools, threads):
+    """An engine on an empty store, ready."""
+    shutil.rmtree(folder / "data", ignore_errors=True)
+    with servers.engine(folder, folder / "data", tools, threads) as engine:
+        recovery.until_ready(engine)
+        yield engine
+
+
+def options(**values):
+    return [part for name, value in values.items() for part in ("--" + name, value)]
+
+
+def load_pair(tools, engine, threads, **shape):
+    """The same calls by the bare client, then by the engine."""
+    bare = servers.run("bench_bare", "--tools", tools.port, "--threads", threads, *options(**shape))[0]
+    settle = servers.load(engine, **shape)
+    del settle["all_workflows"]
+    return bare, settle
+
+
+def load(folder, settings):
+    shapes = [(10, 1), (10, 16), (10, 64), (10, 256), (1, 64)]  # actions of a workflow, clients
+    seconds = 2 if settings["quick"] else 5
+    rows, shares = [], {}
+    with servers.tool_server(folder) as tools, ready_engine(folder, tools, settings["threads"]) as engine:
+        for actions, clients in shapes:
+            for _ in range(settings["rounds"]):
+                bare, settle = load_pair(tools, engine, settings["threads"], clients=clients, actions=actions, seconds=seconds)
+                rows += [{"what": "bare", **bare}, {"what": "settle", **settle}]
+                share = settle["actions_per_s"] / bare["actions_per_s"]
+                shares.setdefault(f"settle/bare, {clients} clients, K = {actions}", []).append(share)
+        stats = json.loads(tools.ask("GET", "/stats")[1])
+        rows.append({"what": "tool server", **stats})
+    table = medians([row for row in rows if row["what"] != "tool server"], ["what", "clients", "actions_per_workflow"])
+    table.sort(key=lambda row: (-row["actions_per_workflow"], row["clients"], row["what"]))
+    return rows, table, median_of_each(shares)
+
+
+def submit(folder, settings):
+    """Submissions that are answered and then rest, beside a Beast server that only parses them.
+
+    The one action waits for a signal that never comes. What was submitted stays open, so every run has a store of its
+    own. Both servers get the same bytes from the same program.
+    """
+    shape = {"actions": 1, "tool": "flow.wait_signal", "input": '{"name":"go"}', "until": "taken",
+             "seconds": 1 if settings["quick"] else 3, "warm": 0.5}
+    rows, ratios = [], {}
+    with servers.tool_server(folder) as tools, servers.beast(folder, settings["threads"]) as beast:
+        for _ in range(settings["rounds"]):
+            for clients in (16, 64, 256):
+                bare = servers.load(beast, clients=clients, **shape)
+                with ready_engine(folder, tools, settings["threads"]) as engine:
+                    settle = servers.load(engine, clients=clients, **shape)
+                rows += [{"what": "bare beast", **bare}, {"what": "settle", **settle}]
+                share = settle["submissions_per_s"] / bare["submissions_per_s"]
+                ratios.setdefault(f"settle/beast, {clients} clients", []).append(share)
+    return rows, medians(rows, ["what", "clients"]), median_of_each(ratios)
+
+
+class WalBytes:
+    """How much is appended to the write-ahead logs of a store while the block runs. The logs come and go, so each one's
+    size is looked at every few milliseconds and the largest counts; what the last look before its end missed is lost."""
+
+    def __init__(self, data):
+        self.data = pathlib.Path(data)
+        self.sizes = {}
+        self.is_over = threading.Event()
+        self.thread = threading.Thread(target=self.watch)
+
+    def look(self):
+        for path in self.data.glob("[0-9]*.log"):
+            with contextlib.suppress(FileNotFoundError):
+                self.sizes[path.name] = max(path.stat().st_size, self.sizes.get(path.name, 0))
+
+    def watch(self):
+        while not self.is_over.wait(0.02):
+            self.look()
+
+    def __enter__(self):
+        self.look()
+        self.before = sum(self.sizes.values())
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.is_over.set()
+        self.thread.join()
+        self.look()
+        self.bytes = sum(self.sizes.values()) - self.before
+
+
+INTERNAL = {"flow.assert": '{"that":{"equals":[1,1]}}', "flow.sleep": '{"until":"2020-01-01T00:00:00Z"}'}
+
+
+def internal(folder, settings):
+    """Actions that make no call, K = 10, 64 clients, beside one thread that writes as many bytes for each as merged,
+    synced batches of 64 straight into RocksDB (committer_bench). The bytes are those of the write-ahead log, each
+    action's part of the submission included."""
+    clients, actions, seconds = 64, 10, 1 if settings["quick"] else 3
+    rows, ratios = [], {}
+    with servers.tool_server(folder) as tools:
+        for _ in range(settings["rounds"]):
+            for tool, given in INTERNAL.items():
+                with ready_engine(folder, tools, settings["threads"]) as engine, WalBytes(folder / "data") as wal:
+                    settle = servers.load(engine, clients=clients, actions=actions, tool=tool, input=given, seconds=seconds, warm=0.5)
+                settle["wal_bytes_per_action"] = wal.bytes / (settle.pop("all_workflows") * actions)
+                raw = in_process.commits(folder, seconds, clients, round(settle["wal_bytes_per_action"]))[0]
+                rows += [{"what": tool, **settle}, raw | {"what": f"raw, bytes of {tool}"}]
+                ratios.setdefault(f"{tool}/raw, {clients} clients, K = {actions}", []).append(settle["actions_per_s"] / raw["commits_per_s"])
+    return rows, medians(rows, ["what", "clients", "actions_per_workflow", "producers"]), median_of_each(ratios)
+
+
+def start_up(folder, settings):
+    resting, active = (10_000, 1_000) if settings["quick"] else (100_000, 10_000)
+    rows = recovery.measure(folder, settings["rounds"], resting, active)
+    table = medians(rows, ["what"])
+    rss = {row["what"]: row.get("rss_kib") for row in table}
+    more = (rss["start: resting"] - rss["start: empty store"]) * 1024 / resting
+    most = (rss["start: resting and active"] - rss["start: resting"]) * 1024 / active
+    return rows, table, {"resident bytes per resting workflow": more, "resident bytes per active workflow": most}
