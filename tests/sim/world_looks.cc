@@ -274,6 +274,10 @@ void World::see(const Reply& reply, const Outcome& outcome) {
     for (const std::string& value : reply.shown)
       looks[value].push_back({outcome.started, outcome.ended, reply.shown.size(), further, mirror});
   }
+  // Nobody can say who looked, where answers have named another's record; but what it showed is no longer unseen.
+  if (reply.glimpse && reply.glimpse->about.empty()) {
+    for (const std::string& value : reply.shown) last_glimpses.erase(value);
+  }
   if (!reply.glimpse || reply.glimpse->about.empty()) return;
   Glimpse& last = last_glimpses[reply.glimpse->about] = *reply.glimpse;
   if (!answered && !absent) last.kind = Glimpse::Kind::unreadable;
