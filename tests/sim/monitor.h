@@ -94,6 +94,11 @@ class Monitor {
     bool retried = false;   ///< by a person, who may have done so after its parent had gone on
   };
   Deeds deeds_of(const std::string& workflow, ActionIndex run) const;
+  /// Ids of all that ever ran for it.
+  std::vector<std::string> children_of(const std::string& workflow, ActionIndex run) const {
+    const auto found = children_.find({workflow, run});
+    return found == children_.end() ? std::vector<std::string>() : found->second;
+  }
 
  private:
   /// One batch's changes to one workflow.

@@ -36,6 +36,17 @@ std::string text_of(const Json* value) {
   return value != nullptr && value->is_string() ? value->as_string() : "";
 }
 
+/// Two children of one run do the same to the same record, where a person has retried the older one.
+bool done_by_sibling(const Evidence& evidence, const Judged& judged) {
+  const WorkflowHeader& header = judged.workflow.header;
+  if (!header.parent) return false;
+  for (const std::string& id : evidence.durable.children_of(header.parent->workflow, header.parent->run)) {
+    const auto truth = evidence.world.truths.find(id + judged.value.substr(judged.value.find('.')));
+    if (id != header.id && truth != evidence.world.truths.end() && !truth->second.effects.empty()) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 void judge_durability(const Evidence& evidence) {
@@ -75,7 +86,8 @@ void judge_evidence(const Evidence& evidence) {
     if (!saw([&](const Look& look) { return look.ended == *run.verified_at && look.started >= from; }))
       violated(evidence, "P4", judged, "verified without a look after its execution that showed it");
     if (judged.tool.reads_only()) return;
-    if (judged.truth.effects.empty()) violated(evidence, "P4", judged, "verified, and it never happened");
+    const bool as_asked = run.confidence == Confidence::state_match && done_by_sibling(evidence, judged);
+    if (judged.truth.effects.empty() && !as_asked) violated(evidence, "P4", judged, "verified, and it never happened");
     const bool unseen = judged.tool.promises.unseen && !run.executed_at;
     const bool tied = judged.tool.is_tied(unseen ? *judged.tool.promises.unseen : judged.tool.read_by);
     // A person who confirms what the tool itself has said takes nothing from that evidence.
@@ -106,7 +118,8 @@ void judge_absence(const Evidence& evidence) {
     if (denied && (!truth.effects.empty() || truth.pending > 0))
       violated(evidence, "P5", judged, "says effect none, and it happened");
     const bool claimed = is_final(run.stage) && run.effect == Effect::complete;
-    if (claimed && truth.effects.empty())
+    const bool as_asked = run.confidence == Confidence::state_match && done_by_sibling(evidence, judged);
+    if (claimed && truth.effects.empty() && !as_asked)
       violated(evidence, "P5", judged, "says effect complete, and it never happened");
   });
   for_each_list(evidence, [&](const Shadow& workflow, ActionIndex list, ActionIndex element) {
