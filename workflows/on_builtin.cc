@@ -165,7 +165,8 @@ void Stepper::child_ended(ActionIndex index, const ChildEnd& end) {
   const bool done = end.outcome == WorkflowOutcome::verified || end.outcome == WorkflowOutcome::executed;
   if (end.how == ChildEnd::How::ended && done) return child_succeeded(index, end);
   // Retried, and the old one still did nothing: another may take its place.
-  const bool nothing = end.effect == Effect::none && (end.how == ChildEnd::How::ended || end.code == "child_conflict");
+  const bool idle = end.how == ChildEnd::How::ended && !end.ran_others;
+  const bool nothing = end.effect == Effect::none && (idle || end.code == "child_conflict");
   if (workflow_.actions[index].unclear && nothing && !cancelling() && !out_of_time(index))
     return begin_another_child(index);
   const std::string which = "workflow " + child_id(workflow_, index);

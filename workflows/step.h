@@ -65,6 +65,7 @@ struct ChildEnd {
   WorkflowOutcome outcome = WorkflowOutcome::none;
   Effect effect = Effect::none;
   Confidence confidence = Confidence::none;
+  bool ran_others = false;  ///< what those have done since nobody can tell from here
   std::string code = {};
   std::string message = {};
 };

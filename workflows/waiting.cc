@@ -44,7 +44,9 @@ ChildEnd child_end_of(const Workflow& workflow) {
   ChildEnd out;
   out.outcome = workflow.header.outcome;
   bool changed = false, unknown = false;
-  for (const ActionState& run : workflow.actions) {
+  for (ActionIndex i = 0; i < workflow.actions.size(); ++i) {
+    const ActionState& run = workflow.actions[i];
+    out.ran_others = out.ran_others || (run.attempt > 0 && workflow.call_of(i).tool->builtin == Builtin::run_plan);
     changed = changed || run.effect == Effect::complete || run.effect == Effect::partial;
     unknown = unknown || run.effect == Effect::unknown;
   }

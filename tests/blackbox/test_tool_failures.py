@@ -64,6 +64,8 @@ class Down(harness.EngineTest):
 
 
 class Answers(harness.SharedEngineTest):
+    # So many failures in a row would open the circuit for the next test.
+    config = "[circuit]\nfailures = 0\n[retry_budget]\npercent = 100\n"
     tools = (*ALL, changed(KEY, name="things.make_checked", success=[{"at": "/error", "absent": True}]),
              changed(KEY, name="things.make_hurried", start_to_close_timeout="200ms",
                      retry={"initial_interval": "10ms", "maximum_attempts": 3}, schedule_to_close_timeout="5s"),

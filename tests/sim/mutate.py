@@ -5,8 +5,9 @@ the simulator notices. The last line is "N passed, N failed"; a mutation that no
   --check    only looks whether every mutation still applies to the sources
   --seeds N  how many seeds a mutation may survive before it counts as not caught (default 4000)
 
-A mutation is a file of tests/sim/mutations: why, then one or more edits, each an exact text that stands in the file once
-and what takes its place. The tree is copied to build/mutate/tree and built there; the sources themselves are never
+A mutation is a file of tests/sim/mutations: why, for one that shows rarely how many seeds it takes ("seeds: N"), then one
+or more edits, each an exact text that stands in the file once and what takes its place. A seed that catches it is run
+without it, too. The tree is copied to build/mutate/tree and built there; the sources themselves are never
 touched. SETTLE_BUILD_WITH holds words to put before each build command, such as a lock.
 """
 import argparse
@@ -15,6 +16,7 @@ import os
 import pathlib
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -25,16 +27,17 @@ HOME = ROOT / "build/mutate"
 # The build lies in the tree as that of the release preset does, so that the compiler cache knows what was not mutated.
 SOURCES, BUILD = HOME / "tree", HOME / "tree/build/release"
 BINARY = BUILD / "tests/sim/settle_sim"
+UNCHANGED = HOME / "settle_sim"  # without a mutation
 COPIED = re.compile(r"^(CMakeLists\.txt|cmake/|tests/CMakeLists\.txt|tests/sim/|"
                     r"(base|schemas|workflows|receipts|storage|connectors|engine|api|sandbox|cli)/)")
 
 
 def read_mutation(path):
-    """(why, [(file, was, is)])"""
+    """(why, seeds that it takes or 0, [(file, was, is)])"""
     text = path.read_text()
-    why = re.match(r"why: (.+)\n", text)[1]
+    why, seeds = re.match(r"why: (.+)\n(?:seeds: (\d+)\n)?", text).groups(default="0")
     edits = re.findall(r"^file: ([^\n]+)\nwas:\n(.*?)\nis:\n(.*?)\n?(?=^file: |\Z)", text, re.M | re.S)
-    return why, edits
+    return why, int(seeds), edits
 
 
 def mutated(root, edits):
@@ -97,13 +100,18 @@ def simulate(seeds):
     if ran.returncode == 0:
         return False, f"survived {seeds} seeds"
     seed = re.search(r"^seed (\d+) FAILED\n  (.{0,110})", ran.stdout, re.M)
-    return True, f"seed {seed[1]}: {seed[2]}" if seed else "aborted: " + " ".join(ran.stdout[-200:].split())
+    if seed is None:
+        return True, "aborted: " + " ".join(ran.stdout[-200:].split())
+    if run([str(UNCHANGED), "--seeds", "1", "--from", seed[1], "--no-sometimes"]).returncode:
+        return False, f"seed {seed[1]} is red without it, too"
+    return True, f"seed {seed[1]}: {seed[2]}"
 
 
 def judge(path, seeds):
     """(passed, a line about it)"""
+    _, least, edits = read_mutation(path)
     try:
-        files = mutated(SOURCES, read_mutation(path)[1])
+        files = mutated(SOURCES, edits)
     except ValueError as error:
         return False, f"does not apply: {error}"
     originals = {name: (SOURCES / name).read_bytes() for name in files}
@@ -113,7 +121,7 @@ def judge(path, seeds):
         built = build()
         if built.returncode:
             return False, "does not build: " + built.stdout[-400:]
-        return simulate(seeds)
+        return simulate(max(seeds, least))
     finally:
         for name, text in originals.items():
             (SOURCES / name).write_bytes(text)
@@ -123,7 +131,7 @@ def check(paths):
     failed = 0
     for path in paths:
         try:
-            mutated(ROOT, read_mutation(path)[1])
+            mutated(ROOT, read_mutation(path)[2])
         except (ValueError, TypeError, FileNotFoundError) as error:
             print(f"{path.stem}: {error}")
             failed += 1
@@ -153,8 +161,9 @@ def main():
         if built.returncode:
             print(built.stdout[-4000:])
             return 1
+        shutil.copy2(BINARY, UNCHANGED)
         caught, seen = simulate(given.seeds)
-        if caught:
+        if caught or "without it" in seen:
             print(f"the simulator is red without any mutation: {seen}")
             return 1
         passed = 0

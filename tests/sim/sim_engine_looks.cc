@@ -13,9 +13,14 @@ void SimEngine::judge_look(const Call& call) {
         verdict_.violated("P4", "", found->first + ": looked at what was before after a send that may have happened");
     }
   }
-  const Truth* truth = world.looked_at(call);
-  if (truth == nullptr || truth->sends.empty()) return;
-  const Send& last = truth->sends.back();
+  const std::string value = world.looked_at(call);
+  const auto truth = world.truths.find(value);
+  if (truth == world.truths.end() || truth->second.sends.empty()) return;
+  const Send& last = truth->second.sends.back();
+  // The newest intent may never have left: the look is for that one, as far as our side can know.
+  const ActionState* run = monitor.state_of_run(value);
+  const bool for_later_intent = run != nullptr && run->attempt > truth->second.sends.size();
+  if (for_later_intent && call.url.starts_with(run->call_origin + "/")) return;
   if (may_have_happened(last) && !call.url.starts_with(last.origin + "/"))
     verdict_.violated("P3", "", "looked at " + call.url + " for what was sent to " + last.origin);
 }

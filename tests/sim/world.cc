@@ -73,12 +73,10 @@ Place place_of(const std::string& url) {
 
 }  // namespace
 
-const Truth* World::looked_at(const Call& call) const {
+std::string World::looked_at(const Call& call) const {
   const Place place = place_of(call.url);
-  if (place.what != "search" && place.what != "by-key" && place.what != "find") return nullptr;
-  const auto owner = owners.find(place.name);
-  const auto truth = owner == owners.end() ? truths.end() : truths.find(owner->second);
-  return truth == truths.end() ? nullptr : &truth->second;
+  if (place.what != "search" && place.what != "by-key" && place.what != "find") return "";
+  return owner_of(place.name);
 }
 
 std::string World::before_of(const Call& call) const {

@@ -99,7 +99,7 @@ class World {
   /// Serves a call at this moment.
   Reply serve(const Call& call);
   /// The run that a look is about, as far as its URL tells; null for other calls.
-  const Truth* looked_at(const Call& call) const;
+  std::string looked_at(const Call& call) const;
   /// The run whose look before the first send this is; empty: it is none.
   std::string before_of(const Call& call) const;
   const SimTool& tool_of(const Call& call) const;

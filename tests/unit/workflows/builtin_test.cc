@@ -365,6 +365,17 @@ TEST(RunPlan, a_retry_begins_a_new_child_only_where_nothing_of_the_old_one_may_h
   }
 }
 
+TEST(RunPlan, a_retry_begins_no_new_child_where_the_old_one_ran_others_that_may_have_been_retried) {
+  Driver run = with_child();
+  ChildEnd end = ended(WorkflowOutcome::failed);
+  end.ran_others = true;
+  run.child_ended(0, end);
+  EXPECT_EQ(run.retry(), "");
+  EXPECT_TRUE(run.child_ended(0, end));
+  EXPECT_EQ(run.stage(0), Stage::failed);
+  EXPECT_EQ(run.action(0).generation, 0U);
+}
+
 TEST(RunPlan, a_retry_takes_a_child_that_was_retried_by_itself_and_did_its_work) {
   Driver run = with_child();
   run.child_ended(0, ended(WorkflowOutcome::failed));
