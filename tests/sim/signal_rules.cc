@@ -77,8 +77,9 @@ void Monitor::judge_taking(const Step& step, std::size_t number) {
   }
   const auto place = [&](ActionIndex i) { return std::tuple(now.runs[i].planned, now.runs[i].element.value_or(0), i); };
   for (ActionIndex i = 0; i < step.before.runs.size(); ++i) {
-    const bool waits = now.waits_idly(i) && now.flow_of(i) == Builtin::wait_signal;
-    if (waits && now.flow_call(i).signal == signal.name && place(i) < place(taker))
+    // What begins in this very step, as at the end of a pause, begins one after the other.
+    const bool waited = step.before.waits_idly(i) && now.waits_idly(i) && now.flow_of(i) == Builtin::wait_signal;
+    if (waited && now.flow_call(i).signal == signal.name && place(i) < place(taker))
       violated(step, "P20", taker, "took a signal for which " + now.value_of(i) + " waited before it");
   }
   const Json* output = now.runs[taker].output.get();
