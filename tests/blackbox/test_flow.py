@@ -205,17 +205,15 @@ class Children(Flow):
 
     def test_kills_at_every_moment_lose_and_repeat_nothing(self):
         engine = self.engine(*ALL)
-        gates = []
-        for method, path, fault in (("POST", "/things", "gate_after"), ("GET", "/things/", "gate_before"),
-                                    ("POST", "/things", "gate_after")):
-            gate = self.world.fault(method, path, fault)
-            if not gates:
-                id = engine.client.start(run_plan(run_plan(make("x"), id="inner"), make("y", after=["inner"])),
-                                         make("z", after=["child"]))
-            gates.append(gate)
+        gate = self.world.fault("POST", "/things", "gate_after")
+        id = engine.client.start(run_plan(run_plan(make("x"), id="inner"), make("y", after=["inner"])),
+                                 make("z", after=["child"]))
+        # Each gate stands before the engine starts that is to run into it.
+        for following in (("GET", "/things/", "gate_before"), ("POST", "/things", "gate_after"), None):
             gate.wait_reached()
             engine.kill9()
-            gate.open()
+            held, gate = gate, self.world.fault(*following) if following else None
+            held.open()
             engine.start()
         document = engine.client.end_of(id)
         self.assertEqual((document["outcome"], [a["state"] for a in document["actions"]]), ("verified", ["verified"] * 2))
