@@ -52,7 +52,7 @@ void Monitor::judge_flow(const Step& step, ActionIndex index, const ActionState*
 /// A wait has begun: for just as long as the plan says.
 void Monitor::judge_waiting(const Step& step, ActionIndex index, const ActionState& after) {
   const FlowCall& call = step.after.flow_call(index);
-  waits_[step.after.value_of(index)] = real_now;
+  waits_[step.after.value_of(index)] = {real_now, step.after.header.retries};
   const std::optional<Time> end = call.wait ? std::optional<Time>(step.now + *call.wait) : call.until;
   if (after.wake_at != end) violated(step, "P21", index, "waits until another time than the plan says");
   if (end && *end <= step.now) violated(step, "P21", index, "waits for a time that has passed");
@@ -71,7 +71,7 @@ void Monitor::judge_wait_over(const Step& step, ActionIndex index, bool waited, 
                                                 : call.until;
     if (!end || step.now < *end) violated(step, "P21", index, "its wait ended before its time");
     const auto since = waits_.find(step.after.value_of(index));
-    const bool early = waited && call.wait && since != waits_.end() && real_now - since->second < *call.wait;
+    const bool early = waited && call.wait && since != waits_.end() && real_now - since->second.since < *call.wait;
     if (early && !clock_jumped) violated(step, "P21", index, "waited less than it should have, by a good clock");
   } else if (kind == Builtin::sleep || kind == Builtin::wait_signal) {
     const bool cancelling = step.after.header.status != WorkflowStatus::running || stopped(step.after, index);

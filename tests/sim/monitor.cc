@@ -148,6 +148,11 @@ void Monitor::reset(const Reader& durable) {
     follow(id, shadow, 0);
     if (const auto& parent = shadow.header.parent) children_[{parent->workflow, parent->run}].push_back(id);
   }
+  // A retry that the crash took has not begun the wait anew.
+  std::erase_if(waits_, [this](const auto& one) {
+    const auto workflow = workflows_.find(one.first.substr(0, one.first.find('.')));
+    return workflow == workflows_.end() || workflow->second.header.retries < one.second.retries;
+  });
   std::erase_if(ends_, [this](const auto& one) { return !workflows_.contains(one.first); });
   for (auto& [id, ends] : ends_)
     std::erase_if(ends, [&](const End& end) { return end.version > workflows_.at(id).header.version; });

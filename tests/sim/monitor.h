@@ -184,7 +184,12 @@ class Monitor {
   std::set<std::string> keys_;                                                        ///< of the family `keys`
   std::map<std::pair<std::string, ActionIndex>, std::vector<std::string>> children_;  ///< of one run
   std::map<std::string, std::vector<End>> ends_;
-  std::map<std::string, Time> waits_;  ///< since when each run waits, by its value and the monotonic clock
+  /// Since when a run waits by the monotonic clock, and of which retry that is.
+  struct Wait {
+    Time since{};
+    std::uint32_t retries = 0;
+  };
+  std::map<std::string, Wait> waits_;  ///< by the run's value
 };
 
 }  // namespace settle::sim

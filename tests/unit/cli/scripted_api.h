@@ -1,6 +1,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <deque>
 #include <fstream>
@@ -54,7 +55,8 @@ class ScriptedApi final : public Api {
 class ClientTest : public ::testing::Test {
  protected:
   static std::string file_with(const std::string& text) {
-    const std::string name = ::testing::TempDir() + "settle-cli-plan.json";
+    // Tests run beside each other, each in a process of its own.
+    const std::string name = ::testing::TempDir() + "settle-cli-plan-" + std::to_string(::getpid()) + ".json";
     std::ofstream(name, std::ios::binary) << text;
     return name;
   }
