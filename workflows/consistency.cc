@@ -134,7 +134,7 @@ bool Audit::has_elements(ActionIndex i) const {
     if (of_plan(at) || element.role != CallRole::main || element.parent != i || element.element != k) return false;
     // What runs is counted by this.
     const Stage stage = workflow_.effective(at).stage;
-    if (workflow_.awaits_turn(at) && stage != Stage::blocked && stage != Stage::revived) return false;
+    if (workflow_.awaits_turn(at) && !waits_for_turn(stage)) return false;
     open = open || !is_final(stage);
   }
   return open == (list.stage == Stage::gathering);
@@ -174,7 +174,7 @@ bool Audit::has_members(ActionIndex i) const {
   if (!may_wait && run.wake_at.has_value() != waits(run.stage)) return false;
   if (run.receipt > header_.receipts) return false;
   if (has_input(run.stage) && !run.input) return false;
-  if ((run.stage == Stage::blocked || run.stage == Stage::revived) && run.scheduled_at) return false;
+  if (waits_for_turn(run.stage) && run.scheduled_at) return false;
   const bool answered = run.output || (run.word && run.word->happened);
   if (has_answer(run.stage) && !(answered && run.executed_at)) return false;
   if ((run.stage == Stage::failed || is_parked(run.stage)) && !run.error) return false;

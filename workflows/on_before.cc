@@ -29,8 +29,8 @@ void Stepper::look_before(ActionIndex index) {
   enter(index, Stage::before_reading);
 }
 
-/// What it shows is stored before the first send, and never taken again. "Not there" is an
-/// answer too; what can't be read is asked for again until the action's time is over.
+/// What it shows is stored before the first send, and never taken again. "Not there" is an answer too; what can't be
+/// read is asked for again until the action's time is over.
 void Stepper::before_ended(ActionIndex index, Outcome& outcome) {
   if (comes_too_late(index)) return cancelled(index);
   if (interrupted(outcome)) return enter(index, Stage::before_wait, moment_.now + Duration(1));

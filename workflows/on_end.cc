@@ -39,10 +39,9 @@ void Stepper::action_concluded(ActionIndex index) {
 
 /// All that an action needs is there: it begins, or goes on after a retry.
 void Stepper::go_on(ActionIndex index) {
-  const ActionIndex fallback = workflow_.actions[index].fallback;
-  const ActionIndex run = fallback == 0 ? index : fallback;
+  const ActionIndex run = workflow_.effective_run(index);
   const Stage stage = workflow_.actions[run].stage;
-  if (stage == Stage::blocked || stage == Stage::revived) ready_.push_back(run);
+  if (waits_for_turn(stage)) ready_.push_back(run);
   if (stage == Stage::gathering) start_elements(run);
 }
 
@@ -69,8 +68,7 @@ void Stepper::cancel_what_depends(ActionIndex index) {
 
 /// Ends what was not sent yet, in whatever way it waits. True when nothing can come of this action any more.
 bool Stepper::will_never_begin(ActionIndex index) {
-  const ActionIndex fallback = workflow_.actions[index].fallback;
-  const ActionIndex run = fallback == 0 ? index : fallback;
+  const ActionIndex run = workflow_.effective_run(index);
   const Stage stage = workflow_.actions[run].stage;
   if (stage == Stage::before_reading) return true;  // when that look is heard
   if (stage == Stage::revived) {
@@ -175,7 +173,7 @@ void Stepper::next_compensation(ActionIndex from) {
   for (ActionIndex i = from; i < workflow_.actions.size(); ++i) {
     const ActionState& run = workflow_.actions[i];
     if (!is_undoing(run.role) || is_final(run.stage)) continue;
-    if (run.stage == Stage::blocked || run.stage == Stage::revived) ready_.push_back(i);
+    if (waits_for_turn(run.stage)) ready_.push_back(i);
     return;
   }
 }

@@ -132,9 +132,8 @@ void Stepper::start_elements(ActionIndex index) {
   for (; elements.next < end && elements.running < most; ++elements.next) {
     if (!workflow_.awaits_turn(elements.next)) continue;
     ++elements.running;
-    ActionState& element = action(elements.next);
-    element.scheduled_at = moment_.now;  // counted as under way, whatever ends it
-    ready_.push_back(element.fallback == 0 ? elements.next : element.fallback);
+    action(elements.next).scheduled_at = moment_.now;  // counted as under way, whatever ends it
+    ready_.push_back(workflow_.effective_run(elements.next));
   }
   while (elements.next < end && !workflow_.awaits_turn(elements.next)) ++elements.next;
 }
@@ -144,8 +143,7 @@ void Stepper::cancel_elements(ActionIndex index) {
   const ActionIndex first = workflow_.actions[index].first_element;
   const ActionIndex end = first + workflow_.actions[index].elements;
   for (ActionIndex i = first; i < end; ++i) {
-    const ActionIndex fallback = workflow_.actions[i].fallback;
-    const ActionIndex run = fallback == 0 ? i : fallback;
+    const ActionIndex run = workflow_.effective_run(i);
     if (workflow_.actions[run].stage == Stage::revived) {
       give_back(run);
     } else if (workflow_.awaits_turn(i) || never_begun(run) || waits_idly(run)) {

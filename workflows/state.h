@@ -121,6 +121,10 @@ constexpr bool is_satisfied(Stage stage) {
 constexpr bool is_unstarted(Stage stage) {
   return stage == Stage::blocked || stage == Stage::ready;
 }
+/// Waits for others, or for its place among them.
+constexpr bool waits_for_turn(Stage stage) {
+  return stage == Stage::blocked || stage == Stage::revived;
+}
 /// A call is (or may be) under way.
 constexpr bool is_calling(Stage stage) {
   return stage == Stage::sending || stage == Stage::looking || stage == Stage::settling || stage == Stage::reading ||
@@ -327,9 +331,8 @@ struct Workflow {
     return actions[run].role == CallRole::main && !actions[run].element && action_of(run).for_each.has_value();
   }
   /// What counts for the action or element: its fallback's run, once that was begun.
-  const ActionState& effective(ActionIndex run) const {
-    return actions[run].fallback == 0 ? actions[run] : actions[actions[run].fallback];
-  }
+  ActionIndex effective_run(ActionIndex run) const { return actions[run].fallback == 0 ? run : actions[run].fallback; }
+  const ActionState& effective(ActionIndex run) const { return actions[effective_run(run)]; }
 
   /// Nothing of this element is under way, nor was since the latest retry.
   bool awaits_turn(ActionIndex element) const {

@@ -26,7 +26,7 @@ bool happened(const ActionState& run) {
 
 /// What a retry has put back waits for its turn again.
 bool is_begun(Stage stage) {
-  return stage != Stage::blocked && stage != Stage::revived;
+  return !waits_for_turn(stage);
 }
 
 }  // namespace
