@@ -95,6 +95,10 @@ class Engine {
   /// Stops taking work and starting calls; waits for calls under way at most `patience`, then ends them. `done` runs on
   /// the first loop.
   void shutdown(Duration patience, std::function<void()> done);
+  /// For tests: sees each step of every workflow, on its loop. Set before anything else is asked.
+  void observe(const Shard::OnStep& on_step) {
+    for (Home& home : homes_) home.shard->observe(on_step);
+  }
   bool stopping() const { return stopping_.load(std::memory_order_relaxed); }
 
   /// Sum over all shards; `done` runs on `loop`.

@@ -2,28 +2,12 @@
 
 #include <algorithm>
 
-#include "receipts/entry.h"
 #include "storage/keys.h"
 
 namespace settle {
 namespace {
 
-/// When a restart has to take the workflow up: at once while a call or a workflow of its own is under way, or a permit
-/// is waited for (its creation, so that the queue stays in order of time), at its next timer, or never (it waits for a
-/// person, or has ended and is not looked at again).
-std::optional<Time> due_of(const Workflow& workflow) {
-  if (workflow.gated > 0) return workflow.header.created_at;
-  for (ActionIndex i = 0; i < workflow.actions.size(); ++i) {
-    const Stage stage = workflow.actions[i].stage;
-    const bool has_child = stage == Stage::waiting && workflow.call_of(i).tool->builtin == Builtin::run_plan;
-    if (is_calling(stage) || has_child) return workflow.header.created_at;
-  }
-  return workflow.next_wake();
-}
-
-constexpr Duration clock_interval{1'000};
-
-/// The newest moment that is stored of it. The stored clock may be older, by up to clock_interval.
+/// The newest moment that is stored of it. The stored clock may be older, by up to a second.
 Time newest_time(const Workflow& workflow) {
   Time newest = std::max(workflow.header.created_at, workflow.header.ended_at.value_or(Time()));
   for (const ActionState& run : workflow.actions) {
@@ -67,6 +51,7 @@ Result<Shard::Live*> Shard::find(const std::string& name_space, const std::strin
   made->key = key;
   made->workflow = std::move((*loaded)->workflow);
   made->durable = made->workflow.header.version;
+  made->receipts_taken = made->workflow.header.receipts;
   made->due_at = (*loaded)->due_at;
   made->attention_told = made->workflow.header.attention;
   loop_.not_before(newest_time(made->workflow));
@@ -77,116 +62,13 @@ Result<Shard::Live*> Shard::find(const std::string& name_space, const std::strin
   const bool interrupted =
       std::any_of(runs.begin(), runs.end(), [](const ActionState& run) { return is_calling(run.stage); });
   if (interrupted) {
-    apply(out, on_restart(out.workflow, moment()), {});
+    apply(out, on_restart(out.workflow, moment(out)));
   } else if (out.workflow.next_wake()) {
     out.timer_at = out.workflow.next_wake();  // a sleeper's timer may be set already; the set keeps one
     timers_.emplace(*out.timer_at, key);
     arm_timer();
   }
   return &out;
-}
-
-/// One batch: state, history, receipts, index and the entry that a restart finds it by. Then, when durable, the
-/// effects.
-void Shard::apply(Live& live, Transition transition, WriteBatch batch) {
-  if (!transition.changed) return;
-  encode(live, transition, batch);
-  move_in_lines(live, transition.gates);
-  Effects later;
-  later.children = std::move(transition.children);
-  for (CallEffect& call : transition.calls) {
-    if (call.at_once && !draining_) {
-      start_call(live, std::move(call));
-    } else {
-      later.calls.push_back(std::move(call));
-    }
-  }
-  ++live.commits;
-  ++commits_pending_;
-  ++counters_.commits;
-  const std::string key = live.key;
-  const std::uint32_t version = live.workflow.header.version;
-  store_.commit(std::move(batch), loop_, [this, key, version, later = std::move(later)](const CommitResult&) {
-    committed(key, version, later);
-  });
-  rearm(live);
-  serve_watches(live);
-}
-
-void Shard::encode(Live& live, Transition& transition, WriteBatch& batch) {
-  const Workflow& workflow = live.workflow;
-  const WorkflowHeader& header = workflow.header;
-  const std::string& space = header.name_space;
-  const std::string& id = header.id;
-  const keys::OfWorkflow records(space, id);
-  const Time now = loop_.now();
-
-  const std::optional<Time> due = due_of(workflow);
-  if (due != live.due_at) {
-    if (live.due_at) batch.erase(Family::due, records.due(*live.due_at));
-    if (due) batch.put(Family::due, records.due(*due), "");
-  }
-  live.due_at = due;
-  batch.put(Family::state, records.header(), encode_header(workflow, due));
-  for (const ActionIndex index : transition.actions)
-    batch.put(Family::state, records.action(index), encode_action(workflow.actions[index]));
-  for (const ActionIndex index : transition.new_inputs)
-    batch.put(Family::state, records.input(index), canonical(*workflow.actions[index].input));
-  for (const ActionIndex index : transition.new_outputs)
-    batch.put(Family::state, records.output(index), canonical(*workflow.actions[index].output));
-  for (const ActionIndex index : transition.old_inputs) {
-    if (workflow.actions[index].input == nullptr) batch.erase(Family::state, records.input(index));
-  }
-  for (const ActionIndex index : transition.old_outputs) {
-    if (workflow.actions[index].output == nullptr) batch.erase(Family::state, records.output(index));
-  }
-  for (const std::uint32_t index : transition.signals)
-    batch.put(Family::state, records.signal(index + 1), encode_signal(workflow.signals[index]));
-  for (const ActionIndex index : transition.new_befores)
-    batch.put(Family::state, records.before(index), canonical(*workflow.actions[index].before));
-  if (!transition.history.empty()) {
-    const auto first = static_cast<std::uint32_t>(header.events - transition.history.size() + 1);
-    batch.put(Family::history, records.events(first), encode_events(transition.history, now));
-  }
-  for (IssuedReceipt& receipt : transition.receipts) {
-    LedgerEntry entry{records.receipt(receipt.number), std::move(receipt.bytes), {}};
-    entry.hash = ledger_entry(entry.bytes);
-    batch.ledger.push_back(std::move(entry));
-  }
-  bool listed = header.version == 1;
-  for (const HistoryEvent& event : transition.history) {
-    listed = listed || event.type.starts_with("workflow.");
-    counters_.ended += event.type == "workflow.ended" ? 1 : 0;
-  }
-  if (listed) batch.put(Family::index, keys::summary(space, header.created_at, id), encode_summary(workflow));
-  if (now - clock_saved_ >= clock_interval) {
-    clock_saved_ = now;
-    batch.put(Family::meta, std::string(keys::clock), format_time(now));
-  }
-  // A batch that may be dropped takes no such thing with it.
-  if (loop_.leapt() > leap_saved_ && batch.guards.empty()) {  // with the first thing that is decided by the new time
-    leap_saved_ = loop_.leapt();
-    batch.put(Family::meta, std::string(keys::leap), format_time(leap_saved_));
-  }
-}
-
-void Shard::committed(const std::string& key, std::uint32_t version, const Effects& effects) {
-  Live* found = live(key);
-  SETTLE_ASSERT(found != nullptr && found->commits > 0);
-  --found->commits;
-  --commits_pending_;
-  found->durable = version;
-  for (const CallEffect& call : effects.calls) start_call(*found, call);
-  for (const ChildEffect& child : effects.children) order_child(*found, child);
-  tell_parent(*found);
-  while (!found->held.empty() && found->held.front().version <= found->durable) {
-    const std::function<void()> give = std::move(found->held.front().give);
-    found->held.pop_front();
-    give();
-    found = live(key);
-    if (found == nullptr) return;
-  }
-  release(key);
 }
 
 void Shard::start_call(Live& live, CallEffect effect) {
@@ -220,7 +102,7 @@ void Shard::call_ended(const std::string& key, ActionIndex action, std::uint32_t
   --found->calls;
   --in_flight_;
   if (permit != nullptr) return_permit(*permit, outcome);
-  apply(*found, on_answer(found->workflow, action, number, std::move(outcome), moment()), {});
+  apply(*found, on_answer(found->workflow, action, number, std::move(outcome), moment(*found)));
   release(key);
 }
 
@@ -268,7 +150,7 @@ void Shard::timer() {
       continue;
     }
     due.timer_at = std::nullopt;
-    apply(due, on_timer(due.workflow, {now, loop_.entropy(), &gate_, loop_.leapt()}), {});
+    apply(due, on_timer(due.workflow, moment(due)));
     rearm(due);
     release(key);
   }
@@ -294,7 +176,7 @@ void Shard::recover(const std::string& name_space, const std::string& id,
   if (!found) return failed(found.error());
   Live& taken = **found;
   const bool taken_up = taken.commits > 0 || taken.calls > 0;  // by find(), or by somebody who came before
-  if (!taken_up) apply(taken, on_restart(taken.workflow, moment()), {});
+  if (!taken_up) apply(taken, on_restart(taken.workflow, moment(taken)));
   rearm(taken);
   release(taken.key);
 }

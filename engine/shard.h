@@ -88,6 +88,10 @@ class Shard final : private PermitSink {
   void signal(const std::string& name_space, const std::string& id, Signal signal,
               std::function<void(Result<Delivered>)> done);
 
+  using OnStep = std::function<void(const Workflow& workflow, const Transition& transition, Loop& loop)>;
+  /// Sees each step of a workflow that exists when it is made, before it is gathered for the disk.
+  void observe(OnStep on_step) { on_step_ = std::move(on_step); }
+
   /// Where children and parents live. Set once, before anything else is asked.
   void connect(Relatives relatives) { relatives_ = std::move(relatives); }
   /// A workflow of another shard wants a child here: begins it, or sees it cancelled, or answers how it ended. What
@@ -126,7 +130,9 @@ class Shard final : private PermitSink {
     std::string key;
     Workflow workflow;
     std::uint32_t durable = 0;                   ///< version
-    std::size_t commits = 0;                     ///< queued and not yet durable
+    std::optional<Transition> gathered;          ///< not yet on its way to the disk
+    std::uint32_t receipts_taken = 0;            ///< the newest that is
+    std::size_t commits = 0;                     ///< gathered or queued, and not yet durable
     std::size_t calls = 0;                       ///< under way
     bool creating = false;                       ///< its first commit may still lose its guard
     bool end_told = false;                       ///< to its parent
@@ -138,20 +144,23 @@ class Shard final : private PermitSink {
     std::deque<std::function<void()>> after_creation;
   };
 
-  // shard.cc
-  Result<Live*> find(const std::string& name_space, const std::string& id);
-  /// What a workflow is known by here, and its namespace and id again.
-  static std::string key_of(const std::string& name_space, const std::string& id);
-  static std::pair<std::string, std::string> split(const std::string& key);
-  Live* live(const std::string& key);
-  void apply(Live& live, Transition transition, WriteBatch batch);
-  void encode(Live& live, Transition& transition, WriteBatch& batch);
+  // shard_commit.cc
+  void apply(Live& live, Transition transition);
+  void commit_gathered();
+  void encode(Live& live, const Transition& transition, WriteBatch& batch);
   /// What leaves once a transition is durable.
   struct Effects {
     std::vector<CallEffect> calls;
     std::vector<ChildEffect> children;
   };
   void committed(const std::string& key, std::uint32_t version, const Effects& effects);
+
+  // shard.cc
+  Result<Live*> find(const std::string& name_space, const std::string& id);
+  /// What a workflow is known by here, and its namespace and id again.
+  static std::string key_of(const std::string& name_space, const std::string& id);
+  static std::pair<std::string, std::string> split(const std::string& key);
+  Live* live(const std::string& key);
   void start_call(Live& live, CallEffect effect);
   void call_ended(const std::string& key, ActionIndex action, std::uint32_t number, Outcome outcome,
                   PermitLine* permit);
@@ -160,7 +169,7 @@ class Shard final : private PermitSink {
   void arm_timer();
   void timer();
   void release(const std::string& key);
-  Moment moment() { return {loop_.now(), loop_.entropy(), &gate_, loop_.leapt()}; }
+  Moment moment(const Live& live) { return {loop_.now(), loop_.entropy(), &gate_, loop_.leapt(), live.receipts_taken}; }
 
   // shard_permits.cc
   void permitted(PermitLine& line, const std::string& key, ActionIndex run) override;
@@ -198,12 +207,15 @@ class Shard final : private PermitSink {
   std::uint64_t next_watch_ = 1;
   std::size_t watches_ = 0;
   std::size_t in_flight_ = 0;        ///< calls
-  std::size_t commits_pending_ = 0;  ///< queued and not yet durable
+  std::size_t commits_pending_ = 0;  ///< gathered or queued, and not yet durable
+  std::vector<Live*> gathered_;      ///< workflows that changed while a batch was on its way
+  std::size_t commits_under_way_ = 0;
   Time clock_saved_{};
   Time leap_saved_ = Time::min();
   bool draining_ = false;
   std::function<void()> quiet_;
   Relatives relatives_;
+  OnStep on_step_;
   /// Children that could not be begun yet, by key.
   std::unordered_map<std::string, ChildOrder> orders_waiting_;
   Counters counters_;

@@ -44,7 +44,7 @@ void Shard::submit(NewWorkflow submission, SubmitDone done) {
   live_.emplace(key, std::move(made));
   ++counters_.submitted;
 
-  Transition transition = start_workflow(begun.workflow, moment());
+  Transition transition = start_workflow(begun.workflow, moment(begun));
   WriteBatch batch;
   batch.guards.push_back({Family::state, keys::OfWorkflow(header.name_space, header.id).header()});
   batch.put(Family::state, keys::OfWorkflow(header.name_space, header.id).plan(), submission.plan_bytes);
@@ -195,9 +195,9 @@ void Shard::operate(const std::string& name_space, const std::string& id, const 
   Live& chosen = **found;
   if (chosen.creating) return chosen.after_creation.push_back([=, this] { operate(name_space, id, operation, done); });
   const std::string key = chosen.key;
-  Result<Transition> transition = operation(chosen.workflow, moment());
+  Result<Transition> transition = operation(chosen.workflow, moment(chosen));
   if (transition) {
-    apply(chosen, *std::move(transition), {});
+    apply(chosen, *std::move(transition));
     when_durable(chosen, [done] { done({}); });
   } else {
     when_durable(chosen, [done, error = std::move(transition).error()] { done(error); });  // it shows state, too

@@ -63,7 +63,7 @@ void Shard::child_ordered(ChildOrder order) {
                    .message = "a workflow with this id exists that is none of this action's"});
     return release(key);
   }
-  if (order.cancel) apply(child, on_cancel(child.workflow, moment()), {});
+  if (order.cancel) apply(child, on_cancel(child.workflow, moment(child)));
   // Whoever asks does not know: tell again. What is not durable yet is told when it is.
   child.end_told = false;
   child.attention_told = std::nullopt;
@@ -111,9 +111,10 @@ void Shard::child_reported(const ChildReport& report) {
   if (parent.creating) return parent.after_creation.push_back([this, report] { child_reported(report); });
   const std::string key = parent.key;
   if (report.ended) {
-    apply(parent, on_child_ended(parent.workflow, report.parent.run, report.child, report.end, moment()), {});
+    apply(parent, on_child_ended(parent.workflow, report.parent.run, report.child, report.end, moment(parent)));
   } else {
-    apply(parent, on_child_attention(parent.workflow, report.parent.run, report.child, report.attention, moment()), {});
+    apply(parent,
+          on_child_attention(parent.workflow, report.parent.run, report.child, report.attention, moment(parent)));
   }
   release(key);
 }

@@ -36,7 +36,7 @@ void Shard::permitted(PermitLine& line, const std::string& key, ActionIndex run)
     return (*found)->after_creation.push_back([this, &line, key, run] { line.join(key, run, *this, loop_); });
   }
   gate_.hold(run);
-  apply(**found, on_permit((*found)->workflow, run, moment()), {});
+  apply(**found, on_permit((*found)->workflow, run, moment(**found)));
   if (gate_.take_back()) line.give_back(false, loop_);
   release(key);
 }

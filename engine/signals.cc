@@ -59,7 +59,7 @@ void Shard::signal(const std::string& name_space, const std::string& id, Signal 
     return release(key);
   }
   const std::size_t index = workflow.signals.size();
-  apply(chosen, on_signal(workflow, std::move(signal), moment()), {});
+  apply(chosen, on_signal(workflow, std::move(signal), moment(chosen)));
   when_durable(chosen, [done, answer = Delivered{true, signal_document(workflow, index)}] { done(answer); });
   release(key);
 }

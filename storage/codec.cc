@@ -1,5 +1,7 @@
 #include "storage/codec.h"
 
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <records.pb.h>
 
 #include <algorithm>
@@ -31,6 +33,17 @@ bool are_times(std::initializer_list<std::int64_t> numbers) {
 template <typename Enum>
 bool names_up_to(std::uint32_t number, Enum last) {
   return number <= static_cast<std::uint32_t>(last);
+}
+
+/// The same record has the same bytes: a map (of labels) is written in the order of its keys.
+std::string bytes_of(const google::protobuf::MessageLite& record) {
+  std::string out;
+  google::protobuf::io::StringOutputStream stream(&out);
+  google::protobuf::io::CodedOutputStream coded(&stream);
+  coded.SetSerializationDeterministic(true);
+  record.SerializePartialToCodedStream(&coded);
+  coded.Trim();
+  return out;
 }
 
 Error damaged(std::string_view what) {
@@ -111,7 +124,7 @@ std::string encode_header(const Workflow& workflow, const std::optional<Time>& d
     pinned->set_name(std::string(name));
     pinned->set_version(std::string(reinterpret_cast<const char*>(tool->version.data()), tool->version.size()));
   }
-  return record.SerializeAsString();
+  return bytes_of(record);
 }
 
 Result<StoredHeader> decode_header(std::string_view bytes) {
@@ -315,13 +328,13 @@ Result<SignalState> decode_signal(std::string_view bytes) {
   return out;
 }
 
-std::string encode_events(const std::vector<HistoryEvent>& events, Time at) {
+std::string encode_events(const std::vector<HistoryEvent>& events) {
   records::EventsRecord record;
   for (const HistoryEvent& event : events) {
     records::EventRecord* out = record.add_events();
     out->set_type(event.type);
     if (event.action) out->set_action(*event.action);
-    out->set_at(number(at));
+    out->set_at(number(event.at));
     if (event.data.size() > 0) out->set_data(canonical(event.data));
   }
   return record.SerializeAsString();
@@ -356,7 +369,7 @@ std::string encode_summary(const Workflow& workflow) {
   record.set_ended_at(number(header.ended_at));
   for (const auto& [name, value] : header.labels) (*record.mutable_labels())[name] = value;
   for (const auto& [name, tool] : tools_of(*workflow.plan)) record.add_tools(std::string(name));
-  return record.SerializeAsString();
+  return bytes_of(record);
 }
 
 Result<Summary> decode_summary(std::string_view bytes) {

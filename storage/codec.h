@@ -38,7 +38,7 @@ struct StoredEvent {
   Time at{};
   HistoryEvent event;
 };
-std::string encode_events(const std::vector<HistoryEvent>& events, Time at);
+std::string encode_events(const std::vector<HistoryEvent>& events);
 Result<std::vector<StoredEvent>> decode_events(std::string_view bytes, std::uint32_t first);
 
 struct Summary {

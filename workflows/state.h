@@ -224,6 +224,7 @@ struct ActionState {
   Confidence confidence = Confidence::none;
   std::vector<CheckResult> checks;   ///< of the latest look that could be read
   std::uint32_t receipt = 0;         ///< number of the latest receipt; 0: none
+  std::uint32_t receipt_before = 0;  ///< that it supersedes; known only until it is stored
   std::optional<OperatorWord> word;  ///< the latest
 
   bool child_attention = false;  ///< it waits for a workflow that waits for a person

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,6 +26,9 @@ struct Moment {
   std::uint64_t entropy = 0;  ///< for jitter only
   Gate* gate = nullptr;       ///< asked for tools with a rate_limit only; null: everything passes
   Time leapt = Time::min();   ///< the wall clock has leapt ahead: whatever was stored before is not as old as it seems
+  /// The newest receipt that was handed to the store. One with a greater number is left out when its action issues
+  /// another, which takes its number (CONTRACT §5).
+  std::uint32_t receipts_taken = std::numeric_limits<std::uint32_t>::max();
 };
 
 /// One line of a workflow's history. `data` is small.
@@ -32,6 +36,7 @@ struct HistoryEvent {
   std::string type;  ///< "action.executed", …; docs/events.md lists them
   std::optional<ActionIndex> action;
   Json data;
+  Time at{};
 };
 
 /// A call that is to be made. It leaves when the commit of its transition is durable; a safe read may leave at once.
@@ -79,10 +84,12 @@ struct Signal {
   std::size_t bytes = 0;  ///< of the payload's canonical form
 };
 
+/// A receipt to be written from the state that is committed (workflows/receipt.h).
 struct IssuedReceipt {
   ActionIndex action = 0;
   std::uint32_t number = 0;
-  std::string bytes;  ///< canonical JSON
+  std::uint32_t supersedes = 0;  ///< 0: none
+  Time at{};
 };
 
 /// What a step changed and what follows from it. Everything here is to be committed in one batch; then the effects

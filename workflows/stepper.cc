@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "workflows/receipt.h"
 
 namespace settle {
 namespace {
@@ -143,9 +142,9 @@ void Stepper::cancelled(ActionIndex index, Effect effect) {
 
 void Stepper::issue_receipt(ActionIndex index) {
   ActionState& state = action(index);
-  const std::uint32_t number = ++workflow_.header.receipts;
-  const std::uint32_t supersedes = std::exchange(state.receipt, number);
-  out_.receipts.push_back({index, number, receipt_bytes(workflow_, index, number, supersedes, moment_.now)});
+  const bool replaces = state.receipt > moment_.receipts_taken;
+  if (!replaces) state.receipt_before = std::exchange(state.receipt, ++workflow_.header.receipts);
+  out_.receipts.push_back({index, state.receipt, state.receipt_before, moment_.now});
 }
 
 /// `index` is a run; the history names its action, and says which run of it where there are several.
@@ -157,7 +156,7 @@ void Stepper::note(std::string type, std::optional<ActionIndex> index, Json data
     if (state.role != CallRole::main) data.set("role", name_of(state.role));
     index = state.planned;
   }
-  out_.history.push_back({std::move(type), index, std::move(data)});
+  out_.history.push_back({std::move(type), index, std::move(data), moment_.now});
 }
 
 std::string Stepper::key_of(ActionIndex index) const {

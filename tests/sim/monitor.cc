@@ -94,7 +94,7 @@ void Monitor::follow(const std::string& id, const Shadow& shadow, ActionIndex fr
   }
 }
 
-void Monitor::queued(const WriteBatch& batch, Time now, bool clock_ahead) {
+void Monitor::stepped(const WriteBatch& batch, Time now, bool clock_ahead) {
   if (is_dropped(batch)) return counters_.note("a guard did not hold");
   std::string id;
   for (const Write& write : batch.writes) {
@@ -105,7 +105,9 @@ void Monitor::queued(const WriteBatch& batch, Time now, bool clock_ahead) {
   const Shadow before = workflows_[id];
   Shadow& after = workflows_[id];
   for (const Write& write : batch.writes) {
-    if (write.family == Family::state) apply(after, write, place_of(write.key).rest);
+    if (write.family != Family::state) continue;
+    apply(after, write, place_of(write.key).rest);
+    newest_[write.key] = write.value.value_or("");
   }
   after.header.id = id;
   if (after.sketch == nullptr) after.sketch = sketch_for(id, after.header);
@@ -125,8 +127,39 @@ void Monitor::queued(const WriteBatch& batch, Time now, bool clock_ahead) {
   judge(step);
 }
 
+/// P1: each record is as the last step has left it, and each receipt speaks of the state that is written with it.
+void Monitor::written(const WriteBatch& batch) {
+  std::string id;
+  for (const Write& write : batch.writes) {
+    if (write.family != Family::state) continue;
+    const Place place = place_of(write.key);
+    id = place.id;
+    if (place.rest[0] == 'w') count_steps(id, decode_header(*write.value)->header.version);
+    if (newest_[write.key] != write.value.value_or(""))
+      verdict_.violated("P1", id, "a record is written that is not as the last step has left it");
+  }
+  for (const LedgerEntry& entry : batch.ledger) {
+    const Result<Json> receipt = read_receipt(entry.bytes);
+    SETTLE_ASSERT(receipt);
+    const std::uint32_t number = parse_receipt_id(receipt->find("receipt")->as_string())->second;
+    const std::vector<ActionState>& runs = workflows_[id].runs;
+    const auto is_its = [&](const ActionState& run) { return run.receipt == number; };
+    const auto of = std::find_if(runs.begin(), runs.end(), is_its);
+    // One that was followed by another of its action before it was written is superseded, and no longer the latest.
+    if (of != runs.end() && receipt->find("state")->as_string() != state_of(of->stage))
+      verdict_.violated("P2", id, "a receipt is written that speaks of another state");
+  }
+}
+
+void Monitor::count_steps(const std::string& id, std::uint32_t version) {
+  const std::uint32_t before = std::exchange(versions_[id], version);
+  if (before > 0 && version > before + 1) counters_.note("several steps in one batch");
+}
+
 void Monitor::reset(const Reader& durable) {
   workflows_.clear();
+  newest_.clear();
+  versions_.clear();
   runs_.clear();
   keys_.clear();
   children_.clear();
@@ -345,11 +378,13 @@ void Monitor::judge_receipts(const Step& step, ActionIndex index, const ActionSt
   const Stage was = before == nullptr ? Stage::blocked : before->stage;
   const std::uint32_t old = before == nullptr ? 0 : before->receipt;
   const bool told = state_of(was) != state_of(after.stage) || (is_parked(after.stage) && was != after.stage);
-  if (told && after.receipt == old && !(step.revived(index) && state_of(after.stage) == "pending"))
-    violated(step, "P2", index, "became " + std::string(name_of(after.stage)) + " without a receipt");
-  if (after.receipt == old) return;
   const auto found = step.receipts.find(after.receipt);
-  if (found == step.receipts.end()) return violated(step, "P2", index, "its receipt is not in the batch");
+  if (told && found == step.receipts.end() && !(step.revived(index) && state_of(after.stage) == "pending"))
+    violated(step, "P2", index, "became " + std::string(name_of(after.stage)) + " without a receipt");
+  if (found == step.receipts.end() && after.receipt != old)
+    return violated(step, "P2", index, "its receipt is not in the batch");
+  if (found == step.receipts.end()) return;
+  if (after.receipt == old) counters_.note("a receipt took the place of another");
   const Json& receipt = found->second;
   if (receipt.find("state")->as_string() != state_of(after.stage))
     violated(step, "P2", index, "its receipt says " + receipt.find("state")->as_string());

@@ -24,13 +24,15 @@ class Monitor {
 
   /// What is on the disk at this moment; set once.
   std::function<std::unique_ptr<Reader>()> on_disk;
-  /// The monotonic time of the batch that comes next.
+  /// The monotonic time of the step that comes next.
   Time real_now{};
   bool clock_jumped = false;  ///< the wall clock has: a wait by it may be shorter than by a good clock
   std::map<std::string, std::vector<SentSignal>> sent_signals;  ///< by workflow, answered or not
 
-  /// A batch was queued at `now`, the engine's time.
-  void queued(const WriteBatch& batch, Time now, bool clock_ahead);
+  /// A workflow made a step at `now`, the engine's time: what it changes, as if it had a batch of its own.
+  void stepped(const WriteBatch& batch, Time now, bool clock_ahead);
+  /// A batch is on its way to the disk, with one step of a workflow or with several.
+  void written(const WriteBatch& batch);
   /// After a crash only what is durable counts.
   void reset(const Reader& durable);
 
@@ -101,7 +103,7 @@ class Monitor {
   }
 
  private:
-  /// One batch's changes to one workflow.
+  /// One step's changes to one workflow.
   struct Step {
     const Shadow& before;
     const Shadow& after;
@@ -133,6 +135,7 @@ class Monitor {
   const Sketch* sketch_for(const std::string& id, const WorkflowHeader& header) const;
   void follow(const std::string& id, const Shadow& shadow, ActionIndex from);
   void apply(Shadow& shadow, const Write& write, std::string_view rest);
+  void count_steps(const std::string& id, std::uint32_t version);
   void judge(const Step& step);
   void judge_run(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after);
   void judge_send(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after);
@@ -182,6 +185,8 @@ class Monitor {
   std::map<std::string, Shadow> workflows_;
   std::map<std::string, Run> runs_;                                                   ///< by value
   std::set<std::string> keys_;                                                        ///< of the family `keys`
+  std::map<std::string, std::uint32_t> versions_;                                     ///< of workflows, as last written
+  std::map<std::string, std::string> newest_;                                         ///< records, as last stepped
   std::map<std::pair<std::string, ActionIndex>, std::vector<std::string>> children_;  ///< of one run
   std::map<std::string, std::vector<End>> ends_;
   /// Since when a run waits by the monotonic clock, and of which retry that is.

@@ -10,6 +10,13 @@ namespace {
 
 constexpr Duration day{86'400'000};
 
+/// What a seed has more of than others, so that what is rare in the mixture is common somewhere.
+enum class Mood { mixed, pauses, retries, slow_disk };
+
+Mood draw_mood(Dice& dice) {
+  return dice.chance(0.7) ? Mood::mixed : static_cast<Mood>(1 + dice.below(3));
+}
+
 class Scenario {
  public:
   Scenario(std::uint64_t seed, Counters& counters, bool tracing)
@@ -31,9 +38,12 @@ class Scenario {
 
  private:
   void draw();
+  Likes likes() const;
+  void draw_by_mood();
   void start();
   void turn();
   void actor();
+  void act_by_mood();
   std::string somebody();
   void signal();
   void answer_waits();
@@ -60,25 +70,49 @@ class Scenario {
   std::vector<std::pair<std::string, SentSignal>> sent_;
   std::string origin_ = "http://sim";
   bool jumps_ = false, moves_ = false;
+  Mood mood_ = Mood::mixed;
   SimEngine engine_;
 };
 
 void Scenario::draw() {
+  mood_ = draw_mood(dice_);
   const std::uint64_t writers = 2 + dice_.below(4);
   for (std::uint64_t i = 0; i < writers; ++i) writers_.push_back(draw_tool(dice_, i));
   while (writers_[0].knows_runs_by_input()) writers_[0] = draw_tool(dice_, 0);  // children need one
+  if (mood_ == Mood::slow_disk) {
+    for (SimTool& tool : writers_) hasten(dice_, tool);
+  }
   readers_.push_back(draw_reader(dice_, 0));
   tools_ = writers_;
   tools_.insert(tools_.end(), readers_.begin(), readers_.end());
   const std::uint64_t workflows = 1 + dice_.below(4);
   for (std::uint64_t i = 0; i < workflows; ++i) {
     ids_.push_back("w" + std::to_string(i));
-    sketches_.emplace(ids_.back(), draw_sketch(dice_, ids_.back(), writers_, readers_));
+    sketches_.emplace(ids_.back(), draw_sketch(dice_, ids_.back(), writers_, readers_, likes()));
   }
   engine_.world.faults = draw_faults(dice_);
   if (dice_.chance(0.3)) engine_.store.slow_rate = 0.02 * static_cast<double>(1 + dice_.below(10));
   jumps_ = dice_.chance(0.1);
   moves_ = dice_.chance(0.1);
+  draw_by_mood();
+}
+
+Likes Scenario::likes() const {
+  Likes out;
+  if (mood_ == Mood::pauses) out.fallbacks = 0.8;
+  if (mood_ == Mood::retries) out.lists = 0.6;
+  out.in_turn = mood_ == Mood::retries;
+  return out;
+}
+
+/// What lets the rare things of a mood happen.
+void Scenario::draw_by_mood() {
+  Faults& faults = engine_.world.faults;
+  if (mood_ == Mood::pauses || mood_ == Mood::retries) faults[Fault::refused] = 0.2;
+  if (mood_ == Mood::retries) faults[Fault::partial] = 0.2;
+  if (mood_ != Mood::slow_disk) return;
+  engine_.store.slow_rate = 0.5;
+  faults[Fault::lost_after] = faults[Fault::error_after] = 0.3;
 }
 
 void Scenario::start() {
@@ -90,6 +124,8 @@ void Scenario::start() {
 void Scenario::turn() {
   actor();
   if (dice_.chance(0.3)) signal();
+  if (dice_.chance(0.6)) act_by_mood();
+  if (!engine_.running()) return come_back();
   if (jumps_ && dice_.chance(0.2)) jump();
   if (dice_.chance(0.1) && engine_.world.faults[Fault::connect_failed] > 0)
     engine_.world.outage(dice_.between(Duration(100), Duration(8'000)), dice_.chance(0.5));
@@ -122,6 +158,17 @@ void Scenario::actor() {
   if (what == 10) engine_.resume(other);
   if (what == 11) engine_.retry(other, dice_.chance(0.3));
   if (what >= 12) engine_.resolve(other, dice_.chance(0.6));
+}
+
+void Scenario::act_by_mood() {
+  if (submitted_.empty()) return;
+  const std::string other = somebody();
+  if (mood_ == Mood::pauses) dice_.chance(0.5) ? engine_.pause(other) : engine_.resume(other);
+  if (mood_ != Mood::retries) return;
+  engine_.retry(other, dice_.chance(0.2));
+  if (!dice_.chance(0.3)) return;
+  engine_.run(dice_.between(Duration(0), Duration(300)));
+  if (engine_.running()) engine_.cancel(other);
 }
 
 /// A workflow that was submitted, or will be, or one that runs for another.

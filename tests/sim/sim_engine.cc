@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "connectors/http/classify.h"
+#include "engine/step_records.h"
 #include "storage/keys.h"
 #include "workflows/receipt.h"
 
@@ -132,6 +133,11 @@ void SimEngine::start(const std::vector<SimTool>& tools, const std::string& orig
   std::vector<Engine::Part> parts;
   for (std::size_t i = 0; i < loops; ++i) parts.push_back({loops_[i].get(), carriers_[i].get()});
   engine_ = std::make_unique<Engine>(store, *tools_, std::move(parts), ShardLimits{.rest_after = rest_after});
+  engine_->observe([this](const Workflow& workflow, const Transition& transition, Loop& loop) {
+    WriteBatch batch;
+    write_step(workflow, transition, due_of(workflow), batch);
+    judge_step(batch, loop.now());
+  });
   bool ready = false;
   const auto told = std::make_shared<bool*>(&ready);
   const auto failed = [this](const Error& error) {
@@ -224,17 +230,23 @@ void SimEngine::run(Duration duration) {
   *over = nullptr;
 }
 
-/// The time of a step is that of the loop that made it: after the wall clock was set back, loops differ.
+/// Steps are judged as they are made; one that begins a workflow, when it is written, since only then it has guards.
 void SimEngine::observe(const WriteBatch& batch, CompletionSink& sink) {
   for (const Write& write : batch.writes) {
     hash(write.key);
     if (write.value) hash(*write.value);
   }
+  if (batch.guards.empty()) return monitor.written(batch);
+  for (const std::unique_ptr<SimLoop>& loop : loops_) {
+    if (loop.get() == &sink) judge_step(batch, loop->now());
+  }
+}
+
+/// The time of a step is that of the loop that made it: after the wall clock was set back, loops differ.
+void SimEngine::judge_step(const WriteBatch& batch, Time now) {
   monitor.real_now = schedule.now();
   monitor.clock_jumped = clock_leapt || clock_back;
-  for (const std::unique_ptr<SimLoop>& loop : loops_) {
-    if (loop.get() == &sink) monitor.queued(batch, loop->now(), clock_ahead);
-  }
+  monitor.stepped(batch, now, clock_ahead);
 }
 
 /// P2, and that a run has one key of its own. A call that may change something must stand in the durable store as an

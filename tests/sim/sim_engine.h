@@ -78,6 +78,7 @@ class SimEngine final {
   class Carrier;
   void put_tools(const std::vector<SimTool>& tools);
   void observe(const WriteBatch& batch, CompletionSink& sink);
+  void judge_step(const WriteBatch& batch, Time now);
   void judge_call(const Call& call);
   void judge_look(const Call& call);
   void judge_limits(const SimTool& tool, const std::string& value, const std::optional<std::string>& wrong);

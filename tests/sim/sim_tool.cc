@@ -246,6 +246,14 @@ SimTool draw_tool(Dice& dice, std::size_t number) {
   return tool;
 }
 
+void hasten(Dice& dice, SimTool& tool) {
+  if (tool.mode != IdempotencyMode::key) return;
+  tool.window = dice.between(Duration(3'000), Duration(5'000));
+  tool.limit = Duration(60'000);
+  tool.attempts = 20;
+  tool.maximum = tool.initial;
+}
+
 SimTool draw_reader(Dice& dice, std::size_t number) {
   SimTool tool;
   tool.name = "reader." + std::to_string(number);

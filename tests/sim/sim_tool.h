@@ -78,6 +78,8 @@ struct SimTool {
 };
 
 SimTool draw_tool(Dice& dice, std::size_t number);
+/// A tool of mode key gets a window that is soon over, and repeats as often as it can until then.
+void hasten(Dice& dice, SimTool& tool);
 /// One that only reads; its answer has `items`, `flag` and `n`, which plans refer to.
 SimTool draw_reader(Dice& dice, std::size_t number);
 

@@ -60,8 +60,8 @@ Json action_document(const Sketch& sketch, std::size_t index) {
 class Drawer {
  public:
   Drawer(Dice& dice, Sketch& sketch, const std::vector<SimTool>& writers, const std::vector<SimTool>& readers,
-         std::size_t depth)
-      : dice_(dice), sketch_(sketch), all_writers_(writers), all_readers_(readers), depth_(depth) {
+         const Likes& likes, std::size_t depth)
+      : dice_(dice), sketch_(sketch), all_writers_(writers), all_readers_(readers), likes_(likes), depth_(depth) {
     for (const SimTool& tool : writers) writers_.push_back(&tool);
     for (const SimTool& tool : readers) readers_.push_back(&tool);
     if (depth == 0) return;
@@ -98,9 +98,9 @@ class Drawer {
     if (action.tool->builtin == Builtin::run_plan && (asked || dice_.chance(0.5))) refer_to_signal(action, index);
     condition(action, index);
     const bool plainly = asked && index == 0;
-    if (!plainly && dice_.chance(0.2)) elements(action, index);
+    if (!plainly && dice_.chance(likes_.lists)) elements(action, index);
     if (reads) return;
-    if (!plainly && dice_.chance(0.35)) action.fallback = writer_or(0.15, draw_flow(dice_, depth_));
+    if (!plainly && dice_.chance(likes_.fallbacks)) action.fallback = writer_or(0.15, draw_flow(dice_, depth_));
     action.fallback_after_any = action.fallback != nullptr && dice_.chance(0.3);
     if (!changes_nothing(*action.tool) && dice_.chance(0.6)) action.compensate = undoing_tool();
     if (action.fallback != nullptr && !changes_nothing(*action.fallback) && dice_.chance(0.5))
@@ -127,7 +127,7 @@ class Drawer {
     if (kind == Builtin::run_plan) {
       auto plan = std::make_shared<Sketch>();
       plan->id = sketch_.id + "-" + action.id + std::string(name_of(role));
-      Drawer(dice_, *plan, all_writers_, all_readers_, depth_ + 1).draw();
+      Drawer(dice_, *plan, all_writers_, all_readers_, likes_, depth_ + 1).draw();
       if (role == CallRole::main && action.seen) hand_down(*plan);
       call.plan = std::move(plan);
     }
@@ -224,6 +224,10 @@ class Drawer {
   void elements(SketchAction& action, std::size_t index) {
     action.max_parallel = dice_.below(3);
     action.all_elements = dice_.chance(0.5);
+    if (likes_.in_turn && dice_.chance(0.5)) {
+      action.max_parallel = 1;
+      action.all_elements = true;
+    }
     if (index > 0 && dice_.chance(0.4)) {
       const std::size_t other = dice_.below(index);
       if (sketch_.actions[other].for_each || !is_plain(sketch_.actions[other])) return;
@@ -253,6 +257,7 @@ class Drawer {
   std::set<std::size_t> followed_;  ///< whose record has another writer already
   const std::vector<SimTool>& all_writers_;
   const std::vector<SimTool>& all_readers_;
+  const Likes likes_;
   std::vector<const SimTool*> writers_, readers_;  ///< of these plans
   const std::size_t depth_;                        ///< parents above
   bool asks_ = false;                              ///< begins by asking a person, and hands the answer to a child
@@ -279,10 +284,10 @@ Json Sketch::document() const {
 }
 
 Sketch draw_sketch(Dice& dice, const std::string& id, const std::vector<SimTool>& writers,
-                   const std::vector<SimTool>& readers) {
+                   const std::vector<SimTool>& readers, const Likes& likes) {
   Sketch out;
   out.id = id;
-  Drawer(dice, out, writers, readers, 0).draw();
+  Drawer(dice, out, writers, readers, likes, 0).draw();
   return out;
 }
 

@@ -82,7 +82,14 @@ struct Sketch {
   Json document() const;
 };
 
+/// How often plans have what.
+struct Likes {
+  double lists = 0.2;
+  double fallbacks = 0.35;
+  bool in_turn = false;  ///< half of the lists go on one by one, over elements that failed
+};
+
 Sketch draw_sketch(Dice& dice, const std::string& id, const std::vector<SimTool>& writers,
-                   const std::vector<SimTool>& readers);
+                   const std::vector<SimTool>& readers, const Likes& likes);
 
 }  // namespace settle::sim

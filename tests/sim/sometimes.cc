@@ -52,6 +52,8 @@ constexpr std::string_view wanted[] = {
     "nothing to undo",
     "a new generation of a key",
     "a guard did not hold",
+    "several steps in one batch",
+    "a receipt took the place of another",
     "retried",
     "an operator saw it",
     "an operator saw nothing",

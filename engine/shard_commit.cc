@@ -1,0 +1,112 @@
+// From a step to the disk: what changed is gathered, written in one batch, and what follows from it leaves once that is
+// durable.
+
+#include <algorithm>
+
+#include "engine/shard.h"
+#include "engine/step_records.h"
+#include "storage/keys.h"
+
+namespace settle {
+namespace {
+
+constexpr Duration clock_interval{1'000};
+
+}  // namespace
+
+/// While a batch of this loop is on its way to the disk, what changes meanwhile is gathered, so that several steps of a
+/// workflow share a batch; else it is written at once.
+void Shard::apply(Live& live, Transition transition) {
+  if (!transition.changed) return;
+  if (on_step_) on_step_(live.workflow, transition, loop_);
+  move_in_lines(live, transition.gates);
+  std::vector<CallEffect> later;
+  for (CallEffect& call : transition.calls) {
+    if (call.at_once && !draining_) {
+      start_call(live, std::move(call));
+    } else {
+      later.push_back(std::move(call));
+    }
+  }
+  transition.calls = std::move(later);
+  if (live.gathered) {
+    merge(*live.gathered, std::move(transition));
+  } else {
+    live.gathered = std::move(transition);
+    gathered_.push_back(&live);
+    ++live.commits;
+    ++commits_pending_;
+  }
+  if (commits_under_way_ == 0) commit_gathered();
+  rearm(live);
+  serve_watches(live);
+}
+
+/// One batch for each workflow that has changed.
+void Shard::commit_gathered() {
+  const std::vector<Live*> changed = std::exchange(gathered_, {});
+  std::vector<WriteBatch> batches(changed.size());
+  std::vector<Transition> transitions(changed.size());
+  for (std::size_t i = 0; i < changed.size(); ++i) {
+    transitions[i] = *std::exchange(changed[i]->gathered, std::nullopt);
+    encode(*changed[i], transitions[i], batches[i]);
+  }
+  commits_under_way_ = changed.size();
+  counters_.commits += changed.size();
+  for (std::size_t i = 0; i < changed.size(); ++i) {
+    Effects effects{std::move(transitions[i].calls), std::move(transitions[i].children)};
+    store_.commit(std::move(batches[i]), loop_,
+                  [this, key = changed[i]->key, version = changed[i]->workflow.header.version,
+                   effects = std::move(effects)](const CommitResult&) {
+                    committed(key, version, effects);
+                    if (--commits_under_way_ == 0 && !gathered_.empty()) commit_gathered();
+                  });
+  }
+}
+
+void Shard::encode(Live& live, const Transition& transition, WriteBatch& batch) {
+  const Workflow& workflow = live.workflow;
+  const std::optional<Time> due = due_of(workflow);
+  const keys::OfWorkflow records(workflow.header.name_space, workflow.header.id);
+  if (due != live.due_at) {
+    if (live.due_at) batch.erase(Family::due, records.due(*live.due_at));
+    if (due) batch.put(Family::due, records.due(*due), "");
+  }
+  live.due_at = due;
+  write_step(workflow, transition, due, batch);
+  live.receipts_taken = workflow.header.receipts;
+  const auto is_end = [](const HistoryEvent& event) { return event.type == "workflow.ended"; };
+  counters_.ended +=
+      static_cast<std::uint64_t>(std::count_if(transition.history.begin(), transition.history.end(), is_end));
+  const Time now = loop_.now();
+  if (now - clock_saved_ >= clock_interval) {
+    clock_saved_ = now;
+    batch.put(Family::meta, std::string(keys::clock), format_time(now));
+  }
+  // A batch that may be dropped takes no such thing with it.
+  if (loop_.leapt() > leap_saved_ && batch.guards.empty()) {  // with the first thing that is decided by the new time
+    leap_saved_ = loop_.leapt();
+    batch.put(Family::meta, std::string(keys::leap), format_time(leap_saved_));
+  }
+}
+
+void Shard::committed(const std::string& key, std::uint32_t version, const Effects& effects) {
+  Live* found = live(key);
+  SETTLE_ASSERT(found != nullptr && found->commits > 0);
+  --found->commits;
+  --commits_pending_;
+  found->durable = version;
+  for (const CallEffect& call : effects.calls) start_call(*found, call);
+  for (const ChildEffect& child : effects.children) order_child(*found, child);
+  tell_parent(*found);
+  while (!found->held.empty() && found->held.front().version <= found->durable) {
+    const std::function<void()> give = std::move(found->held.front().give);
+    found->held.pop_front();
+    give();
+    found = live(key);
+    if (found == nullptr) return;
+  }
+  release(key);
+}
+
+}  // namespace settle

@@ -1,0 +1,111 @@
+#include "engine/step_records.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "receipts/entry.h"
+#include "storage/codec.h"
+#include "storage/keys.h"
+#include "workflows/receipt.h"
+
+namespace settle {
+namespace {
+
+template <class T>
+void append(std::vector<T>& into, std::vector<T>&& more) {
+  into.insert(into.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
+/// What a set of indexes is, however often something was put in.
+template <class T>
+void unite(std::vector<T>& into, const std::vector<T>& more) {
+  into.insert(into.end(), more.begin(), more.end());
+  std::sort(into.begin(), into.end());
+  into.erase(std::unique(into.begin(), into.end()), into.end());
+}
+
+/// A receipt takes the place of an earlier one that has its number.
+void add(std::vector<IssuedReceipt>& into, const IssuedReceipt& receipt) {
+  const auto same =
+      std::find_if(into.begin(), into.end(), [&](const IssuedReceipt& one) { return one.number == receipt.number; });
+  if (same == into.end()) {
+    into.push_back(receipt);
+  } else {
+    *same = receipt;
+  }
+}
+
+/// Inputs, outputs and what was looked at before: as they are now. What one step brought, a later one of the same batch
+/// may have taken back.
+void write_payloads(const Workflow& workflow, const Transition& transition, const keys::OfWorkflow& records,
+                    WriteBatch& batch) {
+  const auto put = [&](std::string key, const std::shared_ptr<const Json>& value) {
+    if (value != nullptr) batch.put(Family::state, std::move(key), canonical(*value));
+  };
+  const std::vector<ActionState>& runs = workflow.actions;
+  for (const ActionIndex index : transition.new_inputs) put(records.input(index), runs[index].input);
+  for (const ActionIndex index : transition.new_outputs) put(records.output(index), runs[index].output);
+  for (const ActionIndex index : transition.new_befores) put(records.before(index), runs[index].before);
+  for (const ActionIndex index : transition.old_inputs) {
+    if (runs[index].input == nullptr) batch.erase(Family::state, records.input(index));
+  }
+  for (const ActionIndex index : transition.old_outputs) {
+    if (runs[index].output == nullptr) batch.erase(Family::state, records.output(index));
+  }
+}
+
+}  // namespace
+
+std::optional<Time> due_of(const Workflow& workflow) {
+  if (workflow.gated > 0) return workflow.header.created_at;
+  for (ActionIndex i = 0; i < workflow.actions.size(); ++i) {
+    const Stage stage = workflow.actions[i].stage;
+    const bool has_child = stage == Stage::waiting && workflow.call_of(i).tool->builtin == Builtin::run_plan;
+    if (is_calling(stage) || has_child) return workflow.header.created_at;
+  }
+  return workflow.next_wake();
+}
+
+void merge(Transition& into, Transition&& next) {
+  into.changed = into.changed || next.changed;
+  unite(into.actions, next.actions);
+  unite(into.new_inputs, next.new_inputs);
+  unite(into.new_outputs, next.new_outputs);
+  unite(into.old_inputs, next.old_inputs);
+  unite(into.old_outputs, next.old_outputs);
+  unite(into.new_befores, next.new_befores);
+  unite(into.signals, next.signals);
+  append(into.history, std::move(next.history));
+  for (const IssuedReceipt& receipt : next.receipts) add(into.receipts, receipt);
+  append(into.calls, std::move(next.calls));
+  append(into.children, std::move(next.children));
+}
+
+void write_step(const Workflow& workflow, const Transition& transition, const std::optional<Time>& due,
+                WriteBatch& batch) {
+  const WorkflowHeader& header = workflow.header;
+  const keys::OfWorkflow records(header.name_space, header.id);
+  batch.put(Family::state, records.header(), encode_header(workflow, due));
+  for (const ActionIndex index : transition.actions)
+    batch.put(Family::state, records.action(index), encode_action(workflow.actions[index]));
+  write_payloads(workflow, transition, records, batch);
+  for (const std::uint32_t index : transition.signals)
+    batch.put(Family::state, records.signal(index + 1), encode_signal(workflow.signals[index]));
+  if (!transition.history.empty()) {
+    const auto first = static_cast<std::uint32_t>(header.events - transition.history.size() + 1);
+    batch.put(Family::history, records.events(first), encode_events(transition.history));
+  }
+  for (const IssuedReceipt& issued : transition.receipts) {
+    LedgerEntry entry{records.receipt(issued.number),
+                      receipt_bytes(workflow, issued.action, issued.number, issued.supersedes, issued.at),
+                      {}};
+    entry.hash = ledger_entry(entry.bytes);
+    batch.ledger.push_back(std::move(entry));
+  }
+  const auto shows = [](const HistoryEvent& event) { return event.type.starts_with("workflow."); };
+  const bool listed = std::any_of(transition.history.begin(), transition.history.end(), shows);
+  if (listed || header.version == 1)
+    batch.put(Family::index, keys::summary(header.name_space, header.created_at, header.id), encode_summary(workflow));
+}
+
+}  // namespace settle
