@@ -126,12 +126,18 @@ class Shard final : private PermitSink {
     std::uint32_t version;  ///< what is shown; to be handed out once it is durable
     std::function<void()> give;
   };
+  /// Steps that are not yet on their way to the disk.
+  struct Gathered {
+    Transition transition;
+    bool urgent = true;  ///< something waits for them to be durable
+    Time since{};
+  };
   struct Live {
     std::string key;
     Workflow workflow;
-    std::uint32_t durable = 0;                   ///< version
-    std::optional<Transition> gathered;          ///< not yet on its way to the disk
-    std::uint32_t receipts_taken = 0;            ///< the newest that is
+    std::uint32_t durable = 0;  ///< version
+    std::optional<Gathered> gathered;
+    std::uint32_t receipts_taken = 0;            ///< the newest that is on its way to the disk, or there
     std::size_t commits = 0;                     ///< gathered or queued, and not yet durable
     std::size_t calls = 0;                       ///< under way
     bool creating = false;                       ///< its first commit may still lose its guard
@@ -146,7 +152,9 @@ class Shard final : private PermitSink {
 
   // shard_commit.cc
   void apply(Live& live, Transition transition);
+  void gather(Live& live, Transition transition);
   void commit_gathered();
+  void linger();
   void encode(Live& live, const Transition& transition, WriteBatch& batch);
   /// What leaves once a transition is durable.
   struct Effects {
@@ -210,6 +218,7 @@ class Shard final : private PermitSink {
   std::size_t commits_pending_ = 0;  ///< gathered or queued, and not yet durable
   std::vector<Live*> gathered_;      ///< workflows that changed while a batch was on its way
   std::size_t commits_under_way_ = 0;
+  bool lingers_ = false;  ///< a timer is set for what may wait
   Time clock_saved_{};
   Time leap_saved_ = Time::min();
   bool draining_ = false;

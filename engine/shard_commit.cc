@@ -2,6 +2,7 @@
 // durable.
 
 #include <algorithm>
+#include <functional>
 
 #include "engine/shard.h"
 #include "engine/step_records.h"
@@ -11,6 +12,21 @@ namespace settle {
 namespace {
 
 constexpr Duration clock_interval{1'000};
+
+/// An answer whose read-back is under way waits for that at most so long.
+constexpr Duration linger_max{5};
+
+/// All that has changed is executed and being read back, and nobody waits for that to be durable: when the read-back
+/// has come, both are written together. A crash before makes the send unclear, as one a moment earlier would have; in
+/// mode none that would need a person, so there it is not risked.
+bool only_reads_back(const Workflow& workflow, const Transition& transition) {
+  const auto reads_back = [&](ActionIndex index) {
+    const bool may_be_unclear = workflow.call_of(index).tool->mode != IdempotencyMode::none;
+    return workflow.actions[index].stage == Stage::reading && may_be_unclear;
+  };
+  return transition.calls.empty() && transition.children.empty() && transition.signals.empty() &&
+         std::all_of(transition.actions.begin(), transition.actions.end(), reads_back);
+}
 
 }  // namespace
 
@@ -29,26 +45,39 @@ void Shard::apply(Live& live, Transition transition) {
     }
   }
   transition.calls = std::move(later);
-  if (live.gathered) {
-    merge(*live.gathered, std::move(transition));
-  } else {
-    live.gathered = std::move(transition);
-    gathered_.push_back(&live);
-    ++live.commits;
-    ++commits_pending_;
-  }
+  gather(live, std::move(transition));
   if (commits_under_way_ == 0) commit_gathered();
   rearm(live);
   serve_watches(live);
 }
 
-/// One batch for each workflow that has changed.
+void Shard::gather(Live& live, Transition transition) {
+  const bool urgent = !only_reads_back(live.workflow, transition);
+  if (live.gathered) {
+    live.gathered->urgent = live.gathered->urgent || urgent;
+    merge(live.gathered->transition, std::move(transition));
+    return;
+  }
+  live.gathered = Gathered{std::move(transition), urgent, loop_.now()};
+  gathered_.push_back(&live);
+  ++live.commits;
+  ++commits_pending_;
+}
+
+/// One batch for each workflow that has changed, but for those that may wait for what comes next.
 void Shard::commit_gathered() {
-  const std::vector<Live*> changed = std::exchange(gathered_, {});
+  const Time now = loop_.now();
+  const auto may_wait = [&](const Live* live) {
+    return !live->gathered->urgent && now < live->gathered->since + linger_max && !draining_;
+  };
+  const auto first_to_wait = std::partition(gathered_.begin(), gathered_.end(), std::not_fn(may_wait));
+  std::vector<Live*> changed(gathered_.begin(), first_to_wait);
+  gathered_.erase(gathered_.begin(), first_to_wait);
+  if (!gathered_.empty()) linger();
   std::vector<WriteBatch> batches(changed.size());
   std::vector<Transition> transitions(changed.size());
   for (std::size_t i = 0; i < changed.size(); ++i) {
-    transitions[i] = *std::exchange(changed[i]->gathered, std::nullopt);
+    transitions[i] = std::exchange(changed[i]->gathered, std::nullopt)->transition;
     encode(*changed[i], transitions[i], batches[i]);
   }
   commits_under_way_ = changed.size();
@@ -62,6 +91,20 @@ void Shard::commit_gathered() {
                     if (--commits_under_way_ == 0 && !gathered_.empty()) commit_gathered();
                   });
   }
+}
+
+/// Sees to it that nothing waits for longer than linger_max.
+void Shard::linger() {
+  if (std::exchange(lingers_, true)) return;
+  loop_.schedule(loop_.now() + linger_max, [this] {
+    lingers_ = false;
+    if (gathered_.empty()) return;
+    if (commits_under_way_ == 0) {
+      commit_gathered();
+    } else {
+      linger();
+    }
+  });
 }
 
 void Shard::encode(Live& live, const Transition& transition, WriteBatch& batch) {
