@@ -75,10 +75,11 @@ def beast(folder, threads):
     return Server([BINARIES / "bench/bench_beast", "--threads", threads], folder / "beast.log")
 
 
-def engine(folder, data, tools, threads=None):
+def engine(folder, data, tools, threads=None, limits=None):
     """`settle serve` on a free port, with the tools of bench/load on the tool server."""
     config = folder / "settle.toml"
-    config.write_text(f'[values]\ntools = "http://127.0.0.1:{tools.port}"\n')
+    lines = "".join(f"{name} = {value}\n" for name, value in (limits or {}).items())
+    config.write_text(f'[values]\ntools = "http://127.0.0.1:{tools.port}"\n[limits]\n{lines}')
     command = [BINARIES / "settle", "serve", "--dev", "--data", data, "--listen", "127.0.0.1:0", "--config", config,
                "--tools", ROOT / "bench/load/tools", "--log-level", "error"]
     return Server(command + (["--threads", threads] if threads else []), folder / "engine.log")

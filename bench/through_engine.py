@@ -12,10 +12,10 @@ from figures import median_of_each, medians
 
 
 @contextlib.contextmanager
-def ready_engine(folder, tools, threads):
+def ready_engine(folder, tools, threads, limits=None):
     """An engine on an empty store, ready."""
     shutil.rmtree(folder / "data", ignore_errors=True)
-    with servers.engine(folder, folder / "data", tools, threads) as engine:
+    with servers.engine(folder, folder / "data", tools, threads, limits) as engine:
         recovery.until_ready(engine)
         yield engine
 

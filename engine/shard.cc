@@ -61,7 +61,9 @@ Result<Shard::Live*> Shard::find(const std::string& name_space, const std::strin
   const std::vector<ActionState>& runs = out.workflow.actions;
   const bool interrupted =
       std::any_of(runs.begin(), runs.end(), [](const ActionState& run) { return is_calling(run.stage); });
-  if (interrupted) {
+  // It stands in the store to be taken up at once, and was put off since at the start the clock was behind its creation.
+  const bool put_off = out.due_at == out.workflow.header.created_at && timers_.erase({*out.due_at, key}) > 0;
+  if (interrupted || put_off) {
     apply(out, on_restart(out.workflow, moment(out)));
   } else if (out.workflow.next_wake()) {
     out.timer_at = out.workflow.next_wake();  // a sleeper's timer may be set already; the set keeps one

@@ -5,8 +5,10 @@
 //          [--input JSON]                                    of every action; by default a value of 100 bytes
 //     load --engine PORT --process PID --until taken …       begins again at the 201: what was submitted is left alone
 //     load --engine PORT --process PID --submit COUNT …      submits so many and waits for none of them
+//     load … --elements COUNT                                one action over a list of so many instead, all at once
 //
-// Prints one line of JSON. Exit code 1 when anything ended otherwise than verified, or was not taken.
+// What is refused for now (429 or 503 with Retry-After) is counted, and its client waits as long as it is told to.
+// Prints one line of JSON. Exit code 1 when anything ended otherwise than verified, or was neither taken nor refused so.
 #include "bench/load/wire.h"
 
 namespace {
@@ -31,10 +33,18 @@ std::string submission(const std::string& tool, std::size_t actions, const std::
   return out + "]}}";
 }
 
+/// {"plan": …} of one action over a list.
+std::string submission_of_list(const std::string& tool, std::size_t elements, const std::string& input) {
+  std::string out = "{\"plan\":{\"name\":\"list\",\"actions\":[{\"id\":\"a\",\"tool\":\"" + tool + "\",\"for_each\":[";
+  for (std::size_t i = 0; i < elements; ++i) out += (i == 0 ? "" : ",") + std::to_string(i);
+  return out + "],\"input\":" + (input.empty() ? "{\"value\":{\"$text\":\"${/item}\"}}" : input) + "}]}}";
+}
+
 struct Client {
   Channel channel;
   std::string wait;  ///< the request that waits for the workflow's end; empty: the submission is under way
   Clock::time_point begun;
+  std::optional<Clock::time_point> again;  ///< it was refused, and begins again then
 };
 
 class Load {
@@ -42,10 +52,13 @@ class Load {
   explicit Load(const Arguments& given)
       : port_(static_cast<std::uint16_t>(given.number("--engine"))),
         process_(given.text("--process")),
-        actions_(given.number("--actions")),
+        elements_(given.number("--elements")),
+        actions_(elements_ > 0 ? elements_ : given.number("--actions")),
         to_submit_(given.number("--submit")),
         until_taken_(to_submit_ > 0 || given.text("--until") == "taken"),
-        submit_(request("POST /v1/workflows", submission(given.text("--tool"), actions_, given.text("--input")))),
+        submit_(request("POST /v1/workflows",
+                        elements_ > 0 ? submission_of_list(given.text("--tool"), elements_, given.text("--input"))
+                                      : submission(given.text("--tool"), actions_, given.text("--input")))),
         window_(to_submit_ > 0 ? Seconds(0) : given.seconds("--warm"), given.seconds("--seconds")),
         clients_(given.number("--clients")) {}
 
@@ -61,6 +74,13 @@ class Load {
     while (under_way_ > 0) {
       poll_.wait(20, [this](std::uint64_t owner) { advance(clients_[owner]); });
       const Clock::time_point now = Clock::now();
+      for (Client& client : clients_) {
+        if (client.again && (now >= *client.again || now >= window_.end)) {
+          client.again.reset();
+          --under_way_;
+          begin(client);
+        }
+      }
       if (!counting && now >= window_.begin) {
         counting = true;
         cpu_before = to_submit_ > 0 ? cpu_before : cpu_micros(process_);
@@ -92,6 +112,12 @@ class Load {
 
   void take(Client& client, const Message& answer) {
     if (client.wait.empty()) {
+      const bool later = answer.status() == 429 || answer.status() == 503;
+      if (const std::string_view wait = answer.field("retry-after"); later && !wait.empty()) {
+        ++refused_;
+        client.again = Clock::now() + std::chrono::seconds(std::strtol(std::string(wait).c_str(), nullptr, 10));
+        return;
+      }
       const std::size_t id = answer.body.find("\"id\":\"");
       if (answer.status() != 201 || id == std::string_view::npos) return ended(client, false);
       if (until_taken_) return ended(client, true);
@@ -118,10 +144,11 @@ class Load {
     const double actions = workflows * static_cast<double>(actions_);
     std::printf(
         "{\"clients\":%zu,\"actions_per_workflow\":%zu,\"workflows_per_s\":%.1f,\"actions_per_s\":%.1f,"
-        "\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"cpu_us_per_action\":%.1f,\"others\":%zu,\"all_workflows\":%zu}\n",
+        "\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"cpu_us_per_action\":%.1f,\"others\":%zu,\"refused\":%zu,"
+        "\"all_workflows\":%zu}\n",
         clients_.size(), actions_, workflows / window_.seconds(), actions / window_.seconds(),
         percentile(milliseconds_, 0.5), percentile(milliseconds_, 0.99), engine_cpu / std::max(actions, 1.0), others_,
-        submitted_);
+        refused_, submitted_);
     return others_ == 0 && workflows > 0 ? 0 : 1;
   }
 
@@ -129,9 +156,9 @@ class Load {
     const double count = static_cast<double>(milliseconds_.size());
     std::printf(
         "{\"clients\":%zu,\"submissions_per_s\":%.1f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,"
-        "\"cpu_us_per_submission\":%.1f,\"others\":%zu}\n",
+        "\"cpu_us_per_submission\":%.1f,\"others\":%zu,\"refused\":%zu}\n",
         clients_.size(), count / window_.seconds(), percentile(milliseconds_, 0.5), percentile(milliseconds_, 0.99),
-        engine_cpu / std::max(count, 1.0), others_);
+        engine_cpu / std::max(count, 1.0), others_, refused_);
     return others_ == 0 && count > 0 ? 0 : 1;
   }
 
@@ -146,14 +173,14 @@ class Load {
 
   const std::uint16_t port_;
   const std::string process_;
-  const std::size_t actions_, to_submit_;
+  const std::size_t elements_, actions_, to_submit_;
   const bool until_taken_;
   const std::string submit_;
   const Window window_;
   Poll poll_;
   std::vector<Client> clients_;
   std::vector<double> milliseconds_;
-  std::size_t submitted_ = 0, under_way_ = 0, others_ = 0;
+  std::size_t submitted_ = 0, under_way_ = 0, others_ = 0, refused_ = 0;
 };
 
 }  // namespace
@@ -167,6 +194,7 @@ int main(int count, char** arguments) {
                          {"--seconds", "5"},
                          {"--warm", "1"},
                          {"--submit", "0"},
+                         {"--elements", "0"},
                          {"--until", "ended"},
                          {"--tool", "bench.put"},
                          {"--input", ""}});

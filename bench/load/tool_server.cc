@@ -2,10 +2,12 @@
 //
 //     tool_server [--port 0]
 //
-//     POST /effects         with Idempotency-Key and {"value": …}: 201 {"id":"7","value":…}, the same record for the
-//     same key GET  /effects/ID      200 with the record, or 404 POST /throttled       429 with Retry-After: 3600 POST
-//     /held            no answer, ever GET  /stats           what came so far; "first_call_ns" (CLOCK_MONOTONIC) is
-//     that of the first call after the POST /stats           which forgets it and answers the same
+//   - POST /effects with Idempotency-Key and {"value": …}: 201 {"id":"7","value":…}, the same record for the same key
+//   - GET /effects/ID: 200 with the record, or 404
+//   - POST /throttled: 429 with Retry-After: 3600
+//   - POST /held: no answer, ever
+//   - GET /stats: what came so far; "first_call_ns" (CLOCK_MONOTONIC) is that of the first call after the last
+//   - POST /stats, which forgets it and answers the same
 //
 // The body is trusted to be {"value": …} in canonical form: this is a yardstick, no example of a server.
 #include <ctime>

@@ -145,6 +145,10 @@ Monitor::End Monitor::end_of(const Shadow& workflow) {
   return out;
 }
 
+bool Monitor::tells_the_same(const End& one, const End& other) {
+  return one.outcome == other.outcome && one.effect == other.effect && one.confidence == other.confidence;
+}
+
 /// Whether a run of flow.run_plan is what this end of its workflow makes of it.
 bool Monitor::is_end_by(const End& end, const ActionState& run, const std::string& code, bool called_off) {
   if (run.effect != end.effect) return false;
@@ -221,8 +225,10 @@ void Monitor::judge_deeds_of_list(const Step& step, ActionIndex index, const Act
 void Monitor::judge_end_of_parent(const Step& step) {
   const Shadow& now = step.after;
   const bool had_ended = step.before.header.status == WorkflowStatus::ended;
-  const bool changed = !had_ended || step.before.header.outcome != now.header.outcome;
-  if (now.header.parent && changed) ends_[now.header.id].push_back(end_of(now));
+  const End end = end_of(now);
+  // What was verified may fall later, which changes more than the outcome.
+  const End* last = had_ended ? last_end_of(now.header.id) : nullptr;
+  if (now.header.parent && (last == nullptr || !tells_the_same(end, *last))) ends_[now.header.id].push_back(end);
   if (had_ended) return;
   for (ActionIndex i = 0; i < now.runs.size(); ++i) {
     const auto children = children_.find({now.header.id, i});

@@ -130,6 +130,7 @@ class Monitor {
     std::uint32_t retries = 0;
   };
 
+  static bool tells_the_same(const End& one, const End& other);
   static bool is_end_by(const End& end, const ActionState& run, const std::string& code, bool called_off);
   bool is_dropped(const WriteBatch& batch) const;
   const Sketch* sketch_for(const std::string& id, const WorkflowHeader& header) const;

@@ -99,7 +99,7 @@ void Scenario::draw() {
 
 Likes Scenario::likes() const {
   Likes out;
-  if (mood_ == Mood::pauses) out.fallbacks = 0.8;
+  if (mood_ == Mood::pauses) out.fallbacks = 0.5;
   if (mood_ == Mood::retries) out.lists = 0.6;
   out.in_turn = mood_ == Mood::retries;
   return out;
@@ -108,8 +108,8 @@ Likes Scenario::likes() const {
 /// What lets the rare things of a mood happen.
 void Scenario::draw_by_mood() {
   Faults& faults = engine_.world.faults;
-  if (mood_ == Mood::pauses || mood_ == Mood::retries) faults[Fault::refused] = 0.2;
-  if (mood_ == Mood::retries) faults[Fault::partial] = 0.2;
+  if (mood_ == Mood::pauses || mood_ == Mood::retries) faults[Fault::refused] = 0.4;
+  if (mood_ == Mood::retries) faults[Fault::partial] = 0.4;
   if (mood_ != Mood::slow_disk) return;
   engine_.store.slow_rate = 0.5;
   faults[Fault::lost_after] = faults[Fault::error_after] = 0.3;
@@ -162,11 +162,11 @@ void Scenario::actor() {
 
 void Scenario::act_by_mood() {
   if (submitted_.empty()) return;
-  const std::string other = somebody();
+  const std::string other = dice_.chance(0.5) ? submitted_.back().id : somebody();
   if (mood_ == Mood::pauses) dice_.chance(0.5) ? engine_.pause(other) : engine_.resume(other);
   if (mood_ != Mood::retries) return;
   engine_.retry(other, dice_.chance(0.2));
-  if (!dice_.chance(0.3)) return;
+  if (!dice_.chance(0.5)) return;
   engine_.run(dice_.between(Duration(0), Duration(300)));
   if (engine_.running()) engine_.cancel(other);
 }
