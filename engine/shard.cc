@@ -61,7 +61,8 @@ Result<Shard::Live*> Shard::find(const std::string& name_space, const std::strin
   const std::vector<ActionState>& runs = out.workflow.actions;
   const bool interrupted =
       std::any_of(runs.begin(), runs.end(), [](const ActionState& run) { return is_calling(run.stage); });
-  // It stands in the store to be taken up at once, and was put off since at the start the clock was behind its creation.
+  // It stands in the store to be taken up at once, and was put off since at the start the clock was behind its
+  // creation.
   const bool put_off = out.due_at == out.workflow.header.created_at && timers_.erase({*out.due_at, key}) > 0;
   if (interrupted || put_off) {
     apply(out, on_restart(out.workflow, moment(out)));

@@ -62,11 +62,9 @@ void Stepper::start(ActionIndex index) {
   action(index).scheduled_at = moment_.now;
   action(index).recheck_failed = false;
   const bool undoes = is_undoing(state.role);
-  // A fallback that was held back by a pause finds that the plan was stopped meanwhile.
-  const bool too_late = state.role == CallRole::fallback && stopping();
   // A person has seen meanwhile that nothing of it is left.
   const bool nothing_left = undoes && workflow_.actions[state.parent].effect == Effect::none;
-  if ((cancelling() && !undoes) || too_late || nothing_left) return cancelled(index);
+  if ((cancelling() && !undoes) || nothing_left) return cancelled(index);
   if (out_of_time(index))
     return fail(index, "deadline_exceeded", "the plan's deadline passed before this could start", Effect::none);
   if (state.role == CallRole::main && !state.element) {

@@ -8,7 +8,8 @@
 //     load … --elements COUNT                                one action over a list of so many instead, all at once
 //
 // What is refused for now (429 or 503 with Retry-After) is counted, and its client waits as long as it is told to.
-// Prints one line of JSON. Exit code 1 when anything ended otherwise than verified, or was neither taken nor refused so.
+// Prints one line of JSON. Exit code 1 when anything ended otherwise than verified, or was neither taken nor refused
+// so.
 #include "bench/load/wire.h"
 
 namespace {

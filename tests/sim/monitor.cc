@@ -217,6 +217,11 @@ void Monitor::judge_run(const Step& step, ActionIndex index, const ActionState* 
       !may_fall(step, index, *before, after))
     violated(step, "P2", index,
              "was final as " + std::string(name_of(was)) + ", and is now " + std::string(name_of(after.stage)));
+  const bool untouched = was == Stage::revived && is_final(after.stage) && after.call == before->call;
+  if (untouched && after.effect != before->effect)
+    violated(
+        step, "P5", index,
+        "its effect was " + std::string(name_of(before->effect)) + ", and a retry that never came to it forgot that");
   if (step.after.flow_of(index) != Builtin::none) return judge_flow(step, index, before, after);
   if (before != nullptr && before->call != after.call) judge_timer(step, index, *before, after);
   if (after.attempt > (before == nullptr ? 0 : before->attempt)) judge_send(step, index, before, after);
