@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/approvals.h"
 #include "receipts/entry.h"
 #include "storage/keys.h"
 
@@ -31,6 +32,9 @@ Time newest_time(const Workflow& workflow) {
          {std::optional<Time>(run.since), run.scheduled_at, run.first_send_at, run.closed_at, run.executed_at,
           run.verified_at, run.observed_at, run.before_at, run.recheck_since})
       newest = std::max(newest, time.value_or(Time()));
+    if (run.approval) newest = std::max(newest, run.approval->requested_at);
+    for (std::size_t i = 0; run.approval && i < run.approval->decisions.size(); ++i)
+      newest = std::max(newest, run.approval->decisions[i].at);
   }
   return newest;
 }
@@ -144,6 +148,7 @@ void Shard::encode(Live& live, Transition& transition, WriteBatch& batch) {
     batch.put(Family::state, records.signal(index + 1), encode_signal(workflow.signals[index]));
   for (const ActionIndex index : transition.new_befores)
     batch.put(Family::state, records.before(index), canonical(*workflow.actions[index].before));
+  for (const ApprovalChange& change : transition.approvals) put_approval(workflow, change, batch);
   if (!transition.history.empty()) {
     const auto first = static_cast<std::uint32_t>(header.events - transition.history.size() + 1);
     batch.put(Family::history, records.events(first), encode_events(transition.history, now));
