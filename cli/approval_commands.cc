@@ -73,8 +73,8 @@ std::string render_one(const Json& approval, const View& view) {
                     (text_of(call, "credential", "").empty() ? "" : " as " + text_of(call, "credential")));
   say("input", approval.find("input") == nullptr ? "-" : write_json(*approval.find("input")));
   say("why", text_of(approval, "why"));
-  say("submitted by",
-      text_of(approval, "submitted_by") + (flag_of(approval, "four_eyes") ? ", who can't approve it" : ""));
+  const std::string by = text_of(approval, "submitted_by", "");
+  if (!by.empty()) say("submitted by", by + (flag_of(approval, "four_eyes") ? ", who can't approve it" : ""));
   say("needs", given_of(approval) + " given, until " + clock_of(approval, "expires_at") + " UTC" +
                    (flag_of(approval, "escalated") ? " (that is over, and it waits on)" : ""));
   for (const Json& one : list_of(approval, "decisions")) {

@@ -116,7 +116,7 @@ std::string_view mark_of(std::string_view state, std::string_view phase) {
   if (state == "failed") return "✘";
   if (state == "skipped" || state == "cancelled") return "–";
   if (phase == "in_doubt") return "?";
-  if (phase == "blocked" || phase == "waiting" || phase.empty()) return "·";
+  if (phase == "blocked" || phase == "waiting" || phase == "awaiting_approval" || phase.empty()) return "·";
   return "▶";
 }
 

@@ -112,6 +112,7 @@ class Life(Approvals):
         self.decide(engine, request, who="grace")
         self.assertEqual(engine.client.end_of(id)["outcome"], "verified")
         self.assertEqual([thing["name"] for thing in self.world.things.values()], ["grace"])
+        self.assertIn("Was agreed to by grace.", engine.client.get(f"/v1/workflows/{id}/report").json["text"])
 
 
 class Deciding(Approvals):

@@ -264,7 +264,7 @@ SimTool draw_tool(Dice& dice, std::size_t number) {
   tool.success_rule = dice.chance(0.4);
   draw_times(dice, tool);
   draw_promises(dice, tool);
-  if (dice.chance(tool.risk == Risk::destructive ? 0.5 : 0.1)) tool.rule = draw_rule(dice);
+  if (dice.chance(tool.risk == Risk::destructive ? 0.5 : tool.natural() ? 0.25 : 0.1)) tool.rule = draw_rule(dice);
   const bool by_itself = tool.risk == Risk::destructive && tool.rule && dice.chance(0.3);
   if (by_itself) {
     tool.rule = SimRule();
