@@ -57,6 +57,7 @@ std::vector<Route> HttpApi::routes() {
       {"GET", "/readyz", {}, false, to(&HttpApi::ready)},
   };
   for (Route& route : operator_routes()) out.push_back(std::move(route));
+  for (Route& route : approval_routes()) out.push_back(std::move(route));
   return out;
 }
 

@@ -46,6 +46,12 @@ class HttpApi {
   void operate_on_many(Ask ask, const std::function<Shard::Operation(bool)>& operation, bool retry);
   void resolve(Ask ask);
 
+  // approval_api.cc
+  std::vector<Route> approval_routes();
+  void approvals(Ask ask);
+  void approval(Ask ask);
+  void decide(Ask ask, bool approve);
+
   // registry_api.cc
   void put_tool(Ask ask);
   void tools(Ask ask);

@@ -38,6 +38,7 @@ const std::vector<ErrorCodeInfo>& all_error_codes() {
       {io_error, "io_error", "The system refused an operation on a file or socket", 500, false, 13},
       {internal, "internal", "Settle made a mistake", 500, false, 70},
       {signals_full, "signals_full", "The workflow takes no more signals", 409, false, 5},
+      {approval_changed, "approval_changed", "What would be sent is not what was looked at", 409, false, 5},
   };
   return table;
 }

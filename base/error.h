@@ -41,7 +41,8 @@ enum class ErrorCode : std::uint8_t {
   data_missing,   ///< the store lacks commits that were acknowledged (below the durable floor)
   io_error,
   internal,
-  signals_full,  ///< a workflow has had as many signals as it takes
+  signals_full,      ///< a workflow has had as many signals as it takes
+  approval_changed,  ///< what was looked at is not what would be sent
 };
 
 struct ErrorCodeInfo {

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "cli/api.h"
+#include "cli/approval_commands.h"
 #include "cli/client_commands.h"
 #include "cli/completion.h"
 #include "cli/operator_commands.h"
@@ -83,6 +84,9 @@ const std::map<std::string, ClientCommand, std::less<>>& client_commands() {
       {"resume", [](Client& c, const Options& o) { return operate(c, "resume", o.operate); }},
       {"retry", [](Client& c, const Options& o) { return operate(c, "retry", o.operate); }},
       {"resolve", [](Client& c, const Options& o) { return resolve(c, o.resolve); }},
+      {"approvals", [](Client& c, const Options& o) { return approvals(c, o.approvals); }},
+      {"approve", [](Client& c, const Options& o) { return decide(c, o.decide, true); }},
+      {"reject", [](Client& c, const Options& o) { return decide(c, o.decide, false); }},
       {"signal", [](Client& c, const Options& o) { return signal(c, o.signal); }},
       {"sandbox log", [](Client& c, const Options&) { return sandbox_log(c); }},
       {"sandbox summary", [](Client& c, const Options&) { return sandbox_summary(c); }},

@@ -40,6 +40,9 @@ std::string check_label(const std::string& text);
 /// The filters of a listing.
 void add_filters(CLI::App* app, FilterOptions& target);
 
+/// approvals, approve, reject (approval_options.cc).
+void declare_approvals(CLI::App& app, Options& options);
+
 /// What a person decides: cancel, pause, resume, retry, resolve (operator_options.cc).
 void declare_operators(CLI::App& app, Options& options);
 

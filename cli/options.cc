@@ -396,6 +396,7 @@ void declare(CLI::App& app, Options& options) {
   declare_submission(app, options);
   declare_views(app, options);
   declare_operators(app, options);
+  declare_approvals(app, options);
   declare_changes(app, options);
   declare_sandbox(app, options);
   declare_rest(app, options);

@@ -95,6 +95,22 @@ struct ResolveOptions {
   std::optional<int> attempt = {};
 };
 
+struct ApprovalsOptions {
+  std::string id = {};  ///< of one request, to be shown in full; empty: list them
+  bool all = false;     ///< also those that are decided
+  std::string workflow = {};
+  int limit = 50;
+  std::string cursor = {};
+};
+
+/// approve, reject.
+struct DecideOptions {
+  std::string id = {};
+  std::string who = {};
+  std::string reason = {};
+  std::string digest = {};  ///< of what was looked at; empty: of what is shown now
+};
+
 struct WatchOptions {
   std::string id = {};
   std::optional<Duration> timeout = {};
@@ -154,6 +170,8 @@ struct Options {
   SignalOptions signal;
   OperateOptions operate;
   ResolveOptions resolve;
+  ApprovalsOptions approvals;
+  DecideOptions decide;
   WatchOptions watch;
   EventsOptions events;
   ToolsOptions tools;

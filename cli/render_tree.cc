@@ -116,7 +116,7 @@ std::string_view mark_of(std::string_view state, std::string_view phase) {
   if (state == "failed") return "✘";
   if (state == "skipped" || state == "cancelled") return "–";
   if (phase == "in_doubt") return "?";
-  if (phase == "blocked" || phase == "waiting" || phase.empty()) return "·";
+  if (phase == "blocked" || phase == "waiting" || phase == "awaiting_approval" || phase.empty()) return "·";
   return "▶";
 }
 
@@ -148,7 +148,7 @@ std::vector<Span> row_of(const Placed& placed, const View& view) {
           {confidence == "none" ? "" : "by " + confidence, Style::dim}};
 }
 
-// What one of Settle's own tools waits for, or which limit holds a send back; empty where none does.
+// What one of Settle's own tools waits for, whose agreement, or which limit holds a send back; empty where none does.
 std::string waits_for(const Json& action) {
   const Json* waits = action.find("waits_for");
   if (waits == nullptr || !waits->is_object()) return "";
@@ -157,6 +157,9 @@ std::string waits_for(const Json& action) {
   if (waits->find("limit") != nullptr)
     return "held back by a limit of its tool (" + text_of(*waits, "limit") + ") since " + clock_of(*waits, "since") +
            until;
+  if (waits->find("approval") != nullptr)
+    return "waits for approval " + text_of(*waits, "approval") + ", " + short_of(*waits, "approved", "0") + " of " +
+           short_of(*waits, "approvers") + " given" + (flag_of(*waits, "escalated") ? ", overdue" : until);
   if (waits->find("signal") != nullptr) return "waits for signal \"" + text_of(*waits, "signal") + "\"" + until;
   if (waits->find("workflow") != nullptr)
     return "waits for workflow " + text_of(*waits, "workflow") +

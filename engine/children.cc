@@ -48,6 +48,7 @@ Result<NewWorkflow> Engine::prepare_child(const ChildOrder& order) const {
   }
   out.parent = order.parent;
   out.depth = order.depth;
+  out.submitted_by = order.submitted_by;
   out.body_digest = digest_text(canonical(Json::object(
       {{"id", out.id},
        {"plan", plan},

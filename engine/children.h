@@ -21,6 +21,7 @@ struct ChildOrder {
   std::uint32_t depth = 1;            ///< of the child
   bool cancel = false;                ///< what is not there is then not begun
   std::shared_ptr<const Json> input;  ///< of the action: {plan, input?, labels?}
+  std::string submitted_by;           ///< of the parent: whoever planned it planned the child, too
 };
 
 /// From a child: it has ended, or its attention changed.

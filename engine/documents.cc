@@ -92,6 +92,17 @@ std::string said_by(const Json& receipt) {
   return text_member(*word, "who") + " (\"" + text_member(*word, "seen") + "\")";
 }
 
+/// Everybody who approved.
+std::string agreed_by(const Json& receipt) {
+  std::string out;
+  const Json* approvals = receipt.find("approvals");
+  for (std::size_t i = 0; approvals != nullptr && i < approvals->size(); ++i) {
+    const Json& one = approvals->as_array()[i];
+    if (text_member(one, "decision") == "approved") out += (out.empty() ? "" : ", ") + text_member(one, "by");
+  }
+  return out.empty() ? "nobody" : out;
+}
+
 /// What one of Settle's own tools did, when it came to its end; empty for any other tool.
 std::string sentence_of_builtin(const Json& receipt) {
   const std::string method =
@@ -99,6 +110,7 @@ std::string sentence_of_builtin(const Json& receipt) {
   const Json* input = receipt.find("input");
   if (method == "clock") return "Has waited until its time.";
   if (method == "condition") return "Held: its condition was true.";
+  if (method == "approval") return "Was agreed to by " + agreed_by(receipt) + ".";
   if (method == "signal")
     return "Has taken a signal \"" + (input == nullptr ? "" : text_member(*input, "name")) + "\".";
   if (method == "workflow")

@@ -143,6 +143,7 @@ Result<NewWorkflow> Engine::prepare(const SubmitRequest& request) const {
     const auto wide = [&] { return (std::uint64_t{device()} << 32) | device(); };
     out.id = new_workflow_id(wall_now(), wide(), wide());
   }
+  out.submitted_by = request.submitted_by;
   const Json* plan = fields.need("plan", "a plan");
   const Json* labels = fields.take("labels");
   fields.finish();

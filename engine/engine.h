@@ -16,6 +16,7 @@ struct SubmitRequest {
   std::string idempotency_key;
   Json body;
   std::vector<std::string> tool_calls = {};  ///< ids of tool calls that may run in no other workflow
+  std::string submitted_by = {};             ///< who can't approve what it does; empty: not known
 };
 
 struct ListQuery {
@@ -29,6 +30,15 @@ struct ListQuery {
   std::optional<Time> created_after, created_before;
   std::size_t limit = 50;
   std::string cursor;  ///< of the page before; empty: from the newest
+};
+
+/// Which requests for approval; without a state all of them, the open ones first.
+struct ApprovalQuery {
+  std::string name_space = "default";
+  std::optional<ApprovalState> state = ApprovalState::open;
+  std::string workflow = {};
+  std::size_t limit = 50;
+  std::string cursor = {};  ///< of the page before; empty: from the newest
 };
 
 /// The engine's face: every call may come from any loop, and `done` runs on the loop given. Owned by main().
@@ -72,6 +82,16 @@ class Engine {
   /// idempotency_key_reused, signals_full, disk_full, shutting_down.
   void signal(const std::string& name_space, const std::string& id, Signal signal, Loop& loop,
               std::function<void(Result<Shard::Delivered>)> done);
+
+  // approvals.cc
+  /// {"approvals": […], "next_cursor"}, newest first. Errors: invalid_argument (a cursor that is none).
+  Result<Json> approvals(const ApprovalQuery& query) const;
+  /// All of one request, as it is durable. Errors: not_found.
+  Result<Json> approval(const std::string& name_space, const std::string& id) const;
+  /// What somebody says to it; `done` gets its document once that is durable. Errors: not_found, approval_changed,
+  /// wrong_state, forbidden.
+  void decide(const std::string& name_space, const std::string& id, Verdict verdict, Loop& loop,
+              std::function<void(Result<Json>)> done);
 
   struct Page {
     std::vector<Json> events;

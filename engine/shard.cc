@@ -7,6 +7,9 @@
 namespace settle {
 namespace {
 
+/// A wall clock that leaps ahead, as after a suspend, moves no timer that is set; so none is set for longer.
+constexpr Duration timer_wait_max{5'000};
+
 /// The newest moment that is stored of it. The stored clock may be older, by up to a second.
 Time newest_time(const Workflow& workflow) {
   Time newest = std::max(workflow.header.created_at, workflow.header.ended_at.value_or(Time()));
@@ -15,6 +18,9 @@ Time newest_time(const Workflow& workflow) {
          {std::optional<Time>(run.since), run.scheduled_at, run.first_send_at, run.closed_at, run.executed_at,
           run.verified_at, run.observed_at, run.before_at, run.recheck_since})
       newest = std::max(newest, time.value_or(Time()));
+    if (run.approval) newest = std::max(newest, run.approval->requested_at);
+    for (std::size_t i = 0; run.approval && i < run.approval->decisions.size(); ++i)
+      newest = std::max(newest, run.approval->decisions[i].at);
   }
   return newest;
 }
@@ -125,7 +131,7 @@ void Shard::set_timer(Live& live, std::optional<Time> at) {
 void Shard::arm_timer() {
   if (timers_.empty() || timers_.begin()->first >= timer_armed_) return;
   if (timer_ != 0) loop_.cancel(timer_);
-  timer_armed_ = timers_.begin()->first;
+  timer_armed_ = std::min(timers_.begin()->first, loop_.now() + timer_wait_max);
   timer_ = loop_.schedule(timer_armed_, [this] { timer(); });
 }
 
@@ -145,6 +151,7 @@ void Shard::timer() {
       due.after_creation.push_back([this, name_space, id] { sleep(name_space, id, loop_.now()); });
       continue;
     }
+    due.timer_at = std::nullopt;
     // Stood in the store to be taken up at once, but at the start the clock was behind its creation.
     const std::optional<Time> wake = due.workflow.next_wake();
     const bool not_taken_up = !wake || *wake > now;
@@ -152,7 +159,6 @@ void Shard::timer() {
       recover(name_space, id, [](const Error&) {});
       continue;
     }
-    due.timer_at = std::nullopt;
     apply(due, on_timer(due.workflow, moment(due)));
     rearm(due);
     release(key);

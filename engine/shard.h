@@ -35,6 +35,7 @@ struct NewWorkflow {
   std::shared_ptr<const Plan> plan;
   std::optional<ParentLink> parent;  ///< the run that it runs for
   std::uint32_t depth = 0;           ///< parents above it
+  std::string submitted_by;          ///< empty: not known
 };
 
 /// The refusal of a tool call that runs in another workflow.

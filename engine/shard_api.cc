@@ -40,6 +40,7 @@ void Shard::submit(NewWorkflow submission, SubmitDone done) {
   header.body_digest = submission.body_digest;
   header.parent = submission.parent;
   header.depth = submission.depth;
+  header.submitted_by = submission.submitted_by;
   Live& begun = *made;
   live_.emplace(key, std::move(made));
   ++counters_.submitted;

@@ -22,7 +22,8 @@ void Shard::order_child(const Live& live, const ChildEffect& effect) {
   const Workflow& workflow = live.workflow;
   relatives_.order({workflow.header.name_space, effect.child,
                     ParentLink{workflow.header.id, workflow.action_of(effect.action).id, effect.action},
-                    workflow.header.depth + 1, effect.cancel, workflow.actions[effect.action].input});
+                    workflow.header.depth + 1, effect.cancel, workflow.actions[effect.action].input,
+                    workflow.header.submitted_by});
 }
 
 void Shard::report(const ChildOrder& order, const ChildEnd& end) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "engine/approvals.h"
 #include "receipts/entry.h"
 #include "storage/codec.h"
 #include "storage/keys.h"
@@ -79,6 +80,7 @@ void merge(Transition& into, Transition&& next) {
   for (const IssuedReceipt& receipt : next.receipts) add(into.receipts, receipt);
   append(into.calls, std::move(next.calls));
   append(into.children, std::move(next.children));
+  append(into.approvals, std::move(next.approvals));
 }
 
 void write_step(const Workflow& workflow, const Transition& transition, const std::optional<Time>& due,
@@ -91,6 +93,7 @@ void write_step(const Workflow& workflow, const Transition& transition, const st
   write_payloads(workflow, transition, records, batch);
   for (const std::uint32_t index : transition.signals)
     batch.put(Family::state, records.signal(index + 1), encode_signal(workflow.signals[index]));
+  for (const ApprovalChange& change : transition.approvals) put_approval(workflow, change, batch);
   if (!transition.history.empty()) {
     const auto first = static_cast<std::uint32_t>(header.events - transition.history.size() + 1);
     batch.put(Family::history, records.events(first), encode_events(transition.history));

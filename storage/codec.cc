@@ -91,6 +91,64 @@ std::map<std::string_view, const Tool*> tools_of(const Plan& plan) {
   return out;
 }
 
+void write_decision(const ApprovalDecision& decision, records::DecisionRecord& out) {
+  out.set_approved(decision.approved);
+  out.set_by(decision.by);
+  out.set_reason(decision.reason);
+  out.set_at(number(decision.at));
+  out.set_digest(decision.digest);
+}
+
+ApprovalDecision read_decision(const records::DecisionRecord& record) {
+  return {record.approved(), record.by(), record.reason(), time_of(record.at()), record.digest()};
+}
+
+void write_approval(const ActionState& action, records::ActionRecord& record) {
+  record.set_approval_requests(action.approval_requests);
+  for (const ApprovalDecision& one : action.earlier_decisions) write_decision(one, *record.add_earlier_decisions());
+  if (!action.approval) return;
+  records::RequestRecord& out = *record.mutable_approval();
+  out.set_number(action.approval->number);
+  out.set_digest(action.approval->digest);
+  out.set_state(static_cast<std::uint32_t>(action.approval->state));
+  out.set_requested_at(number(action.approval->requested_at));
+  out.set_expires_at(number(action.approval->expires_at));
+  out.set_approvers(action.approval->approvers);
+  out.set_on_expiry(static_cast<std::uint32_t>(action.approval->on_expiry));
+  out.set_escalated(action.approval->escalated);
+  out.set_four_eyes(action.approval->four_eyes);
+  for (const ApprovalDecision& one : action.approval->decisions) write_decision(one, *out.add_decisions());
+}
+
+/// False when it holds what was never written.
+bool read_approval(const records::ActionRecord& record, ActionState& out) {
+  out.approval_requests = record.approval_requests();
+  for (const records::DecisionRecord& one : record.earlier_decisions()) {
+    if (!are_times({one.at()})) return false;
+    out.earlier_decisions.push_back(read_decision(one));
+  }
+  if (!record.has_approval()) return true;
+  const records::RequestRecord& stored = record.approval();
+  if (!names_up_to(stored.state(), ApprovalState::withdrawn) || !names_up_to(stored.on_expiry(), OnExpiry::escalate) ||
+      !are_times({stored.requested_at(), stored.expires_at()}))
+    return false;
+  ApprovalRequest& request = out.approval.emplace();
+  request.number = stored.number();
+  request.digest = stored.digest();
+  request.state = static_cast<ApprovalState>(stored.state());
+  request.requested_at = time_of(stored.requested_at());
+  request.expires_at = time_of(stored.expires_at());
+  request.approvers = stored.approvers();
+  request.on_expiry = static_cast<OnExpiry>(stored.on_expiry());
+  request.escalated = stored.escalated();
+  request.four_eyes = stored.four_eyes();
+  for (const records::DecisionRecord& one : stored.decisions()) {
+    if (!are_times({one.at()})) return false;
+    request.decisions.push_back(read_decision(one));
+  }
+  return true;
+}
+
 }  // namespace
 
 std::string encode_header(const Workflow& workflow, const std::optional<Time>& due_at) {
@@ -119,6 +177,7 @@ std::string encode_header(const Workflow& workflow, const std::optional<Time>& d
     record.set_parent_run(header.parent->run);
   }
   record.set_depth(header.depth);
+  record.set_submitted_by(header.submitted_by);
   for (const auto& [name, tool] : tools_of(*workflow.plan)) {
     records::ToolVersion* pinned = record.add_tools();
     pinned->set_name(std::string(name));
@@ -155,6 +214,7 @@ Result<StoredHeader> decode_header(std::string_view bytes) {
   if (!record.parent_workflow().empty())
     out.header.parent = ParentLink{record.parent_workflow(), record.parent_action(), record.parent_run()};
   out.header.depth = record.depth();
+  out.header.submitted_by = record.submitted_by();
   for (const records::ToolVersion& tool : record.tools()) out.tools.push_back({tool.name(), tool.version()});
   return out;
 }
@@ -222,6 +282,7 @@ std::string encode_action(const ActionState& action) {
   record.set_rechecks(action.rechecks);
   record.set_recheck_since(number(action.recheck_since));
   record.set_recheck_failed(action.recheck_failed);
+  write_approval(action, record);
   return record.SerializeAsString();
 }
 
@@ -298,6 +359,7 @@ Result<ActionState> decode_action(std::string_view bytes) {
   out.recheck_failed = record.recheck_failed();
   out.child_attention = record.child_attention();
   out.limit = static_cast<Limit>(record.limit());
+  if (!read_approval(record, out)) return damaged("action");
   return out;
 }
 
@@ -402,6 +464,23 @@ Result<StoredKey> decode_key(std::string_view bytes) {
   records::KeyRecord record;
   if (!record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return damaged("idempotency key");
   return StoredKey{record.workflow(), record.body_digest()};
+}
+
+std::string encode_approval(const StoredApproval& approval) {
+  records::ApprovalRecord record;
+  record.set_workflow(approval.workflow);
+  record.set_state(static_cast<std::uint32_t>(approval.state));
+  record.set_document(canonical(approval.document));
+  return record.SerializeAsString();
+}
+
+Result<StoredApproval> decode_approval(std::string_view bytes) {
+  records::ApprovalRecord record;
+  const bool read = record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+  if (!read || !names_up_to(record.state(), ApprovalState::withdrawn)) return damaged("approval");
+  Result<Json> document = read_stored(record.document());
+  if (!document) return std::move(document).error();
+  return StoredApproval{record.workflow(), static_cast<ApprovalState>(record.state()), *std::move(document)};
 }
 
 }  // namespace settle

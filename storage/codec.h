@@ -62,4 +62,13 @@ struct StoredKey {
 std::string encode_key(const StoredKey& key);
 Result<StoredKey> decode_key(std::string_view bytes);
 
+/// What the index holds of a request for approval: all of it under its id, a line of it in the lists.
+struct StoredApproval {
+  std::string workflow;
+  ApprovalState state = ApprovalState::open;
+  Json document;
+};
+std::string encode_approval(const StoredApproval& approval);
+Result<StoredApproval> decode_approval(std::string_view bytes);
+
 }  // namespace settle

@@ -95,6 +95,26 @@ std::optional<std::pair<Time, std::string>> parse_summary(std::string_view key, 
   return std::pair(created, std::string(key.substr(from + 8)));
 }
 
+std::string approval(std::string_view name_space, std::string_view id) {
+  std::string key = "G";
+  append_name(key, name_space);
+  key += id;
+  return key;
+}
+
+std::string approval_lines(std::string_view name_space, bool open) {
+  std::string key = open ? "O" : "D";
+  append_name(key, name_space);
+  return key;
+}
+
+std::string approval_line(std::string_view name_space, bool open, Time requested, std::string_view id) {
+  std::string key = approval_lines(name_space, open);
+  append_be64(key, ~milliseconds(requested));
+  key += id;
+  return key;
+}
+
 std::string idempotency(std::string_view name_space, std::string_view given) {
   std::string key;
   append_name(key, name_space);

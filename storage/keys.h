@@ -60,6 +60,11 @@ std::optional<Due> parse_due(std::string_view key);
 std::string summary(std::string_view name_space, Time created, std::string_view id);
 std::string summary_prefix(std::string_view name_space);
 std::optional<std::pair<Time, std::string>> parse_summary(std::string_view key, std::string_view name_space);
+/// A request for approval, by its id.
+std::string approval(std::string_view name_space, std::string_view id);
+/// Its line in the list of those that are open, or of those that are not: newest first.
+std::string approval_line(std::string_view name_space, bool open, Time requested, std::string_view id);
+std::string approval_lines(std::string_view name_space, bool open);
 // keys
 std::string idempotency(std::string_view name_space, std::string_view key);
 /// Beside the Idempotency-Keys, and never one of them: those hold no control character.

@@ -45,6 +45,18 @@ constexpr const char* assert_document = R"({
                    "message": {"type": "string", "maxLength": 1000}}},
   "output_schema": {"type": "object", "additionalProperties": false}})";
 
+constexpr const char* approve_document = R"({
+  "name": "flow.approve", "builtin": true, "risk": "read", "verify": "response",
+  "description": "Waits until people agree: shows them a title and details.",
+  "input_schema": {"type": "object", "additionalProperties": false, "required": ["title"],
+    "properties": {"title": {"type": "string", "minLength": 1, "maxLength": 500},
+                   "details": {"description": "whatever they have to know"},
+                   "approvers": {"type": "integer", "minimum": 1, "maximum": 100},
+                   "expires": {"type": "string", "description": "such as \"24h\", which it is by itself; at most 366d"}}},
+  "output_schema": {"type": "object", "additionalProperties": false, "required": ["approved_by", "approved_at"],
+    "properties": {"approved_by": {"type": "array", "items": {"type": "string"}},
+                   "approved_at": {"type": "string", "format": "date-time"}}}})";
+
 std::shared_ptr<const Schema> schema_of(const Json& document, std::string_view name) {
   Result<Schema> schema = Schema::compile(*document.find(name));
   SETTLE_ASSERT(schema);
@@ -83,8 +95,9 @@ bool is_builtin_name(std::string_view name) {
 
 const std::vector<std::shared_ptr<const Tool>>& builtin_tools() {
   static const std::vector<std::shared_ptr<const Tool>> tools = {
-      compiled(Builtin::assertion, assert_document), compiled(Builtin::run_plan, run_plan_document),
-      compiled(Builtin::sleep, sleep_document), compiled(Builtin::wait_signal, wait_signal_document)};
+      compiled(Builtin::approve, approve_document), compiled(Builtin::assertion, assert_document),
+      compiled(Builtin::run_plan, run_plan_document), compiled(Builtin::sleep, sleep_document),
+      compiled(Builtin::wait_signal, wait_signal_document)};
   return tools;
 }
 
@@ -97,9 +110,10 @@ std::shared_ptr<const Tool> builtin_tool(std::string_view name) {
 }
 
 std::optional<Problem> builtin_input_problem(const Tool& tool, const Json& input, std::optional<Time> now) {
-  if (tool.builtin != Builtin::sleep && tool.builtin != Builtin::wait_signal) return std::nullopt;
+  if (tool.builtin != Builtin::sleep && tool.builtin != Builtin::wait_signal && tool.builtin != Builtin::approve)
+    return std::nullopt;
   const std::string most = format_duration(wait_max);
-  for (const char* name : {"for", "timeout"}) {
+  for (const char* name : {"for", "timeout", "expires"}) {
     const std::string* given = text_at(input, name);
     const std::optional<Duration> length = given == nullptr ? std::nullopt : parse_duration(*given);
     if (given == nullptr || (length && *length <= wait_max)) continue;

@@ -9,11 +9,11 @@
 
 namespace settle {
 
-/// Settle's own tools: `flow.sleep`, `flow.wait_signal`, `flow.run_plan` and `flow.assert`. They make no call; the core
-/// does what they say (on_builtin.cc). Every namespace has them, in the one version of this binary, so that an upgrade
-/// strands no workflow. Thread: any.
+/// Settle's own tools: `flow.sleep`, `flow.wait_signal`, `flow.run_plan`, `flow.assert` and `flow.approve`. They make
+/// no call; the core does what they say (on_builtin.cc). Every namespace has them, in the one version of this binary,
+/// so that an upgrade strands no workflow. Thread: any.
 
-/// The longest `for`, `until` and `timeout`.
+/// The longest `for`, `until`, `timeout` and `expires`.
 inline constexpr Duration wait_max = std::chrono::hours(24 * 366);
 
 /// "flow.…": a name that no tool document may take.

@@ -82,6 +82,10 @@ bool Condition::holds(const Scope& scope) const {
   return evaluate(scope) == Truth::yes;
 }
 
+bool Condition::is_refuted(const Scope& scope) const {
+  return evaluate(scope) == Truth::no;
+}
+
 Condition::Truth Condition::evaluate(const Scope& scope) const {
   const auto truth = [](bool value) { return value ? Truth::yes : Truth::no; };
   if (op_ == Operator::not_) {

@@ -22,6 +22,9 @@ class Condition {
   /// Only `exists` and `absent` tell absence.
   bool holds(const Scope& scope) const;
 
+  /// Known not to hold: with values that are not there, neither this nor holds() is true.
+  bool is_refuted(const Scope& scope) const;
+
   /// The condition with the values that it compares in their places. What has no value stays {"$from": POINTER}.
   Json resolved(const Scope& scope) const;
 

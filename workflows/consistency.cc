@@ -10,6 +10,16 @@ constexpr bool waits(Stage stage) {
   return stage == Stage::backing_off || stage == Stage::look_wait || stage == Stage::settle_wait ||
          stage == Stage::read_wait || stage == Stage::before_wait || stage == Stage::gated;
 }
+
+/// A request for approval says what was decided, each by another person.
+bool is_sound(const ApprovalRequest& request) {
+  std::set<std::string> people;
+  for (const ApprovalDecision& one : request.decisions) people.insert(one.by);
+  if (request.number == 0 || request.approvers == 0 || people.size() != request.decisions.size()) return false;
+  const bool rejected = !request.decisions.empty() && !request.decisions.back().approved;
+  if (rejected != (request.state == ApprovalState::rejected)) return false;
+  return (request.approvals() >= request.approvers) == (request.state == ApprovalState::approved);
+}
 constexpr bool in_doubt(Stage stage) {
   return stage >= Stage::looking && stage <= Stage::in_doubt;
 }
@@ -46,6 +56,7 @@ class Audit {
       if (!has_elements(i)) return said(i, "and its elements do not fit each other");
       if (!may_be_in(i, runs_[i].stage)) return said(i, "can't be in stage " + std::string(name_of(runs_[i].stage)));
       if (!has_members(i)) return said(i, "lacks what its stage needs, or has what it can't have");
+      if (!may_be_sent(i)) return said(i, "and the request to agree to it do not fit each other");
     }
     if (!undoing_fits()) return "its compensations do not fit its status";
     return header_fits() ? std::nullopt : std::optional<std::string>("its header does not fit its actions");
@@ -63,6 +74,7 @@ class Audit {
   bool has_elements(ActionIndex i) const;
   bool may_be_in(ActionIndex i, Stage stage) const;
   bool has_members(ActionIndex i) const;
+  bool may_be_sent(ActionIndex i) const;
   bool undoing_fits() const;
   bool header_fits() const;
 
@@ -154,6 +166,7 @@ bool Audit::may_be_in(ActionIndex i, Stage stage) const {
   const Tool& tool = *workflow_.call_of(i).tool;
   const bool makes_calls = tool.builtin == Builtin::none;
   if (stage == Stage::waiting) return !makes_calls && waits_well(run, tool.builtin);
+  if (stage == Stage::awaiting_approval) return makes_calls || tool.builtin == Builtin::approve;
   if (!makes_calls) {
     const bool revived = stage == Stage::revived && tool.builtin == Builtin::run_plan;
     return is_unstarted(stage) || is_final(stage) || stage == Stage::fallback_held || revived;
@@ -170,7 +183,8 @@ bool Audit::has_members(ActionIndex i) const {
   const ActionState& run = runs_[i];
   if (run.stage != Stage::waiting && run.child_attention) return false;
   // What was verified may be looked at again later; Settle's own tools may wait without an end.
-  const bool may_wait = run.stage == Stage::waiting || run.stage == Stage::verified;
+  const bool may_wait =
+      run.stage == Stage::waiting || run.stage == Stage::verified || run.stage == Stage::awaiting_approval;
   if (!may_wait && run.wake_at.has_value() != waits(run.stage)) return false;
   if (run.receipt > header_.receipts) return false;
   if (has_input(run.stage) && !run.input) return false;
@@ -180,6 +194,21 @@ bool Audit::has_members(ActionIndex i) const {
   if ((run.stage == Stage::failed || is_parked(run.stage)) && !run.error) return false;
   if (in_doubt(run.stage) && !run.unclear) return false;
   return !(is_final(run.stage) && run.unclear);
+}
+
+/// Whoever is to agree is asked while it waits for that, and has agreed while it is sent. (What was agreed to is looked
+/// at when it is sent: its endpoint may have moved since.)
+bool Audit::may_be_sent(ActionIndex i) const {
+  const ActionState& run = runs_[i];
+  const std::optional<ApprovalRequest>& request = run.approval;
+  if (request && (!is_sound(*request) || request->number != run.approval_requests)) return false;
+  const bool open = request && request->state == ApprovalState::open;
+  if (open != (run.stage == Stage::awaiting_approval)) return false;
+  if (open && run.wake_at != (request->escalated ? std::nullopt : std::optional<Time>(request->expires_at)))
+    return false;
+  if (known_ != PlanKnown::whole || (!open && run.stage != Stage::sending)) return true;
+  if (!approval_needed(workflow_, i)) return !open;
+  return open || (request && request->state == ApprovalState::approved);
 }
 
 /// Compensations begin when everything else has ended, and each undoes another run.

@@ -27,6 +27,8 @@ void Stepper::begin_builtin(ActionIndex index) {
       return begin_child(index);
     case Builtin::assertion:
       return held(index);
+    case Builtin::approve:
+      return await_approval(index);
     case Builtin::none:
       break;
   }
@@ -222,7 +224,10 @@ void Stepper::stop_waiting(ActionIndex index) {
 /// Another action failed and stops the plan: a wait has nothing left to wait for. What undoes goes on.
 void Stepper::stop_idle_waits() {
   for (ActionIndex i = 0; i < workflow_.actions.size(); ++i) {
-    if (waits_idly(i) && !is_undoing(workflow_.actions[i].role)) cancelled(i);
+    const ActionState& run = workflow_.actions[i];
+    if (is_undoing(run.role)) continue;
+    if (waits_idly(i)) cancelled(i);
+    if (run.stage == Stage::awaiting_approval && run.unclear) resolve_doubt(i);  // it will not be sent again
   }
 }
 

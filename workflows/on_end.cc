@@ -196,7 +196,8 @@ void Stepper::expire() {
     if (is_unstarted(stage)) {
       action(i);
       fail(i, "deadline_exceeded", "the plan's deadline passed before this could start", Effect::none);
-    } else if (stage == Stage::backing_off || stage == Stage::before_wait || stage == Stage::gated) {
+    } else if (stage == Stage::backing_off || stage == Stage::before_wait || stage == Stage::gated ||
+               stage == Stage::awaiting_approval) {
       wake_to_send(i);
     } else if (stage == Stage::fallback_held) {
       give_up_fallback(i);

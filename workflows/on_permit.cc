@@ -31,13 +31,14 @@ void Stepper::permit(ActionIndex index) {
   if (workflow_.actions[index].stage == Stage::gated) wake_to_send(index);
 }
 
-/// Whatever it waits for, nothing of it has left yet but a look before its first send (which is heard, and ends it
-/// then).
+/// Whatever it waits for (a person's agreement, too), nothing of it has left yet but a look before its first send
+/// (which is heard, and ends it then).
 bool Stepper::never_begun(ActionIndex index) const {
   const ActionState& state = workflow_.actions[index];
   const bool held_back = state.stage == Stage::gated || (state.stage == Stage::backing_off && state.held) ||
                          state.stage == Stage::before_wait;
-  return is_unstarted(state.stage) || (held_back && !state.first_send_at);
+  const bool asked = state.stage == Stage::awaiting_approval && !state.unclear;
+  return is_unstarted(state.stage) || asked || (held_back && !state.first_send_at);
 }
 
 }  // namespace settle

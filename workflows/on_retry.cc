@@ -137,6 +137,8 @@ void Stepper::begin_anew(ActionIndex index, bool same_key) {
   state.scheduled_at = state.closed_at = std::nullopt;
   state.error = state.refusal = std::nullopt;
   state.word = std::nullopt;
+  state.approval = std::nullopt;
+  state.earlier_decisions.clear();
   state.input = nullptr;
   out_.old_inputs.push_back(index);
   forget_answer(index);
@@ -148,6 +150,7 @@ void Stepper::begin_anew(ActionIndex index, bool same_key) {
 /// nothing more, so that one is sent.
 void Stepper::look_anew(ActionIndex index) {
   const bool natural = tool(index).mode == IdempotencyMode::natural;
+  void_approval(index);
   ActionState& state = action(index);
   state.scheduled_at = moment_.now;
   state.error = state.refusal = std::nullopt;

@@ -29,11 +29,15 @@ std::string first_failures(const std::vector<SchemaFailure>& failures) {
   return out;
 }
 
-/// Writes the intent (the state itself) and has the call made once that is durable. The tool's limits are asked last,
+/// Writes the intent (the state itself) and has the call made once that is durable. Every send passes here, so this is
+/// where people's agreement is demanded, each time for what would be sent now. The tool's limits are asked last,
 /// so that a permit always belongs to a call, and before the intent, so that what waits in line was never sent.
 void Stepper::send(ActionIndex index) {
   if (workflow_.header.paused) return hold(index);
   if (workflow_.actions[index].unclear && endpoint_changed(index)) return;
+  if (!is_released(workflow_, index)) return await_approval(index);
+  if (tool(index).before && !workflow_.actions[index].before_at && !workflow_.actions[index].unclear)
+    return look_before(index);
   const CallSpec& spec = tool(index).execute;
   ActionState& state = action(index);
   ++state.attempt;
@@ -152,7 +156,7 @@ void Stepper::back_off(ActionIndex index, std::optional<Duration> floor, bool th
 /// A repeat is allowed by attempts, time and, for keys, the provider's window (10 % to spare, from the first send).
 bool Stepper::may_send_again(ActionIndex index) const {
   const ActionState& state = workflow_.actions[index];
-  if (cancelling()) return false;
+  if (cancelling() || out_of_time(index)) return false;
   if (state.counted >= static_cast<std::uint32_t>(planned(index).retry.maximum_attempts)) return false;
   if (moment_.now >= deadline(index)) return false;
   const std::optional<Time> by = repeat_by(index);

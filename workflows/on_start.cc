@@ -80,7 +80,6 @@ void Stepper::start(ActionIndex index) {
   const std::vector<SchemaFailure> failures = tool(index).input_schema->validate(*state.input);
   if (!failures.empty()) return fail(index, "input_invalid", first_failures(failures), Effect::none);
   if (tool(index).builtin != Builtin::none) return begin_builtin(index);
-  if (tool(index).before && !state.before_at) return look_before(index);
   send(index);
 }
 

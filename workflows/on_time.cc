@@ -52,6 +52,8 @@ void Stepper::timer() {
       settle(index);
     } else if (stage == Stage::waiting) {
       wait_over(index);
+    } else if (stage == Stage::awaiting_approval) {
+      approval_over(index);
     } else if (stage == Stage::before_wait) {
       look_before(index);
     } else if (stage == Stage::verified) {
@@ -123,7 +125,8 @@ void Stepper::cancel() {
       give_back(i);
     } else if (state.stage == Stage::waiting) {
       stop_waiting(i);
-    } else if (state.stage == Stage::backing_off || state.stage == Stage::gated) {
+    } else if (state.stage == Stage::backing_off || state.stage == Stage::gated ||
+               state.stage == Stage::awaiting_approval) {
       if (state.unclear) {
         resolve_doubt(i);
       } else {

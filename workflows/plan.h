@@ -45,7 +45,8 @@ struct PlannedCall {
   RetryPolicy retry;  ///< the tool's, tightened by the plan
   Duration start_to_close_timeout{};
   Duration schedule_to_close_timeout{};
-  std::optional<Condition> that;  ///< of flow.assert
+  std::optional<ApprovalRule> approval;  ///< the tool's, tightened by the plan; null: nobody has to agree
+  std::optional<Condition> that;         ///< of flow.assert
 };
 
 /// The action runs once for each element of a list; its output is the list of the elements' outputs.

@@ -11,7 +11,7 @@ namespace {
 
 /// Part of the contract, not of this version.
 bool is_promised(std::string_view name) {
-  return name == "flow.approve" || name == "flow.emit";
+  return name == "flow.emit";
 }
 
 void find_builtin(Fields& fields, const std::string& name, PlannedCall& call) {
@@ -79,10 +79,10 @@ void read_builtin_call(Fields& fields, const std::string& tool, PlannedCall& cal
   if (kind == Builtin::run_plan) left = demand_literal(input, place, problems);
   if (kind == Builtin::assertion) left = take_condition(input, place, call, problems);
   if (left) call.input = Template::compile(*left, place, nullptr, problems);  // else what is wrong was said
-  for (const std::string_view name : {"start_to_close_timeout", "schedule_to_close_timeout", "retry"}) {
+  for (const std::string_view name : {"start_to_close_timeout", "schedule_to_close_timeout", "retry", "approval"}) {
     if (fields.take(name) == nullptr) continue;
     fields.problem(name, "policy_not_for_builtin", "no \"" + std::string(name) + "\" here",
-                   "\"" + tool + "\" makes no call that could be repeated or timed");
+                   "\"" + tool + "\" makes no call that could be repeated, timed or released");
   }
 }
 

@@ -11,8 +11,6 @@
 namespace settle {
 namespace {
 
-constexpr std::string_view not_supported = "plan_not_supported";
-
 class PlanReader {
  public:
   PlanReader(const ToolOf& tools, const std::vector<std::string>& tool_names, const PlanLimits& limits,
@@ -101,7 +99,6 @@ PlanAction PlanReader::read_action(const Json& document, std::size_t index) {
                    "\"fallback_when\" says when the fallback is tried, and there is none");
   action.compensate = nested_call(fields, "compensate", action.id);
   check_undoing(fields, action, action.compensate);
-  fields.not_yet("approval", not_supported);
   fields.finish();
   return action;
 }
@@ -125,7 +122,7 @@ void PlanReader::read_call(Fields& fields, const std::string& action_id, Planned
   if (call.tool != nullptr) {
     policies(fields, call);
   } else {  // known members all the same, so that an unknown tool is one problem
-    for (const std::string_view name : {"start_to_close_timeout", "schedule_to_close_timeout", "retry"})
+    for (const std::string_view name : {"start_to_close_timeout", "schedule_to_close_timeout", "retry", "approval"})
       fields.take(name);
   }
 }
@@ -208,6 +205,7 @@ void PlanReader::policies(Fields& fields, PlannedCall& call) {
   };
   call.start_to_close_timeout = tightened("start_to_close_timeout", tool.start_to_close_timeout);
   call.schedule_to_close_timeout = tightened("schedule_to_close_timeout", tool.schedule_to_close_timeout);
+  call.approval = tighten_approval(fields, tool.approval, tool.input_schema.get(), problems_);
   call.retry = tool.retry;
   const Json* document = fields.take("retry");
   if (document == nullptr) return;

@@ -62,7 +62,7 @@ void write_check(std::string& out, const CheckResult& result) {
 }
 
 std::string_view method_of(const Tool& tool, const ActionState& action) {
-  constexpr std::string_view of_builtin[] = {"", "clock", "signal", "workflow", "condition"};
+  constexpr std::string_view of_builtin[] = {"", "clock", "signal", "workflow", "condition", "approval"};
   if (tool.builtin != Builtin::none) return of_builtin[static_cast<std::size_t>(tool.builtin)];
   if (!action.checks.empty()) return "read_back";
   if (action.confidence == Confidence::operator_) return "operator";
@@ -87,6 +87,22 @@ void write_tool(std::string& out, const Tool& tool) {
   object.text("name", tool.name);
   object.text("version", tool.version_text());
   object.end();
+}
+
+/// Who has agreed to what was sent, or has not.
+void write_approvals(std::string& out, const Workflow& workflow, ActionIndex index) {
+  out.push_back('[');
+  for (const ApprovalDecision& one : decisions_of(workflow, index)) {
+    if (out.back() != '[') out.push_back(',');
+    CanonicalObject decision(out);
+    decision.text("at", format_time(one.at));
+    decision.text("by", one.by);
+    decision.text("decision", one.approved ? "approved" : "rejected");
+    decision.text("digest", one.digest);
+    decision.json("reason", one.reason.empty() ? Json() : Json(one.reason));
+    decision.end();
+  }
+  out.push_back(']');
 }
 
 /// What a fallback stands in for.
@@ -184,7 +200,7 @@ std::string receipt_bytes(const Workflow& workflow, ActionIndex index, std::uint
   out.reserve(2'048);
   CanonicalObject receipt(out);
   receipt.text("action", planned.id);
-  receipt.raw("approvals", "[]");
+  write_approvals(receipt.member("approvals"), workflow, index);
   receipt.number("attempt", action.attempt);
   receipt.text("confidence", name_of(action.confidence));
   receipt.text("effect", name_of(action.effect));

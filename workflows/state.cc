@@ -8,16 +8,17 @@ namespace settle {
 
 std::string_view name_of(Stage stage) {
   constexpr std::array<std::string_view, stage_count> names = {
-      "blocked",        "sending",     "backing_off", "looking",       "look_wait", "settling", "settle_wait",
-      "in_doubt",       "reading",     "read_wait",   "unverified",    "executed",  "verified", "failed",
-      "skipped",        "cancelled",   "gathering",   "fallback_held", "ready",     "waiting",  "gated",
-      "before_reading", "before_wait", "rechecking",  "revived"};
+      "blocked",     "sending",          "backing_off", "looking",        "look_wait",   "settling",
+      "settle_wait", "in_doubt",         "reading",     "read_wait",      "unverified",  "executed",
+      "verified",    "failed",           "skipped",     "cancelled",      "gathering",   "fallback_held",
+      "ready",       "waiting",          "gated",       "before_reading", "before_wait", "rechecking",
+      "revived",     "awaiting_approval"};
   return names[static_cast<std::size_t>(stage)];
 }
 
 std::string_view name_of(EventKind kind) {
-  constexpr std::array<std::string_view, event_kind_count> names = {"start",   "answer", "timer",  "restart", "cancel",
-                                                                    "resolve", "retry",  "signal", "child",   "permit"};
+  constexpr std::array<std::string_view, event_kind_count> names = {
+      "start", "answer", "timer", "restart", "cancel", "resolve", "retry", "signal", "child", "permit", "decide"};
   return names[static_cast<std::size_t>(kind)];
 }
 
@@ -109,6 +110,8 @@ std::string_view phase_of(const ActionState& action) {
       return "waiting";
     case Stage::gated:
       return "rate_limited";
+    case Stage::awaiting_approval:
+      return "awaiting_approval";
     case Stage::failed:
       return action.error ? std::string_view(action.error->code) : std::string_view();
     default:
@@ -168,7 +171,7 @@ void derive(Workflow& workflow) {
     const ActionState& action = workflow.actions[i];
     if (action.wake_at) workflow.wakes.emplace(*action.wake_at, i);
     workflow.open += is_final(action.stage) ? 0 : 1;
-    workflow.parked += is_parked(action.stage) || action.child_attention ? 1 : 0;
+    workflow.parked += awaits_person(action.stage) || action.child_attention ? 1 : 0;
     workflow.fallen += is_fallen(action) ? 1 : 0;
     workflow.gated += action.stage == Stage::gated ? 1 : 0;
   }

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "workflows/approval.h"
 #include "workflows/plan.h"
 
 namespace settle {
@@ -19,33 +20,34 @@ namespace settle {
 /// Where an action is in its life. `state` and `phase` of the contract are read off it (state_of, phase_of); what the
 /// engine has to do next is read off it too (effects of a restart). Stored by number: never renumber.
 enum class Stage : std::uint8_t {
-  blocked = 0,          ///< waits for other actions
-  sending = 1,          ///< the intent is written; a call is or may be under way
-  backing_off = 2,      ///< will be sent (again) at wake_at
-  looking = 3,          ///< in doubt: a look-up is under way
-  look_wait = 4,        ///< in doubt: the next look-up is at wake_at
-  settling = 5,         ///< in doubt: a read-back is under way
-  settle_wait = 6,      ///< in doubt: the next read-back is at wake_at
-  in_doubt = 7,         ///< in doubt, and nothing more can be learned without a person
-  reading = 8,          ///< executed: a read-back is under way
-  read_wait = 9,        ///< executed: the next read-back is at wake_at
-  unverified = 10,      ///< executed, and the read-back could not be read
-  executed = 11,        ///< done: nothing can verify it, and its tool says so
-  verified = 12,        ///< done
-  failed = 13,          ///< done
-  skipped = 14,         ///< done, by its own `when`
-  cancelled = 15,       ///< done, never sent or known not to have happened
-  gathering = 16,       ///< a `for_each`: its elements are under way
-  fallback_held = 17,   ///< failed with an effect, so its fallback waits for a person
-  ready = 18,           ///< could start, but the workflow is paused
-  waiting = 19,         ///< a tool of Settle's own waits: until wake_at, for a signal or for a workflow (waits_for)
-  gated = 20,           ///< the tool's limits let no more calls through; will be sent with a permit, until wake_at
-  before_reading = 21,  ///< the look before the first send is under way
-  before_wait = 22,     ///< that look is taken again at wake_at
-  rechecking = 23,      ///< verified: a look long after is under way
-  revived = 24,         ///< its workflow is retried, and something of it may be there: waits for its turn
+  blocked = 0,             ///< waits for other actions
+  sending = 1,             ///< the intent is written; a call is or may be under way
+  backing_off = 2,         ///< will be sent (again) at wake_at
+  looking = 3,             ///< in doubt: a look-up is under way
+  look_wait = 4,           ///< in doubt: the next look-up is at wake_at
+  settling = 5,            ///< in doubt: a read-back is under way
+  settle_wait = 6,         ///< in doubt: the next read-back is at wake_at
+  in_doubt = 7,            ///< in doubt, and nothing more can be learned without a person
+  reading = 8,             ///< executed: a read-back is under way
+  read_wait = 9,           ///< executed: the next read-back is at wake_at
+  unverified = 10,         ///< executed, and the read-back could not be read
+  executed = 11,           ///< done: nothing can verify it, and its tool says so
+  verified = 12,           ///< done
+  failed = 13,             ///< done
+  skipped = 14,            ///< done, by its own `when`
+  cancelled = 15,          ///< done, never sent or known not to have happened
+  gathering = 16,          ///< a `for_each`: its elements are under way
+  fallback_held = 17,      ///< failed with an effect, so its fallback waits for a person
+  ready = 18,              ///< could start, but the workflow is paused
+  waiting = 19,            ///< a tool of Settle's own waits: until wake_at, for a signal or for a workflow (waits_for)
+  gated = 20,              ///< the tool's limits let no more calls through; will be sent with a permit, until wake_at
+  before_reading = 21,     ///< the look before the first send is under way
+  before_wait = 22,        ///< that look is taken again at wake_at
+  rechecking = 23,         ///< verified: a look long after is under way
+  revived = 24,            ///< its workflow is retried, and something of it may be there: waits for its turn
+  awaiting_approval = 25,  ///< will be sent when enough people agree, until wake_at (or without end: escalated)
 };
-inline constexpr std::size_t stage_count = 25;
+inline constexpr std::size_t stage_count = 26;
 
 /// What can happen to an action.
 enum class EventKind : std::uint8_t {
@@ -59,8 +61,9 @@ enum class EventKind : std::uint8_t {
   signal,   ///< a signal came that the action may wait for
   child,    ///< a workflow that the action began has ended
   permit,   ///< the tool's limits let one more call through
+  decide,   ///< somebody approves or rejects what is to be sent
 };
-inline constexpr std::size_t event_kind_count = 10;
+inline constexpr std::size_t event_kind_count = 11;
 
 /// The events of one row of the table.
 using LegalEvents = std::array<bool, event_kind_count>;
@@ -100,6 +103,7 @@ inline constexpr std::array<LegalEvents, stage_count> legal_events = {{
     /* before_wait   */ legal({EventKind::timer, EventKind::restart, EventKind::cancel}),
     /* rechecking    */ legal({EventKind::answer, EventKind::restart, EventKind::cancel}),
     /* revived       */ legal({EventKind::start, EventKind::restart, EventKind::cancel}),
+    /* awaiting_approval */ legal({EventKind::timer, EventKind::restart, EventKind::cancel, EventKind::decide}),
 }};
 constexpr bool is_legal(Stage stage, EventKind event) {
   return legal_events[static_cast<std::size_t>(stage)][static_cast<std::size_t>(event)];
@@ -112,6 +116,10 @@ constexpr bool is_final(Stage stage) {
 }
 constexpr bool is_parked(Stage stage) {
   return stage == Stage::in_doubt || stage == Stage::unverified || stage == Stage::fallback_held;
+}
+/// It can't go on by itself: a person has to see to it, or to agree.
+constexpr bool awaits_person(Stage stage) {
+  return is_parked(stage) || stage == Stage::awaiting_approval;
 }
 /// Dependents may start.
 constexpr bool is_satisfied(Stage stage) {
@@ -237,6 +245,10 @@ struct ActionState {
   std::uint32_t rechecks = 0;          ///< looks long after that are over
   std::optional<Time> recheck_since;   ///< the one under way began
   bool recheck_failed = false;         ///< what was verified no longer holds, and nobody has seen to it
+
+  std::uint32_t approval_requests = 0;              ///< so far
+  std::optional<ApprovalRequest> approval;          ///< the latest; null when a retry has voided it
+  std::vector<ApprovalDecision> earlier_decisions;  ///< of requests before it under which it may have been sent
   LookPass pass;
 };
 
@@ -275,8 +287,9 @@ struct WorkflowHeader {
   std::string name_space = "default";
   std::string id;
   std::map<std::string, std::string> labels;
-  std::string plan_digest;  ///< "sha256:…" of the plan's canonical form
-  std::string body_digest;  ///< of the submission, for idempotent replay
+  std::string plan_digest;   ///< "sha256:…" of the plan's canonical form
+  std::string body_digest;   ///< of the submission, for idempotent replay
+  std::string submitted_by;  ///< who can't approve it; empty: not known. A child's is that of its parent
   WorkflowStatus status = WorkflowStatus::running;
   WorkflowOutcome outcome = WorkflowOutcome::none;
   bool attention = false;
@@ -317,9 +330,9 @@ struct Workflow {
   std::set<std::pair<Time, ActionIndex>> wakes;  ///< runs with wake_at, and the deadline (as deadline_wake)
   std::map<ActionIndex, Gathering> gatherings;   ///< each `for_each` under way
   std::uint32_t open = 0;                        ///< runs that are not final
-  std::uint32_t parked = 0;                      ///< runs that wait for a person, or for a workflow that does
-  std::uint32_t fallen = 0;                      ///< runs that no longer hold (is_fallen)
-  std::uint32_t gated = 0;                       ///< runs that wait for a permit
+  std::uint32_t parked = 0;  ///< runs that wait for a person (awaits_person), or for a workflow that does
+  std::uint32_t fallen = 0;  ///< runs that no longer hold (is_fallen)
+  std::uint32_t gated = 0;   ///< runs that wait for a permit
   std::uint32_t failed = 0;  ///< actions of the plan that failed for good: without a fallback, or with it
 
   static constexpr ActionIndex deadline_wake = UINT32_MAX;

@@ -92,6 +92,12 @@ struct IssuedReceipt {
   Time at{};
 };
 
+/// A request for approval as a step has left it.
+struct ApprovalChange {
+  ActionIndex run = 0;
+  ApprovalRequest request;
+};
+
 /// What a step changed and what follows from it. Everything here is to be committed in one batch; then the effects
 /// leave.
 struct Transition {
@@ -106,6 +112,8 @@ struct Transition {
   std::vector<IssuedReceipt> receipts;
   std::vector<CallEffect> calls;
   std::vector<ChildEffect> children;
+  std::vector<ApprovalChange>
+      approvals;                       ///< requests that are new or changed, in the order of time; the last one counts
   std::vector<std::uint32_t> signals;  ///< new or taken, by their index in the workflow; ascending, no repeats
   /// Runs that began or ceased to wait for a permit, in the order of time; what counts is the stage that they are in.
   std::vector<ActionIndex> gates;
@@ -157,6 +165,21 @@ struct Resolution {
 Result<Transition> on_resolve(Workflow& workflow, ActionIndex run, Resolution resolution, const Moment& moment);
 /// The runs of an action that wait for a person.
 std::vector<ActionIndex> parked_runs(const Workflow& workflow, ActionIndex planned);
+
+/// What somebody says to a request for approval.
+struct Verdict {
+  bool approve = false;
+  std::string who;     ///< a person, as the caller knows them
+  std::string reason;  ///< needed for a rejection
+  std::string digest;  ///< of what they were shown
+};
+/// Somebody approves or rejects what this run, which has a request, is about to send. The same word of the same person
+/// again changes nothing. A rejection ends the run as failed (`approval_rejected`). Errors: approval_changed (another
+/// digest was shown), wrong_state (expired, decided or withdrawn; or the person has spoken already), forbidden (who
+/// submitted the workflow can't approve it).
+Result<Transition> on_decide(Workflow& workflow, ActionIndex run, const Verdict& verdict, const Moment& moment);
+/// The run whose latest request has this id, or null.
+std::optional<ActionIndex> run_of_approval(const Workflow& workflow, std::string_view id);
 
 /// A workflow that ended failed runs again, from what failed and what was cancelled by that; of one that was undone,
 /// only what could not be undone. What may have happened is looked at, not sent. `plan` is the same document with other

@@ -85,8 +85,9 @@ void Stepper::forget_deadline() {
 
 void Stepper::enter(ActionIndex index, Stage stage, std::optional<Time> wake_at) {
   ActionState& state = action(index);
-  if (!is_parked(state.stage) && is_parked(stage)) ++workflow_.parked;
-  if (is_parked(state.stage) && !is_parked(stage)) --workflow_.parked;
+  if (!awaits_person(state.stage) && awaits_person(stage)) ++workflow_.parked;
+  if (awaits_person(state.stage) && !awaits_person(stage)) --workflow_.parked;
+  if (state.stage == Stage::awaiting_approval && stage != Stage::awaiting_approval) withdraw_approval(index);
   if (is_fallen(state) && stage != Stage::failed) --workflow_.fallen;
   if (!is_fallen(state) && stage == Stage::failed && state.recheck_failed) ++workflow_.fallen;
   if (!is_final(state.stage) && is_final(stage)) --workflow_.open;
@@ -103,7 +104,7 @@ void Stepper::enter(ActionIndex index, Stage stage, std::optional<Time> wake_at)
   if (gated && !gated_before) ++workflow_.gated;
   if (gated_before && !gated) --workflow_.gated;
   if (state_of(state.stage) != state_of(stage) || is_unstarted(state.stage) || is_parked(stage) ||
-      (gated && !gated_before))
+      (gated && !gated_before) || (stage == Stage::awaiting_approval && stage != state.stage))
     state.since = moment_.now;
   state.held = false;
   state.stage = stage;

@@ -27,6 +27,7 @@ class Stepper {
   void pause();
   void resume();
   void resolve(ActionIndex index, Resolution resolution);
+  void decide(ActionIndex index, const Verdict& verdict);
   void retry();
   void signal(Signal signal);
   void child_ended(ActionIndex index, const ChildEnd& end);
@@ -52,6 +53,16 @@ class Stepper {
     Confidence confidence = Confidence::none;
   };
   Tally tally_of(ActionIndex index) const;
+
+  // --- on_approval.cc: what people have to agree to
+  void await_approval(ActionIndex index);
+  void void_approval(ActionIndex index);
+  void withdraw_approval(ActionIndex index);
+  void tell_approval(ActionIndex index);
+  Json approval_data(ActionIndex index, std::initializer_list<std::pair<std::string_view, Json>> members) const;
+  void released(ActionIndex index);
+  void not_released(ActionIndex index, std::string code, std::string message);
+  void approval_over(ActionIndex index);
 
   // --- on_before.cc: the look before the first send
   void look_before(ActionIndex index);

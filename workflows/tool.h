@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/time.h"
 #include "schemas/schema.h"
+#include "workflows/approval_rule.h"
 #include "workflows/check.h"
 #include "workflows/template.h"
 
@@ -55,7 +56,7 @@ struct RateLimit {
 enum class VerifyKind : std::uint8_t { response, none, read_back };
 
 /// Settle's own tools (builtin_tools.h); `none` for all others.
-enum class Builtin : std::uint8_t { none, sleep, wait_signal, run_plan, assertion };
+enum class Builtin : std::uint8_t { none, sleep, wait_signal, run_plan, assertion, approve };
 /// One look of a read-back, and what its answer is compared with.
 struct ReadBack {
   std::string name;  ///< of one of several; empty where there is one
@@ -109,6 +110,7 @@ struct Tool {
   Duration schedule_to_close_timeout{600'000};
   RetryPolicy retry;
   RateLimit rate_limit;
+  std::optional<ApprovalRule> approval;      ///< null: nobody has to agree
   std::vector<int> not_processed{429, 503};  ///< of these two, those that say that nothing was done
 
   /// Origin and credential of look-up and read-back, a line each; an empty line for one that it has not; then one for

@@ -55,7 +55,7 @@ class Compiler {
     verification(fields);
     tool_.rate_limit = read_rate_limit(fields, problems_);
     tool_.not_processed = read_not_processed(fields, problems_);
-    approval(fields);
+    tool_.approval = read_approval(fields, tool_.risk == Risk::destructive, tool_.input_schema.get(), problems_);
     fields.finish();
     consistency();
     if (!problems_.empty()) {
@@ -194,21 +194,6 @@ class Compiler {
       return;
     }
     verification_.read_back(*document);
-  }
-
-  void approval(Fields& fields) {
-    const Json* rule = fields.take("approval");
-    const bool waived = rule != nullptr && *rule == Json("none");
-    if (rule != nullptr && !waived) {
-      fields.problem(
-          "approval", std::string(tool_not_supported), "no \"approval\", or \"none\"",
-          "approval rules are not offered by this version; they are refused, so that nothing relies on them");
-    }
-    if (tool_.risk == Risk::destructive && rule == nullptr) {
-      fields.problem("approval", std::string(tool_not_supported), "\"approval\": \"none\"",
-                     "a destructive tool needs approval, which this version does not offer yet; say \"approval\": "
-                     "\"none\" to run it without");
-    }
   }
 
   /// What only shows when the whole document has been read.

@@ -228,6 +228,13 @@ class ToolDiff {
                 });
   }
 
+  /// By this rule; a destructive tool without one asks all the same.
+  static bool asks_nobody(const Json& tool, const Json* rule) {
+    const Json* risk = tool.find("risk");
+    if (rule == nullptr) return risk == nullptr || !(*risk == Json("destructive"));
+    return *rule == Json("none");
+  }
+
   /// Limits of time and retries: a plan may only tighten them, so a tighter tool refuses plans that asked for more.
   void policy(const std::string& name, const std::string& place, const Json* from, const Json* to) {
     if (name == "retry" && from != nullptr && to != nullptr && from->is_object() && to->is_object()) {
@@ -244,7 +251,7 @@ class ToolDiff {
           tighter ? ChangeImpact::breaking : ChangeImpact::compatible,
           tighter ? "There is less time; plans that ask for more are refused." : "There is more time.");
     } else if (name == "approval") {
-      const bool waived = to != nullptr && *to == Json("none");
+      const bool waived = asks_nobody(after_, to) && !asks_nobody(before_, from);
       add(place, from, to, waived ? "approval_waived" : "approval_changed",
           waived ? ChangeImpact::weaker : ChangeImpact::review,
           waived ? "It runs without an approval." : "Who has to agree is different.");

@@ -27,6 +27,15 @@ Json waits_for(const Workflow& workflow, ActionIndex run) {
                          {"since", format_time(state.since)},
                          {"until", time_or_null(state.wake_at)}});
   }
+  if (state.stage == Stage::awaiting_approval) {
+    const ApprovalRequest& request = *state.approval;
+    return Json::object({{"approval", approval_id(workflow, run, request.number)},
+                         {"approvers", static_cast<std::int64_t>(request.approvers)},
+                         {"approved", static_cast<std::int64_t>(request.approvals())},
+                         {"since", format_time(request.requested_at)},
+                         {"until", time_or_null(state.wake_at)},
+                         {"escalated", request.escalated}});
+  }
   if (state.stage != Stage::waiting) return {};
   switch (workflow.call_of(run).tool->builtin) {
     case Builtin::sleep:

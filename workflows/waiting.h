@@ -12,7 +12,8 @@ namespace settle {
 std::string child_id(const Workflow& workflow, ActionIndex run);
 
 /// {"until": TIME}, {"signal": NAME}, {"workflow": ID, "attention": BOOL} or {"limit": NAME, "tool": NAME, "since":
-/// TIME, "until": TIME}; null where the run waits for none of them.
+/// TIME, "until": TIME} or {"approval": ID, "approvers": N, "approved": N, "since": TIME, "until": TIME or null,
+/// "escalated": BOOL}; null where the run waits for none of them.
 Json waits_for(const Workflow& workflow, ActionIndex run);
 
 /// What a workflow that has ended tells the one that ran it. The confidence is that of its weakest action; the effect

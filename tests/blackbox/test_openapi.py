@@ -164,6 +164,24 @@ class RealAnswers(Described):
         self.ask("POST", path, place, {}, 409)
         self.look_at_everything(id)
 
+    def test_requests_for_approval_and_decisions_fit_their_description(self):
+        id = self.client.start(make("one", approval={"approvers": 2}), {"id": "gate", "tool": "flow.approve", "input": {"title": "Go?"}})
+        self.client.wait_for_action(id, lambda action: action["phase"] == "awaiting_approval", "is asked about")
+        self.look_at_everything(id)
+        one, path = "/v1/approvals/{id}", "/v1/approvals"
+        for line in self.ask("GET", path, f"{path}?workflow={id}").json["approvals"]:
+            shown = self.ask("GET", one, f"{path}/{line['id']}").json
+            body = {"digest": shown["digest"], "who": "ada"}
+            self.assertEqual(self.validator.problems({"$ref": "#/components/schemas/Approve"}, body), [])
+            self.ask("POST", one + ":approve", f"{path}/{line['id']}:approve", body)
+            self.ask("POST", one + ":reject", f"{path}/{line['id']}:reject", {**body, "reason": "no"}, 409)
+            self.ask("POST", one + ":approve", f"{path}/{line['id']}:approve", {**body, "digest": "x"}, 409)
+            self.ask("POST", one + ":reject", f"{path}/{line['id']}:reject", body, 400)
+            self.ask("GET", one, f"{path}/{line['id']}")
+        self.ask("GET", path, f"{path}?state=all&limit=1")
+        self.ask("GET", one, f"{path}/ap_nothing", status=404)
+        self.look_at_everything(id)
+
     def test_tool_calls_and_their_results_fit_their_description(self):
         path, results = "/v1/plans:from_tool_calls", "/v1/workflows/{id}/tool_results"
 

@@ -164,8 +164,14 @@ class Plans(Refusals):
             ("/plan/actions/0/retry/backoff_coefficient", "policy_loosened"))
 
     def test_what_this_version_does_not_offer_is_refused_not_ignored(self):
-        self.refused_plan({"name": "p", "actions": [make(approval={})]},
-                          ("/plan/actions/0/approval", "plan_not_supported"))
+        self.refused_plan({"name": "p", "actions": [{"id": "a", "tool": "flow.emit"}]},
+                          ("/plan/actions/0/tool", "plan_not_supported"))
+
+    def test_who_must_agree_is_checked_too(self):
+        self.refused_plan({"name": "p", "actions": [make(approval={"approvers": 0, "expires": "soon", "when": {
+            "equals": [{"$from": "/input/nmae"}, "x"]}}), {"id": "b", "tool": "flow.sleep", "input": {"for": "1s"}, "approval": {}}]},
+            ("/plan/actions/0/approval/approvers", "out_of_range"), ("/plan/actions/0/approval/expires", "not_a_duration"),
+            ("/plan/actions/0/approval/when/equals/0", "reference_not_in_schema"), ("/plan/actions/1/approval", "policy_not_for_builtin"))
 
     def test_conditions_lists_and_other_calls_are_checked_too(self):
         self.refused_plan({"name": "p", "deadline": "soon", "actions": [
@@ -311,7 +317,8 @@ class Tools(Refusals):
                            (changed(LOOKUP, name="t", idempotency={"mode": "lookup",
                                                                    "lookup": LOOKUP["idempotency"]["lookup"]}), "missing_member"),
                            (changed(READ, name="t", idempotency={"mode": "none"}), "not_for_reads"),
-                           (changed(KEY, name="t", approval={"approvers": 1}), "tool_not_supported"),
+                           (changed(KEY, name="t", approval={"approvers": 0}), "out_of_range"),
+                           (changed(KEY, name="t", approval="nobody"), "wrong_type"),
                            (changed(KEY, name="t", rate_limit={"per_second": 0}), "out_of_range"),
                            (changed(KEY, name="t", not_processed=[500]), "not_in_list"),
                            (changed(KEY, name="flow.mine"), "reserved_name"),

@@ -81,6 +81,7 @@ void Monitor::judge_birth(const Step& step) {
   const Shadow& parent = workflows_.at(link.workflow);
   counters_.note("a child began, depth " + std::to_string(header.depth));
   if (header.id != parent.child_of(link.run)) wrong(step, "P3", "runs under another id than that of its parent's run");
+  if (header.submitted_by != parent.header.submitted_by) wrong(step, "P6", "was submitted by nobody of its parent's");
   if (header.depth != parent.header.depth + 1) wrong(step, "C4", "is not one deeper than its parent");
   if (link.action != parent.planned(link.run).id) wrong(step, "C4", "names another action as its parent");
   const std::unique_ptr<Reader> reader = on_disk();

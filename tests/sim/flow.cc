@@ -38,10 +38,17 @@ Json child_input(const Sketch& sketch, std::size_t index, CallRole role) {
 
 }  // namespace
 
+std::string submitter_of(std::string_view id) {
+  return std::string((id.back() - '0') % 2 == 0 ? submitter : "");
+}
+
 const SimTool& flow_tool(Builtin kind) {
-  static const std::array<SimTool, 5> tools = {
-      SimTool(), made(Builtin::sleep, "flow.sleep"), made(Builtin::wait_signal, "flow.wait_signal"),
-      made(Builtin::run_plan, "flow.run_plan"), made(Builtin::assertion, "flow.assert")};
+  static const std::array<SimTool, 6> tools = {SimTool(),
+                                               made(Builtin::sleep, "flow.sleep"),
+                                               made(Builtin::wait_signal, "flow.wait_signal"),
+                                               made(Builtin::run_plan, "flow.run_plan"),
+                                               made(Builtin::assertion, "flow.assert"),
+                                               made(Builtin::approve, "flow.approve")};
   const SimTool& tool = tools[static_cast<std::size_t>(kind)];
   SETTLE_ASSERT(tool.builtin == kind);
   return tool;
@@ -50,7 +57,8 @@ const SimTool& flow_tool(Builtin kind) {
 Builtin draw_flow(Dice& dice, std::size_t depth) {
   const std::uint64_t kind = dice.below(100);
   if (kind < 25) return Builtin::sleep;
-  if (kind < 40) return Builtin::assertion;
+  if (kind < 38) return Builtin::assertion;
+  if (kind < 46) return Builtin::approve;
   if (kind < 70) return Builtin::wait_signal;
   return depth < flow_depth_max ? Builtin::run_plan : Builtin::sleep;
 }
@@ -63,6 +71,10 @@ FlowCall draw_flow_call(Dice& dice, Builtin kind) {
     out.until = Schedule().now() + dice.between(Duration(-2'000), Duration(15'000));
   } else if (kind == Builtin::sleep || (kind == Builtin::wait_signal && dice.chance(0.6))) {
     out.wait = wait;
+  }
+  if (kind == Builtin::approve) {
+    out.approvers = static_cast<std::uint32_t>(1 + dice.below(2));
+    if (dice.chance(0.5)) out.wait = wait + Duration(1);
   }
   if (kind == Builtin::wait_signal) out.signal = signal_names[dice.below(std::size(signal_names))];
   if (kind == Builtin::assertion) {
@@ -100,6 +112,11 @@ Json flow_input(const Sketch& sketch, std::size_t index, CallRole role) {
     case Builtin::run_plan:
       out.set("plan", Json::object({{"$literal", call.plan->document()}}));
       out.set("input", child_input(sketch, index, role));
+      break;
+    case Builtin::approve:
+      out.set("title", "Shall it go on?");
+      out.set("approvers", static_cast<std::int64_t>(call.approvers));
+      if (call.wait) out.set("expires", format_duration(*call.wait));
       break;
     case Builtin::none:
       break;

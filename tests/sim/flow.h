@@ -21,6 +21,17 @@ struct SentSignal {
   friend bool operator==(const SentSignal&, const SentSignal&) = default;
 };
 
+/// What somebody said to a request for approval.
+struct SentVerdict {
+  std::string approval, who, digest;
+  bool approve = false;
+};
+/// Those who are asked, and who submits every second workflow.
+inline constexpr std::string_view people[] = {"ann", "bob", "cem", "dan"};
+inline constexpr std::string_view submitter = "planner";
+/// Who submits this workflow; of every second one nobody knows.
+std::string submitter_of(std::string_view id);
+
 /// One of Settle's own tools, as the oracles see it. They are not registered, and have no provider.
 const SimTool& flow_tool(Builtin kind);
 /// Which of them; not flow.run_plan where no plan may be nested any more.

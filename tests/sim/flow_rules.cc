@@ -30,6 +30,7 @@ bool holds(const Monitor::Shadow& workflow, const Demand& demand) {
 void Monitor::judge_flow(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after) {
   const Stage was = before == nullptr ? Stage::blocked : before->stage;
   const Builtin kind = step.after.flow_of(index);
+  if (kind == Builtin::approve) return judge_gate(step, index, before, after);
   const bool waited = was == Stage::waiting;
   const bool could_begin = is_unstarted(was) || was == Stage::failed || was == Stage::cancelled;
   const bool begun = could_begin && (after.stage == Stage::waiting || is_done(after.stage));
@@ -108,7 +109,10 @@ bool Monitor::list_stopped(const Shadow& workflow, const ActionState& element) {
 void Monitor::judge_idle_waits(const Step& step) {
   const WorkflowHeader& header = step.after.header;
   for (ActionIndex i = 0; i < step.after.runs.size(); ++i) {
-    if (!step.after.waits_idly(i) || is_undoing(step.after.runs[i].role)) continue;
+    // What an operator lets be sent once more began before, so it may still ask.
+    const bool asks_first = step.after.awaits_people(i) && step.after.runs[i].attempt == 0;
+    const bool idle = step.after.waits_idly(i) || asks_first;
+    if (!idle || is_undoing(step.after.runs[i].role)) continue;
     if (header.status != WorkflowStatus::running || header.expired || stopped(step.after, i))
       violated(step, "P6", i, "still waits, and nothing may come after it");
   }

@@ -59,8 +59,14 @@ void Monitor::apply(Shadow& shadow, const Write& write, std::string_view rest) {
     SETTLE_ASSERT(run);
     if (shadow.runs.size() <= index) shadow.runs.resize(index + 1);
     const std::shared_ptr<const Json> output = std::move(shadow.runs[index].output);
+    const std::shared_ptr<const Json> input = std::move(shadow.runs[index].input);
     shadow.runs[index] = *run;
     shadow.runs[index].output = output;
+    shadow.runs[index].input = input;
+  } else if (rest[0] == 'i') {
+    const std::uint32_t index = read_be32(rest, 1);
+    if (shadow.runs.size() <= index) shadow.runs.resize(index + 1);
+    shadow.runs[index].input = write.value ? std::make_shared<const Json>(*read_json(*write.value)) : nullptr;
   } else if (rest[0] == 'o') {
     const std::uint32_t index = read_be32(rest, 1);
     if (shadow.runs.size() <= index) shadow.runs.resize(index + 1);
@@ -181,6 +187,16 @@ void Monitor::reset(const Reader& durable) {
     follow(id, shadow, 0);
     if (const auto& parent = shadow.header.parent) children_[{parent->workflow, parent->run}].push_back(id);
   }
+  std::erase_if(asked_, [this](const auto& one) {  // what the crash took was never asked
+    const auto workflow = workflows_.find(one.second.workflow);
+    if (workflow == workflows_.end() || one.second.run >= workflow->second.runs.size()) return true;
+    return workflow->second.runs[one.second.run].approval_requests < one.second.request.number;
+  });
+  for (const auto& [id, shadow] : workflows_) {
+    for (ActionIndex i = 0; i < shadow.runs.size(); ++i) {
+      if (shadow.runs[i].approval) asked_[approval_of(shadow, i)] = {id, i, *shadow.runs[i].approval};
+    }
+  }
   // A retry that the crash took has not begun the wait anew.
   std::erase_if(waits_, [this](const auto& one) {
     const auto workflow = workflows_.find(one.first.substr(0, one.first.find('.')));
@@ -197,7 +213,10 @@ void Monitor::violated(const Step& step, std::string promise, ActionIndex index,
 }
 
 void Monitor::judge(const Step& step) {
-  if (step.before.runs.empty() && step.after.header.parent) judge_birth(step);
+  const WorkflowHeader& header = step.after.header;
+  if (step.before.runs.empty() && header.parent) judge_birth(step);
+  if (!header.parent && header.submitted_by != submitter_of(header.id))
+    wrong(step, "P6", "was submitted by somebody else");
   judge_signals(step);
   tell_intents_over(step);
   for (ActionIndex i = 0; i < step.after.runs.size(); ++i) {
@@ -222,6 +241,7 @@ void Monitor::judge_run(const Step& step, ActionIndex index, const ActionState* 
     violated(
         step, "P5", index,
         "its effect was " + std::string(name_of(before->effect)) + ", and a retry that never came to it forgot that");
+  judge_approval(step, index, before, after);
   if (step.after.flow_of(index) != Builtin::none) return judge_flow(step, index, before, after);
   if (before != nullptr && before->call != after.call) judge_timer(step, index, *before, after);
   if (after.attempt > (before == nullptr ? 0 : before->attempt)) judge_send(step, index, before, after);
@@ -251,7 +271,8 @@ void Monitor::judge_denial(const Step& step, ActionIndex index, const ActionStat
 void Monitor::judge_timer(const Step& step, ActionIndex index, const ActionState& before, const ActionState& after) {
   const WorkflowHeader& was = step.before.header;
   const WorkflowHeader& is = step.after.header;
-  if (before.stage == Stage::gated) return;  // wakes at its time limit, but its turn comes before
+  // These wake at their time limit, but their turn, or people's agreement, comes before.
+  if (before.stage == Stage::gated || before.stage == Stage::awaiting_approval) return;
   const bool pushed = is.status != was.status || is.expired != was.expired || is.paused != was.paused ||
                       step.retried() || before.word != after.word;
   if (before.wake_at && step.now < *before.wake_at && !pushed)
@@ -289,6 +310,7 @@ void Monitor::judge_send(const Step& step, ActionIndex index, const ActionState*
     violated(step, "P6", index, "sent more often than the plan allows");
   if (tool.mode == IdempotencyMode::none && !tool.reads_only() && was.unclear && was.word == after.word)
     violated(step, "P3", index, "sent again in mode none after an unclear end");
+  judge_released(step, index, after);
   if (tool.promises.limited() && on_intent) on_intent(tool, step.after.value_of(index));
   const bool first = was.attempt == 0 || is_unstarted(was.stage) || was.stage == Stage::revived || is_final(was.stage);
   if (first) judge_first_send(step, index, after);
@@ -400,7 +422,9 @@ void Monitor::judge_receipts(const Step& step, ActionIndex index, const ActionSt
 void Monitor::judge_header(const Step& step) {
   const Shadow& now = step.after;
   const auto any = [&](auto&& predicate) { return std::any_of(now.runs.begin(), now.runs.end(), predicate); };
-  bool parked = any([](const ActionState& run) { return is_parked(run.stage) || run.child_attention; });
+  bool parked = any([](const ActionState& run) {
+    return is_parked(run.stage) || run.stage == Stage::awaiting_approval || run.child_attention;
+  });
   for (ActionIndex i = 0; i < now.runs.size(); ++i) parked = parked || is_fallen(now, i);
   if (now.header.attention != parked)
     verdict_.violated("P7", now.header.id,

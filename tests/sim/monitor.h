@@ -28,6 +28,8 @@ class Monitor {
   Time real_now{};
   bool clock_jumped = false;  ///< the wall clock has: a wait by it may be shorter than by a good clock
   std::map<std::string, std::vector<SentSignal>> sent_signals;  ///< by workflow, answered or not
+  std::vector<SentVerdict> sent_verdicts;                       ///< answered or not
+  std::string origin;                                           ///< what `${sim}` stands for at the moment
 
   /// A workflow made a step at `now`, the engine's time: what it changes, as if it had a batch of its own.
   void stepped(const WriteBatch& batch, Time now, bool clock_ahead);
@@ -76,6 +78,10 @@ class Monitor {
     }
     const FlowCall& flow_call(ActionIndex index) const { return planned(index).flows.at(runs[index].role); }
     bool calls(ActionIndex index) const { return !is_list(index) && flow_of(index) == Builtin::none; }
+    /// It waits for people, and nothing that it sent is in doubt.
+    bool awaits_people(ActionIndex index) const {
+      return runs[index].stage == Stage::awaiting_approval && !runs[index].unclear;
+    }
     /// It waits for a time or a signal.
     bool waits_idly(ActionIndex index) const {
       return runs[index].stage == Stage::waiting && flow_of(index) != Builtin::run_plan;
@@ -87,6 +93,18 @@ class Monitor {
     std::string child_of(ActionIndex index) const;
   };
   const std::map<std::string, Shadow>& workflows() const { return workflows_; }
+  /// A request for approval as the batches have it, the latest of its run.
+  struct Asked {
+    std::string workflow;
+    ActionIndex run = 0;
+    ApprovalRequest request;
+  };
+  /// By its id: all that ever were, also those that a crash took.
+  const std::map<std::string, Asked>& asked() const { return asked_; }
+  /// The runs' own numbers say which request is whose: not by the engine's function.
+  static std::string approval_of(const Shadow& workflow, ActionIndex run);
+  /// Whose agreement this run needs for its input. Null: nobody's.
+  static std::optional<SimRule> rule_of(const Shadow& workflow, ActionIndex run);
   static bool is_fallen(const Shadow& shadow, ActionIndex index);
 
   /// What a run of flow.run_plan has done outside, all that ran for it together.
@@ -164,6 +182,13 @@ class Monitor {
   void judge_idle_waits(const Step& step);
   static bool stopped(const Shadow& workflow, ActionIndex index);
   static bool list_stopped(const Shadow& workflow, const ActionState& element);
+  // approval_rules.cc
+  void judge_approval(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after);
+  void judge_request(const Step& step, ActionIndex index, const ActionState& after);
+  void judge_decisions(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after);
+  void judge_released(const Step& step, ActionIndex index, const ActionState& after);
+  void judge_gate(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after);
+  std::string digest_of(const Step& step, ActionIndex index) const;
   // signal_rules.cc
   void judge_signals(const Step& step);
   void judge_new_signal(const Step& step, const SignalState& signal);
@@ -196,6 +221,7 @@ class Monitor {
     std::uint32_t retries = 0;
   };
   std::map<std::string, Wait> waits_;  ///< by the run's value
+  std::map<std::string, Asked> asked_;
 };
 
 }  // namespace settle::sim

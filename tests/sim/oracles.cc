@@ -241,6 +241,7 @@ void judge_all(SimEngine& engine, Verdict& verdict, Counters& counters) {
   judge_undoing(evidence);
   judge_liveness(evidence);
   judge_flows(evidence);
+  judge_approvals(evidence);
   judge_receipts(evidence);
   judge_looks(evidence);
   judge_rechecks(evidence);

@@ -33,6 +33,8 @@ void judge_liveness(const Evidence& evidence);
 /// P1 and P7 of Settle's own tools: acknowledged signals are there, and what waits for a workflow waits for one that
 /// goes on, or says that it needs a person.
 void judge_flows(const Evidence& evidence);
+/// P1, P7: the index shows each request for approval as its run has it, and the list of open ones no other.
+void judge_approvals(const Evidence& evidence);
 /// Receipts: complete, in a chain, of the right digests, and in the ledger with their hash.
 void judge_receipts(const Evidence& evidence);
 /// P4, P5: the looks beside the plain read-back show what the tool's document demands of them.

@@ -47,6 +47,8 @@ class Scenario {
   std::string somebody();
   void signal();
   void answer_waits();
+  void decide();
+  void decide_all();
   void submit(const std::string& id);
   void crash();
   void break_disk();
@@ -124,6 +126,7 @@ void Scenario::start() {
 void Scenario::turn() {
   actor();
   if (dice_.chance(0.3)) signal();
+  for (std::uint64_t i = dice_.below(4); i > 0; --i) decide();
   if (dice_.chance(0.6)) act_by_mood();
   if (!engine_.running()) return come_back();
   if (jumps_ && dice_.chance(0.2)) jump();
@@ -205,6 +208,38 @@ void Scenario::answer_waits() {
     }
   }
   for (const auto& [id, sent] : owed) engine_.signal(id, sent);
+}
+
+/// Somebody decides about a request: mostly an open one, as it is shown; else a late one, or of another digest, or it
+/// is the submitter who does.
+void Scenario::decide() {
+  std::vector<const Monitor::Asked*> open, others;
+  std::vector<std::string> open_ids, other_ids;
+  for (const auto& [id, asked] : engine_.monitor.asked()) {
+    const bool waits = asked.request.state == ApprovalState::open;
+    (waits ? open : others).push_back(&asked);
+    (waits ? open_ids : other_ids).push_back(id);
+  }
+  const bool late = open.empty() || (!others.empty() && dice_.chance(0.2));
+  if (late && others.empty()) return;
+  const std::size_t chosen = dice_.below(late ? others.size() : open.size());
+  const Monitor::Asked& asked = late ? *others[chosen] : *open[chosen];
+  SentVerdict sent{late ? other_ids[chosen] : open_ids[chosen], "", asked.request.digest, dice_.chance(0.85)};
+  sent.who = dice_.chance(0.2) ? std::string(submitter) : std::string(people[dice_.below(std::size(people))]);
+  if (dice_.chance(0.1)) sent.digest = others.empty() ? "sha256:other" : others[0]->request.digest;
+  engine_.decide(sent);
+  if (dice_.chance(0.2)) engine_.decide(sent);
+}
+
+/// Whoever is asked decides, so that nothing waits any more.
+void Scenario::decide_all() {
+  std::vector<SentVerdict> owed;
+  for (const auto& [id, asked] : engine_.monitor.asked()) {
+    if (asked.request.state != ApprovalState::open) continue;
+    const bool approve = dice_.chance(0.8);
+    for (const std::string_view who : people) owed.push_back({id, std::string(who), asked.request.digest, approve});
+  }
+  for (const SentVerdict& sent : owed) engine_.decide(sent);
 }
 
 /// Now and then two plans race for one Idempotency-Key.
@@ -331,6 +366,7 @@ void Scenario::heal() {
     while (goes_on()) {
       engine_.run(Duration(1'000));
       answer_waits();
+      decide_all();
       resume_paused();  // a pause that was asked for earlier may have waited for a slow disk
     }
     engine_.run(Duration(4'000));  // what is on its way lands

@@ -127,6 +127,7 @@ void SimEngine::start(const std::vector<SimTool>& tools, const std::string& orig
     tools_ = std::make_unique<ToolRegistry>(store, Values{{"sim", origin}});
     SETTLE_ASSERT(tools_->load());
     origin_ = origin;
+    monitor.origin = origin;
   }
   if (first) put_tools(tools);
   limits.begin();
@@ -312,6 +313,7 @@ void SimEngine::submit(const SimSubmission& submission) {
   const auto sketch = monitor.sketch_of(submission.id);
   SubmitRequest request;
   request.idempotency_key = submission.idempotency_key;
+  request.submitted_by = submitter_of(submission.id);
   request.body = Json::object({{"id", submission.id}, {"plan", sketch->document()}});
   if (submission.other_body) request.body.set("labels", Json::object({{"body", "other"}}));
   engine_->submit(std::move(request), *loops_[0],

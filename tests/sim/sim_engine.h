@@ -41,6 +41,7 @@ class SimEngine final {
   void resume(const std::string& id);
   void retry(const std::string& id, bool latest);
   void signal(const std::string& id, const SentSignal& sent);
+  void decide(const SentVerdict& sent);
   /// An operator looks at the outside, and says of one parked run what is so. Nothing while nobody can tell.
   void resolve(const std::string& id, bool send_again);
   /// Asks for the document, at the latest after `wait`.
@@ -90,6 +91,7 @@ class SimEngine final {
   void judge_document(const Json& document);
   void judge_delivery(const std::string& id, const SentSignal& sent, const Shard::Delivered& delivered);
   void judge_refusal(const std::string& id, const SentSignal& sent, const Error& error);
+  void judge_verdict(const SentVerdict& sent, const Result<Json>& decided);
   bool resolve_held(const Monitor::Shadow& workflow, ActionIndex index, ResolveRequest& request) const;
   void judge_phase(const Json& document, const Json& action);
   bool is_stored(const std::string& id) const;

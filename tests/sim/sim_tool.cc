@@ -206,11 +206,32 @@ void draw_promises(Dice& dice, SimTool& tool) {
 
 }  // namespace
 
+Json SimRule::document() const {
+  Json out = Json::object({{"approvers", static_cast<std::int64_t>(approvers)}, {"expires", format_duration(expires)}});
+  if (asks == Asks::never) out.set("when", Json::object({{"equals", Json(Json::Array{1, 2})}}));
+  if (asks == Asks::seen) out.set("when", Json::object({{"exists", from("/input/seen")}}));
+  out.set("on_expiry", escalates ? "escalate" : "reject");
+  out.set("four_eyes", four_eyes);
+  return out;
+}
+
+SimRule draw_rule(Dice& dice) {
+  SimRule out;
+  const std::uint64_t kind = dice.below(6);
+  out.asks = kind < 4 ? SimRule::Asks::always : kind == 4 ? SimRule::Asks::seen : SimRule::Asks::never;
+  out.approvers = static_cast<std::uint32_t>(1 + dice.below(dice.chance(0.5) ? 1 : 3));
+  if (dice.chance(0.4)) out.expires = dice.between(Duration(50), Duration(4'000));
+  out.escalates = dice.chance(0.3);
+  out.four_eyes = dice.chance(0.7);
+  return out;
+}
+
 Json SimTool::document() const {
   Json out = Json::object();
   out.set("name", name);
   out.set("risk", name_of(risk));
-  if (risk == Risk::destructive) out.set("approval", "none");
+  if (rule && rule->said) out.set("approval", rule->document());
+  if (!rule && risk == Risk::destructive) out.set("approval", "none");
   out.set("input_schema", input_schema());
   out.set("output_schema", output_schema());
   out.set("execute", execute(*this));
@@ -243,6 +264,12 @@ SimTool draw_tool(Dice& dice, std::size_t number) {
   tool.success_rule = dice.chance(0.4);
   draw_times(dice, tool);
   draw_promises(dice, tool);
+  if (dice.chance(tool.risk == Risk::destructive ? 0.5 : tool.natural() ? 0.25 : 0.1)) tool.rule = draw_rule(dice);
+  const bool by_itself = tool.risk == Risk::destructive && tool.rule && dice.chance(0.3);
+  if (by_itself) {
+    tool.rule = SimRule();
+    tool.rule->said = false;
+  }
   return tool;
 }
 
@@ -263,6 +290,7 @@ SimTool draw_reader(Dice& dice, std::size_t number) {
   tool.verify = VerifyKind::response;
   draw_times(dice, tool);
   draw_limits(dice, tool.promises);
+  if (dice.chance(0.05)) tool.rule = draw_rule(dice);
   if (dice.chance(0.3)) {
     tool.verify = VerifyKind::read_back;
     draw_recheck(dice, tool.promises);

@@ -14,6 +14,23 @@ namespace settle::sim {
 /// now, so that what was written shows as a difference from before.
 enum class ReadBy : std::uint8_t { key, record_id, record, search, account };
 
+/// Who must agree before a call leaves, as a document says it.
+struct SimRule {
+  enum class Asks : std::uint8_t { always, never, seen };  ///< of every input, of none, of those that have `seen`
+  Asks asks = Asks::always;
+  std::uint32_t approvers = 1;
+  Duration expires = std::chrono::hours(24);
+  bool escalates = false;
+  bool four_eyes = true;
+  bool said = true;  ///< false: a destructive tool without a word about it
+
+  bool asks_for(const Json* input) const {
+    return asks == Asks::always || (asks == Asks::seen && input != nullptr && input->find("seen") != nullptr);
+  }
+  Json document() const;
+};
+SimRule draw_rule(Dice& dice);
+
 /// What a document says about looks beside the plain read-back, and about limits.
 struct SimPromises {
   double per_second = 0;  ///< 0: no such limit
@@ -60,6 +77,7 @@ struct SimTool {
   Duration search_lag{0};  ///< of the look-up
   Duration read_lag{0};    ///< of the read-back
   SimPromises promises;
+  std::optional<SimRule> rule;  ///< whose agreement its calls need
 
   bool is_flow() const { return builtin != Builtin::none; }
   bool reads_only() const { return risk == Risk::read; }

@@ -37,6 +37,7 @@ Json action_document(const Sketch& sketch, std::size_t index) {
     out.set("after", std::move(after));
   }
   if (action.attempts < action.tool->attempts) out.set("retry", Json::object({{"maximum_attempts", action.attempts}}));
+  if (action.rule) out.set("approval", action.rule->document());
   if (action.when != When::none) out.set("when", action.condition);
   if (action.for_each) {
     out.set("for_each", *action.for_each);
@@ -99,6 +100,7 @@ class Drawer {
     condition(action, index);
     const bool plainly = asked && index == 0;
     if (!plainly && dice_.chance(likes_.lists)) elements(action, index);
+    if (!flows && dice_.chance(0.08)) rule(action);
     if (reads) return;
     if (!plainly && dice_.chance(likes_.fallbacks)) action.fallback = writer_or(0.15, draw_flow(dice_, depth_));
     action.fallback_after_any = action.fallback != nullptr && dice_.chance(0.3);
@@ -109,6 +111,18 @@ class Drawer {
          {CallRole::main, CallRole::fallback, CallRole::compensate, CallRole::compensate_fallback})
       flow_call(action, role, index);
     share(action);
+  }
+
+  /// The plan asks for more than its tool does.
+  void rule(SketchAction& action) {
+    SimRule own = draw_rule(dice_);
+    if (const std::optional<SimRule>& tool = action.tool->rule) {
+      own.approvers = std::max(own.approvers, tool->approvers);
+      own.expires = std::min(own.expires, tool->expires);
+      own.escalates = own.escalates && tool->escalates;
+      own.four_eyes = own.four_eyes || tool->four_eyes;
+    }
+    action.rule = own;
   }
 
   static bool changes_nothing(const SimTool& tool) { return tool.is_flow() && tool.builtin != Builtin::run_plan; }
@@ -264,6 +278,13 @@ class Drawer {
 };
 
 }  // namespace
+
+std::vector<SimRule> SketchAction::rules_of(CallRole role) const {
+  std::vector<SimRule> out;
+  if (tool_of(role).rule) out.push_back(*tool_of(role).rule);
+  if (role == CallRole::main && rule) out.push_back(*rule);
+  return out;
+}
 
 std::string Sketch::run_name(std::size_t action, CallRole role, std::uint32_t element) const {
   return "." + actions[action].id + "." + std::string(name_of(role)) + "." + std::to_string(element);

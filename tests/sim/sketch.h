@@ -33,6 +33,7 @@ struct FlowCall {
   std::string signal;                  ///< flow.wait_signal
   Demand demand;                       ///< flow.assert
   std::shared_ptr<const Sketch> plan;  ///< flow.run_plan
+  std::uint32_t approvers = 1;         ///< flow.approve; it expires after `wait`
 };
 
 /// An action as it is drawn. The oracles judge by this, not by the engine's own reading of the plan.
@@ -54,12 +55,15 @@ struct SketchAction {
   const SimTool* compensate_fallback = nullptr;
   std::string shared_record;           ///< run_name of an earlier action that writes the same record, in mode natural
   std::optional<Json> seen;            ///< a reference that goes into the input
+  std::optional<SimRule> rule;         ///< the plan's own, of the action's own call; it loosens nothing
   std::map<CallRole, FlowCall> flows;  ///< of each role whose tool is one of Settle's own
 
   /// What undoes a run of this role; null: nothing does.
   const SimTool* undoing_of(CallRole role) const {
     return role == CallRole::main ? compensate : role == CallRole::fallback ? compensate_fallback : nullptr;
   }
+  /// Whose agreement a call of this role needs, by tool and plan together.
+  std::vector<SimRule> rules_of(CallRole role) const;
   const SimTool& tool_of(CallRole role) const { return *given(role); }
   bool has(CallRole role) const { return given(role) != nullptr; }
   const SimTool* given(CallRole role) const {

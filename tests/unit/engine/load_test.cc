@@ -256,7 +256,7 @@ std::string without(std::string_view bytes, std::uint64_t number) {
   return out;
 }
 
-constexpr std::uint64_t fields_max = 45;
+constexpr std::uint64_t fields_max = 82;
 constexpr std::uint64_t numbers[] = {0,  1,  2,  3,  4,  5,         6,          9,          12,
                                      13, 16, 17, 18, 99, 1U << 31U, UINT32_MAX, 1ULL << 62, UINT64_MAX};
 

@@ -17,32 +17,32 @@ Time at(std::int64_t milliseconds) {
 }
 
 /// Every member that a record holds; `input`, `output` and `before` have keys of their own, and a pass of looks is
-/// begun anew after a restart.
+/// begun anew after a restart, and what a receipt supersedes is known only until that is stored.
 template <class State>
 auto stored_members(State& state) {
   auto& [planned, role, element, parent, fallback, elements, first_element, idle_fallback, stage, attempt, counted,
          backoffs, call, generation, unclear, doubted, adopted, throttled, held, call_write, limit, call_origin,
          call_credential, look_endpoints, wake_at, since, scheduled_at, first_send_at, closed_at, executed_at,
          verified_at, observed_at, looks_from, status_code, record_id, error, refusal, effect, confidence, checks,
-         receipt, word, child_attention, input, output, before, before_at, rechecks, recheck_since, recheck_failed,
-         pass] = state;
-  (void)input, (void)output, (void)before, (void)pass;
+         receipt, receipt_before, word, child_attention, input, output, before, before_at, rechecks, recheck_since, recheck_failed,
+         approval_requests, approval, earlier_decisions, pass] = state;
+  (void)receipt_before, (void)input, (void)output, (void)before, (void)pass;
   return std::tie(planned, role, element, parent, fallback, elements, first_element, idle_fallback, stage, attempt,
                   counted, backoffs, call, generation, unclear, doubted, adopted, throttled, held, call_write, limit,
                   call_origin, call_credential, look_endpoints, wake_at, since, scheduled_at, first_send_at, closed_at,
                   executed_at, verified_at, observed_at, looks_from, status_code, record_id, error, refusal, effect,
                   confidence, checks, receipt, word, child_attention, before_at, rechecks, recheck_since,
-                  recheck_failed);
+                  recheck_failed, approval_requests, approval, earlier_decisions);
 }
 
 /// The same of a header; namespace and id stand in the key.
 template <class Header>
 auto stored_header_members(Header& header) {
-  auto& [name_space, id, labels, plan_digest, body_digest, status, outcome, attention, paused, created_at, ended_at,
-         deadline_at, expired, version, events, receipts, retries, parent, depth] = header;
+  auto& [name_space, id, labels, plan_digest, body_digest, submitted_by, status, outcome, attention, paused, created_at,
+         ended_at, deadline_at, expired, version, events, receipts, retries, parent, depth] = header;
   (void)name_space, (void)id;
-  return std::tie(labels, plan_digest, body_digest, status, outcome, attention, paused, created_at, ended_at,
-                  deadline_at, expired, version, events, receipts, retries, parent, depth);
+  return std::tie(labels, plan_digest, body_digest, submitted_by, status, outcome, attention, paused, created_at,
+                  ended_at, deadline_at, expired, version, events, receipts, retries, parent, depth);
 }
 
 /// No member has its default, and no two of a type have the same value where the type allows that.
@@ -91,6 +91,18 @@ ActionState filled_action() {
   out.rechecks = 26;
   out.recheck_since = at(27);
   out.recheck_failed = true;
+  out.approval_requests = 28;
+  out.approval = ApprovalRequest{29,
+                                 "p",
+                                 ApprovalState::withdrawn,
+                                 at(30),
+                                 at(31),
+                                 32,
+                                 OnExpiry::escalate,
+                                 true,
+                                 true,
+                                 {{true, "q", "r", at(33), "s"}, {false, "t", "", at(34), "u"}}};
+  out.earlier_decisions = {{true, "v", "w", at(35), "x"}};
   return out;
 }
 
@@ -99,6 +111,7 @@ WorkflowHeader filled_header() {
   out.labels = {{"a", "b"}, {"c", ""}};
   out.plan_digest = "sha256:d";
   out.body_digest = "sha256:e";
+  out.submitted_by = "h";
   out.status = WorkflowStatus::compensating;
   out.outcome = WorkflowOutcome::failed;
   out.attention = out.paused = out.expired = true;

@@ -437,7 +437,7 @@ TEST(Builtin, the_same_text_gives_the_same_version_and_schemas_are_closed) {
     EXPECT_EQ(tool->version, sha256(tool->canonical_document));
     EXPECT_FALSE(tool->input_schema->validate(json(R"({"unknown": 1})")).empty()) << tool->name;
   }
-  EXPECT_EQ(builtin_tool("flow.approve"), nullptr);
+  EXPECT_EQ(builtin_tool("flow.emit"), nullptr);
   EXPECT_EQ(builtin_tool("box.put"), nullptr);
 }
 

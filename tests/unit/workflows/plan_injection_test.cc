@@ -128,7 +128,6 @@ std::vector<Injection> injections() {
        }},
       input("template_malformed", "value", R"({"$from": "input"})"),
       // plans
-      member("plan_not_supported", "approval", "{}"),
       {"duplicate_id",
        [](Json& plan, std::size_t at) {
          action(plan, at).set("id", "a0");
@@ -167,7 +166,6 @@ std::vector<Injection> injections() {
          return place(at);
        }},
       // Settle's own tools
-      builtin("plan_not_supported", R"({"tool": "flow.approve"})", "/tool"),
       builtin("plan_not_supported", R"({"tool": "flow.emit"})", "/tool"),
       builtin("unknown_tool", R"({"tool": "flow.slep", "input": {"for": "1s"}})", "/tool"),
       builtin("policy_not_for_builtin", R"({"tool": "flow.sleep", "input": {"for": "1s"}, "retry": {}})", "/retry"),

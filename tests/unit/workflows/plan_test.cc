@@ -107,7 +107,8 @@ TEST(Plan, its_actions_are_checked) {
       {"/actions/1/fallback", R"({"tool": "box.dep", "input": {}})", "/actions/1/fallback/tool unknown_tool"},
       {"/actions/1/fallback_when", R"("any_failure")", "/actions/1/fallback_when member_without_its_other"},
       {"/actions/1/compensate", R"({"tool": "box.deep", "input": {"name": {"$from": "/actions/b/output/idd"}}})", ""},
-      {"/actions/1/approval", "{}", "/actions/1/approval plan_not_supported"},
+      {"/actions/1/approval", R"({"approvers": 0})", "/actions/1/approval/approvers out_of_range"},
+      {"/actions/1/approval", R"("none")", "/actions/1/approval wrong_type"},
       {"/actions/1/inputs", "{}", "/actions/1/inputs unknown_member"},
   });
 }

@@ -84,6 +84,22 @@ TEST(ToolDiff, each_change_is_named_weighed_and_placed) {
   }
 }
 
+TEST(ToolDiff, a_rule_that_is_gone_is_a_waiver_but_for_a_destructive_tool) {
+  const auto change = [](const char* risk, const char* before, const char* after) {
+    Json from = changed(base(), "/risk", risk), to = from;
+    if (before[0] != '\0') from.set("approval", json(before));
+    if (after[0] != '\0') to.set("approval", json(after));
+    const std::vector<ToolChange> changes = diff_tools(from, to);
+    return changes.size() == 1 ? changes[0].code : "";
+  };
+  const char *write = R"("write")", *destructive = R"("destructive")";
+  EXPECT_EQ(change(write, "{}", ""), "approval_waived");
+  EXPECT_EQ(change(write, "{}", R"("none")"), "approval_waived");
+  EXPECT_EQ(change(write, "", "{}"), "approval_changed");
+  EXPECT_EQ(change(destructive, "", R"("none")"), "approval_waived");
+  EXPECT_EQ(change(destructive, "{}", ""), "approval_changed");
+}
+
 TEST(ToolDiff, order_and_other_ways_to_write_the_same_are_no_change) {
   EXPECT_TRUE(diff_tools(base(), base()).empty());
   const Json other =

@@ -53,7 +53,7 @@ TEST(Tool, every_kind_of_tool_compiles) {
   }
 }
 
-TEST(Tool, the_example_of_the_contract_compiles_but_for_what_this_version_leaves_out) {
+TEST(Tool, the_example_of_the_contract_compiles) {
   const Json document = json(R"({
     "name": "crm.create_contact", "description": "Creates a contact.", "risk": "write",
     "input_schema": {"type": "object", "required": ["email"], "additionalProperties": false,
@@ -69,8 +69,9 @@ TEST(Tool, the_example_of_the_contract_compiles_but_for_what_this_version_leaves
     "rate_limit": {"per_second": 20, "concurrency": 8},
     "approval": {"when": {"equals": [{"$from": "/input/tier"}, "pro"]}, "approvers": 1, "expires": "24h"}})");
   const Values values = {{"crm", "https://crm.test"}};
-  EXPECT_EQ(tool_problems(document, values), (std::vector<std::string>{"/approval tool_not_supported"}));
-  const std::shared_ptr<const Tool> tool = compiled(changed(document, "/approval", ""), values);
+  const std::shared_ptr<const Tool> tool = compiled(document, values);
+  ASSERT_TRUE(tool->approval);
+  EXPECT_EQ(tool->approval->expires, Duration(86'400'000));
   EXPECT_EQ(tool->rate_limit, (RateLimit{20, 8}));
   EXPECT_EQ(tool->window, Duration(86'400'000));
   EXPECT_TRUE(tool->tied) << "read at its record id";
@@ -110,8 +111,13 @@ TEST(Tool, names_and_members_are_checked) {
       {base(), "/not_processed", "[429, 500]", "/not_processed/1 not_in_list"},
       {base(), "/not_processed", "[503, 503]", "/not_processed/1 not_in_list"},
       {base(), "/not_processed", R"(["429"])", "/not_processed/0 not_in_list"},
-      {base(), "/approval", R"({"approvers": 1})", "/approval tool_not_supported"},
-      {base(), "/risk", R"("destructive")", "/approval tool_not_supported"},
+      {base(), "/approval", R"("nobody")", "/approval wrong_type"},
+      {base(), "/approval", R"({"approvers": 0})", "/approval/approvers out_of_range"},
+      {base(), "/approval", R"({"approvers": 101})", "/approval/approvers out_of_range"},
+      {base(), "/approval", R"({"expires": "0ms"})", "/approval/expires not_a_duration"},
+      {base(), "/approval", R"({"on_expiry": "ignore"})", "/approval/on_expiry not_in_list"},
+      {base(), "/approval", R"({"four_eyes": "yes"})", "/approval/four_eyes wrong_type"},
+      {base(), "/approval", R"({"aprovers": 1})", "/approval/aprovers unknown_member"},
   });
   EXPECT_EQ(tool_problems(json("[]")), std::vector<std::string>{" wrong_type"});
   EXPECT_EQ(tool_problems(changed(changed(base(), "/risk", R"("destructive")"), "/approval", R"("none")")),

@@ -116,6 +116,11 @@ Example in_stage(Stage stage) {
       out.run.start();
       return out;
     }
+    case awaiting_approval: {
+      ToolSpec asks = spec(IdempotencyMode::key);
+      asks.approval = "{}";
+      return {begun(tool_document(asks))};
+    }
     case cancelled: {
       Example out{pair(), 1};
       out.run.cancel();
@@ -170,6 +175,8 @@ bool happens(Example& example, EventKind kind) {
       run.signal("go");
       return dump(run.action(example.index)) != before;
     }
+    case EventKind::decide:
+      return run.action(example.index).approval && run.decide(true, "ada", example.index).empty();
     case EventKind::child:
       return run.child_ended(example.index, {.outcome = WorkflowOutcome::verified});
   }

@@ -41,6 +41,17 @@ std::string dump(const ActionState& a) {
     out << " check " << check.at << " " << name_of(check.op) << " " << write_json(check.expected) << " "
         << write_json(check.actual) << check.present << check.ok;
   }
+  const auto say = [&](const ApprovalDecision& one) {
+    out << " " << one.approved << one.by << "/" << one.reason << "/" << text_of(one.at) << one.digest;
+  };
+  out << " requests " << a.approval_requests;
+  for (const ApprovalDecision& one : a.earlier_decisions) say(one);
+  if (a.approval) {
+    out << " asks " << a.approval->number << a.approval->digest << name_of(a.approval->state) << a.approval->approvers
+        << text_of(a.approval->requested_at) << text_of(a.approval->expires_at) << name_of(a.approval->on_expiry)
+        << a.approval->escalated << a.approval->four_eyes;
+    for (const ApprovalDecision& one : a.approval->decisions) say(one);
+  }
   out << " before " << (a.before ? write_json(*a.before) : "-") << text_of(a.before_at) << " rechecks " << a.rechecks
       << text_of(a.recheck_since) << a.recheck_failed << " pass " << a.pass.next;
   out << " input " << (a.input ? write_json(*a.input) : "-") << " output " << (a.output ? write_json(*a.output) : "-");
@@ -156,6 +167,15 @@ std::string Driver::retry(std::shared_ptr<const Plan> plan) {
   return take_result(before, on_retry(workflow, std::move(plan), moment()));
 }
 
+/// Of what is asked for now, unless another digest is given.
+std::string Driver::decide(bool approve, const std::string& who, ActionIndex run, const std::string& digest) {
+  const Workflow before = workflow;
+  const std::string shown = digest.empty() ? action(run).approval->digest : digest;
+  Result<Transition> transition = on_decide(workflow, run, {approve, who, "as " + who + " says", shown}, moment());
+  if (transition && !transition->changed) return take(before, *std::move(transition)) ? "changed" : "again";
+  return take_result(before, std::move(transition));
+}
+
 bool Driver::signal(const std::string& name, Json payload, const std::string& key) {
   const Workflow before = workflow;
   return take(before,
@@ -267,6 +287,7 @@ bool Driver::take(Workflow before, Transition transition) {
   check_receipts(before, last);
   check_calls(before, last);
   check_children(last);
+  check_approvals(before, last);
   history.insert(history.end(), last.history.begin(), last.history.end());
   return true;
 }
@@ -326,7 +347,7 @@ void Driver::check_actions(const Workflow& before, const Transition& transition)
     if (is.stage != Stage::waiting) {
       EXPECT_FALSE(is.child_attention);
     }
-    if (is.stage != Stage::verified && is.stage != Stage::waiting) {
+    if (is.stage != Stage::verified && is.stage != Stage::waiting && is.stage != Stage::awaiting_approval) {
       EXPECT_EQ(is.wake_at.has_value(), waits);
     }
     if (is.wake_at && is.wake_at != was.wake_at) {
@@ -400,6 +421,22 @@ void Driver::check_children(const Transition& transition) const {
   for (const std::uint32_t index : transition.signals) EXPECT_LT(index, workflow.signals.size());
 }
 
+/// Whatever changes of a request is named, so that the index shows it.
+void Driver::check_approvals(const Workflow& before, const Transition& transition) const {
+  for (ActionIndex i = 0; i < workflow.actions.size(); ++i) {
+    const std::optional<ApprovalRequest>&was = before.actions[i].approval, &is = workflow.actions[i].approval;
+    if (was == is || !is) continue;
+    const ApprovalChange* told = nullptr;
+    for (const ApprovalChange& change : transition.approvals) {
+      if (change.run == i) told = &change;
+    }
+    ASSERT_NE(told, nullptr) << "a request has changed in silence";
+    EXPECT_EQ(told->request, *is);
+    const bool replaced = was && was->state == ApprovalState::open && was->number != is->number;
+    EXPECT_TRUE(!replaced || transition.approvals.size() > 1) << "an open request was replaced in silence";
+  }
+}
+
 void Driver::check_calls(const Workflow& before, const Transition& transition) {
   std::set<ActionIndex> called;
   for (const CallEffect& effect : transition.calls) {
@@ -415,6 +452,7 @@ void Driver::check_calls(const Workflow& before, const Transition& transition) {
     EXPECT_EQ(effect.permit, state.stage == Stage::sending && planned.tool->rate_limit.any());
     EXPECT_EQ(effect.call.repeat, state.stage == Stage::sending && state.attempt > 1);
     if (state.stage == Stage::sending) {
+      EXPECT_TRUE(is_released(workflow, effect.action)) << "sent without the agreement that it needs";
       ++sends_[effect.action];
       EXPECT_EQ(state.attempt, before.actions[effect.action].attempt + 1);
       const bool writes = !planned.tool->reads_only();

@@ -91,6 +91,7 @@ Json tool_document(const ToolSpec& spec) {
                                  {"maximum_interval", "2s"},
                                  {"maximum_attempts", spec.attempts}}));
   if (!spec.rate_limit.empty()) out.set("rate_limit", json(spec.rate_limit));
+  if (!spec.approval.empty()) out.set("approval", json(spec.approval));
   if (!spec.not_processed.empty()) out.set("not_processed", json(spec.not_processed));
   return out;
 }

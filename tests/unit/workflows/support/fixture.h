@@ -41,6 +41,7 @@ struct ToolSpec {
   std::string auth;
   std::string rate_limit;     ///< JSON; empty: none
   std::string not_processed;  ///< JSON; empty: the default
+  std::string approval;       ///< JSON; empty: none
 };
 
 /// The usual tool, of this mode.
@@ -115,6 +116,8 @@ class Driver {
   /// The code of the refusal; empty when it was taken.
   std::string resolve(Resolution resolution, ActionIndex run = 0);
   std::string retry(std::shared_ptr<const Plan> plan = nullptr);
+  /// The code of the refusal; empty when it was taken, "again" when nothing changed by it.
+  std::string decide(bool approve, const std::string& who, ActionIndex run = 0, const std::string& digest = "");
   bool signal(const std::string& name, Json payload = Json(), const std::string& key = "");
   /// The workflow that this run waits for has ended, or its attention changed.
   bool child_ended(ActionIndex index, const ChildEnd& end);
@@ -152,6 +155,7 @@ class Driver {
   void check_receipts(const Workflow& before, const Transition& transition);
   void check_calls(const Workflow& before, const Transition& transition);
   void check_children(const Transition& transition) const;
+  void check_approvals(const Workflow& before, const Transition& transition) const;
   Moment moment() { return Moment{now, ++entropy_, &gate, leapt}; }
 
   std::uint64_t entropy_;

@@ -12,6 +12,11 @@ bool may_follow(Stage from, Stage to) {
     return std::find(allowed.begin(), allowed.end(), to) != allowed.end();
   };
   if (from == to) return true;
+  // Whatever is about to be sent may need somebody's agreement first.
+  const bool would_send = from == blocked || from == ready || from == backing_off || from == gated ||
+                          from == before_reading || from == looking || from == failed || from == cancelled ||
+                          from == revived || from == in_doubt || from == unverified;
+  if (to == awaiting_approval) return would_send;
   switch (from) {
     case blocked:
       return one_of({sending, gated, before_reading, failed, cancelled, skipped, gathering, verified, fallback_held,
@@ -23,6 +28,9 @@ bool may_follow(Stage from, Stage to) {
       return one_of({verified, executed, failed, cancelled, fallback_held});
     case before_reading:
       return one_of({before_wait, sending, gated, backing_off, failed, cancelled});
+    case awaiting_approval:
+      return one_of(
+          {sending, gated, backing_off, before_reading, verified, failed, cancelled, settling, settle_wait, in_doubt});
     case before_wait:
       return one_of({before_reading, failed, cancelled});
     case verified:
@@ -52,7 +60,7 @@ bool may_follow(Stage from, Stage to) {
     case gated:
       return one_of({sending, backing_off, looking, settling, settle_wait, in_doubt, failed, cancelled});
     case backing_off:
-      return one_of({sending, gated, looking, settling, settle_wait, in_doubt, failed, cancelled});
+      return one_of({before_reading, sending, gated, looking, settling, settle_wait, in_doubt, failed, cancelled});
     case looking:
       return one_of({look_wait, in_doubt, backing_off, sending, gated, reading, read_wait, unverified, executed, failed,
                      cancelled});
