@@ -204,6 +204,45 @@ TEST_F(Inconsistent, stages_and_what_they_need) {
                        {"a time after all times", 0, [](ActionState& a) { a.since = Time::max(); }}});
 }
 
+TEST_F(Inconsistent, requests_for_approval) {
+  Driver run = started({action("a", R"({"approval": {"approvers": 2}})"), action("b")});
+  ASSERT_EQ(run.stage(), Stage::awaiting_approval);
+  run.decide(true, "ada");
+  const Driver asked = run;
+  run.decide(true, "bob");
+  ASSERT_EQ(run.stage(), Stage::sending);
+  expect_refused(
+      asked, {{"waits for a request that there is not", 0, [](ActionState& a) { a.approval = std::nullopt; }},
+              {"waits for one that is decided", 0,
+               [](ActionState& a) {
+                 a.approval->state = ApprovalState::approved;
+                 a.approval->approvers = 1;
+               }},
+              {"waits for one without an end", 0, [](ActionState& a) { a.wake_at = std::nullopt; }},
+              {"waits without an end for one with an end", 0, [](ActionState& a) { a.approval->escalated = true; }},
+              {"of another number", 0, [](ActionState& a) { a.approval_requests = 7; }},
+              {"enough people, and still open", 0, [](ActionState& a) { a.approval->approvers = 1; }},
+              {"of nobody", 0, [](ActionState& a) { a.approval->approvers = 0; }},
+              {"rejected, and still open", 0, [](ActionState& a) { a.approval->decisions[0].approved = false; }},
+              {"decided before all times", 0, [](ActionState& a) { a.approval->decisions[0].at = Time(Duration(-1)); }},
+              {"sent while it is asked about", 0,
+               [](ActionState& a) {
+                 a.stage = Stage::sending;
+                 a.wake_at = std::nullopt;
+               }},
+              {"a request about what needs none", 1, [&](ActionState& b) {
+                 b.approval = asked.action(0).approval;
+                 b.approval_requests = 1;
+                 b.stage = Stage::awaiting_approval;
+                 b.wake_at = b.approval->expires_at;
+               }}});
+  expect_refused(
+      run, {{"sent without agreement", 0, [](ActionState& a) { a.approval = std::nullopt; }},
+            {"sent with too few", 0, [](ActionState& a) { a.approval->decisions.pop_back(); }},
+            {"sent with one who speaks twice", 0, [](ActionState& a) { a.approval->decisions[1].by = "ada"; }},
+            {"sent though it was withdrawn", 0, [](ActionState& a) { a.approval->state = ApprovalState::withdrawn; }}});
+}
+
 TEST_F(Inconsistent, headers) {
   Driver run = started({action("a")});
   run.answer(done());

@@ -43,8 +43,9 @@ class Walk {
         pause_or_resume();
       }
       if (operates_ && chance(5)) resolve();
+      if (chance(40)) decide();
       run_.gate.shut = run_.now < heals && chance(50) ? Limit::concurrency : Limit::none;
-      if (!give_permit() && !go_on() && !resume() && !(operates_ && resolve())) break;
+      if (!give_permit() && !go_on() && !resume() && !decide() && !(operates_ && resolve())) break;
     }
     if (::testing::Test::HasFailure()) return;
     check_end();
@@ -70,6 +71,24 @@ class Walk {
     sometimes()["paused"] += run_.pause() ? 1 : 0;
   }
 
+  /// Somebody agrees to what waits for it, or does not. False when nothing does.
+  bool decide() {
+    for (ActionIndex i = 0; i < run_.workflow.actions.size(); ++i) {
+      if (run_.stage(i) != Stage::awaiting_approval) continue;
+      const bool approve = chance(85);
+      const std::string who = run_.action(i).approval->decisions.empty() ? "ada" : "bob";
+      const std::optional<Time>&own = run_.action(i).wake_at, &whole = run_.workflow.header.deadline_at;
+      const bool passed = whole && *whole <= run_.now && !is_undoing(run_.action(i).role);
+      const bool late = passed || (own && *own <= run_.now);  // while its timer is late
+      EXPECT_EQ(run_.decide(approve, who, i), late ? "wrong_state" : "");
+      if (late) continue;
+      sometimes()[approve ? "agreed" : "refused to agree"] += 1;
+      begin_calls();
+      return true;
+    }
+    return false;
+  }
+
   /// A person looks where the truth is, late enough for everything to be there, and says it. False when nothing waits.
   bool resolve() {
     for (ActionIndex i = 0; i < run_.workflow.actions.size(); ++i) {
@@ -77,8 +96,9 @@ class Walk {
       sometimes()["resolved " + std::string(name_of(run_.stage(i)))] += 1;
       run_.advance(late_max + lag_max);
       const WorkflowHeader& header = run_.workflow.header;
+      const bool passed = header.expired || (header.deadline_at && *header.deadline_at <= run_.now);
       const bool may_send = run_.stage(i) != Stage::fallback_held && header.status != WorkflowStatus::cancelling &&
-                            (!header.expired || is_undoing(run_.action(i).role));
+                            (!passed || is_undoing(run_.action(i).role));
       Resolution word{.happened = world_of(i).truth_in_the_end().records > 0, .who = "ada", .seen = "the truth"};
       word.verify = chance(80);
       word.send_again = !word.happened && may_send && chance(50);
@@ -345,6 +365,13 @@ TEST(RandomWalk, nothing_it_says_is_untrue_whatever_the_world_does) {
                              "action.in_doubt",
                              "action.unverified",
                              "action.rate_limited",
+                             "agreed",
+                             "refused to agree",
+                             "action.approval_requested",
+                             "action.approval_expired",
+                             "action.approval_escalated",
+                             "action.approval_withdrawn",
+                             "failed: approval_rejected",
                              "a permit",
                              "a permit for a repeat",
                              "sent again after absence",

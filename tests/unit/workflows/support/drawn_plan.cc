@@ -41,6 +41,9 @@ class Drawing {
     spec.attempts = static_cast<int>(1 + below(5));
     spec.schedule_to_close = chance(20) ? Duration(12'000) : Duration(60'000);
     if (chance(30)) spec.rate_limit = R"({"concurrency": 1})";
+    const char* const rules[] = {"{}", R"({"approvers": 2, "expires": "5s"})",
+                                 R"({"expires": "2s", "on_expiry": "escalate"})"};
+    if (chance(10)) spec.approval = rules[below(3)];
     out_.specs.push_back(spec);
     return Json::object({{"tool", spec.name}, {"input", json(R"({"name": "n", "value": "v"})")}});
   }
