@@ -25,7 +25,7 @@ enum class ErrorCode : std::uint8_t {
   gone,                    ///< the id was used by a workflow that has been purged
   idempotency_key_reused,  ///< the same Idempotency-Key with another body
   wrong_state,             ///< the workflow or action is not in a state that allows this
-  unauthorized,
+  unauthenticated,         ///< no token, or none that stands
   forbidden,
   // the engine can't now
   overloaded,
@@ -41,7 +41,9 @@ enum class ErrorCode : std::uint8_t {
   data_missing,   ///< the store lacks commits that were acknowledged (below the durable floor)
   io_error,
   internal,
-  signals_full,  ///< a workflow has had as many signals as it takes
+  signals_full,        ///< a workflow has had as many signals as it takes
+  insufficient_scope,  ///< the token has none of the scopes that this needs
+  quota_exceeded,      ///< the namespace has used up what it may have
 };
 
 struct ErrorCodeInfo {

@@ -84,7 +84,7 @@ ActionState filled_action() {
   out.checks = {{"/i", Operator::equals, Json("j"), Json("k"), true, true, "o"},
                 {"/l", Operator::less, Json(1), Json(), false, false, ""}};
   out.receipt = 23;
-  out.word = OperatorWord{true, "m", "n", at(24)};
+  out.word = OperatorWord{true, "m", "n", at(24), "o"};
   out.child_attention = true;
   out.limit = Limit::concurrency;
   out.before_at = at(25);
