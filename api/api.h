@@ -3,6 +3,7 @@
 #include <atomic>
 #include <memory>
 
+#include "api/open_answers.h"
 #include "api/router.h"
 #include "api/tool_formats.h"
 #include "engine/engine.h"
@@ -14,14 +15,16 @@ struct ApiOptions {
   Duration wait_max{60'000};  ///< of ?wait=
   std::size_t page_max = 1000;
   Duration feed_keep_alive{15'000};  ///< of server-sent events
+  bool dev = false;                  ///< without tokens: everybody may everything
 };
 
 /// The HTTP API of one event loop (CONTRACT §6): parses strictly, asks the engine, answers documents and problems.
 class HttpApi {
  public:
-  HttpApi(Engine& engine, Loop& loop, const std::atomic<bool>& ready, ApiOptions options = {});
+  HttpApi(Engine& engine, TokenRegistry& tokens, Loop& loop, const std::atomic<bool>& ready, ApiOptions options = {});
   /// What the loop's HttpServer hands its requests to.
   HttpHandler handler();
+  const Router& router() const { return router_; }
 
  private:
   std::vector<Route> routes();
@@ -29,6 +32,9 @@ class HttpApi {
   Result<Duration> wait_of(const Ask& ask) const;
   static Result<WaitFor> until_of(const Ask& ask, Duration wait);
   Result<std::int64_t> number_of(const Ask& ask, std::string_view name, std::int64_t usual, std::int64_t most) const;
+
+  /// The answer may be long in coming: it ends when the actor's token does.
+  void keep_while_allowed(Ask& ask) { open_->watch(ask); }
 
   void submit(Ask ask);
   void check(Ask ask);
@@ -41,9 +47,10 @@ class HttpApi {
   void ready(Ask ask);
 
   // operator_api.cc
+  using MakeOperation = std::function<Shard::Operation(const std::string& name_space, bool latest)>;
   std::vector<Route> operator_routes();
-  void operate(Ask ask, const std::function<Shard::Operation(bool)>& operation, bool retry);
-  void operate_on_many(Ask ask, const std::function<Shard::Operation(bool)>& operation, bool retry);
+  void operate(Ask ask, const MakeOperation& operation, bool retry);
+  void operate_on_many(Ask ask, const MakeOperation& operation, bool retry);
   void resolve(Ask ask);
 
   // registry_api.cc
@@ -56,6 +63,12 @@ class HttpApi {
   void enable_tool(Ask ask);
   void set_tool_enabled(Ask ask, bool enabled);
 
+  // token_api.cc
+  std::vector<Route> token_routes();
+  void make_token(Ask ask);
+  void tokens(Ask ask);
+  void revoke_token(Ask ask);
+
   // signal_api.cc
   void signal(Ask ask);
 
@@ -67,9 +80,12 @@ class HttpApi {
                       WaitFor until, int status, std::vector<std::pair<std::string, std::string>> headers);
 
   Engine& engine_;
+  TokenRegistry& tokens_;
   Loop& loop_;
   const std::atomic<bool>& ready_;
   const ApiOptions options_;
+  const AccessGate gate_;
+  const std::shared_ptr<OpenAnswers> open_;
   Router router_;
 };
 

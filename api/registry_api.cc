@@ -64,11 +64,11 @@ void HttpApi::put_tool(Ask ask) {
              Json::object({{"name", put->tool->name}, {"version", put->tool->version_text()}}),
              {{"Location", "/v1/tools/" + put->tool->name}});
   };
-  engine_.tools().put(api_name_space, *document, loop_.now(), loop_, answer);
+  engine_.tools().put(ask.name_space(), *document, loop_.now(), loop_, answer);
 }
 
 void HttpApi::tools(Ask ask) {
-  const std::vector<std::shared_ptr<const Tool>> known = engine_.tools().all_latest(api_name_space);
+  const std::vector<std::shared_ptr<const Tool>> known = engine_.tools().all_latest(ask.name_space());
   if (const std::string* given = ask.query("format")) {
     const std::optional<ToolFormat> format = tool_format_of(*given);
     if (!format) {
@@ -88,15 +88,15 @@ void HttpApi::tools(Ask ask) {
 
 void HttpApi::tool(Ask ask) {
   const std::string& name = ask.param(0);
-  const std::shared_ptr<const Tool> tool = engine_.tools().latest(api_name_space, name);
+  const std::shared_ptr<const Tool> tool = engine_.tools().latest(ask.name_space(), name);
   if (tool != nullptr) return answer_tool(ask, *tool);
-  if (engine_.tools().is_disabled(api_name_space, name))
+  if (engine_.tools().is_disabled(ask.name_space(), name))
     return ask.refuse(fail(ErrorCode::not_found, "every version of tool \"" + name + "\" is disabled"));
   ask.refuse(no_tool(name));
 }
 
 void HttpApi::tool_versions(Ask ask) {
-  const std::vector<ToolRegistry::Version> versions = engine_.tools().versions(api_name_space, ask.param(0));
+  const std::vector<ToolRegistry::Version> versions = engine_.tools().versions(ask.name_space(), ask.param(0));
   if (versions.empty()) return ask.refuse(no_tool(ask.param(0)));
   Json::Array out;
   for (const ToolRegistry::Version& version : versions) out.push_back(version_document(version));
@@ -104,7 +104,8 @@ void HttpApi::tool_versions(Ask ask) {
 }
 
 void HttpApi::tool_version(Ask ask) {
-  const Result<ToolRegistry::Version> found = engine_.tools().find_version(api_name_space, ask.param(0), ask.param(1));
+  const Result<ToolRegistry::Version> found =
+      engine_.tools().find_version(ask.name_space(), ask.param(0), ask.param(1));
   if (!found) return ask.refuse(found.error());
   if (found->tool == nullptr)
     return ask.refuse(fail(ErrorCode::configuration, "the present configuration can't compile this version"));
@@ -121,19 +122,19 @@ void HttpApi::enable_tool(Ask ask) {
 
 void HttpApi::set_tool_enabled(Ask ask, bool enabled) {
   if (engine_.stopping()) return ask.refuse(fail(ErrorCode::shutting_down, "the engine is shutting down"));
-  const std::string name = ask.param(0);
-  const Result<ToolRegistry::Version> found = engine_.tools().find_version(api_name_space, name, ask.param(1));
+  const std::string name_space = ask.name_space(), name = ask.param(0);
+  const Result<ToolRegistry::Version> found = engine_.tools().find_version(name_space, name, ask.param(1));
   if (!found) return ask.refuse(found.error());
-  const auto answer = [this, ask = std::move(ask), name](const Result<ToolRegistry::Version>& changed) {
+  const auto answer = [this, ask = std::move(ask), name_space, name](const Result<ToolRegistry::Version>& changed) {
     if (!changed) return ask.refuse(changed.error());
     Json out = version_document(*changed);
     Json newest;
-    for (const ToolRegistry::Version& one : engine_.tools().versions(api_name_space, name)) {
+    for (const ToolRegistry::Version& one : engine_.tools().versions(name_space, name)) {
       if (one.newest) newest = "sha256:" + to_hex(one.version);
     }
     ask.json(200, Json::object({{"name", name}, {"version", std::move(out)}, {"newest", std::move(newest)}}));
   };
-  engine_.tools().set_enabled(api_name_space, name, found->version, enabled, loop_.now(), loop_, answer);
+  engine_.tools().set_enabled(name_space, name, found->version, enabled, loop_.now(), loop_, answer);
 }
 
 }  // namespace settle

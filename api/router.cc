@@ -34,20 +34,19 @@ void Ask::refuse(const Error& error) const {
   responder->send(problem_response(error, request.request_id));
 }
 
-Router::Router(std::vector<Route> routes) {
+Router::Router(std::vector<Route> routes, AccessGate gate) : gate_(gate) {
   for (Route& route : routes) {
-    Compiled compiled;
+    std::vector<Piece> pieces;
     std::string_view rest = std::string_view(route.pattern).substr(1);
     while (!route.pattern.empty()) {
       const std::size_t slash = rest.find('/');
       const std::string_view segment = rest.substr(0, slash);
       const bool place = segment.starts_with('{');
-      compiled.pieces.push_back({std::string(place ? segment.substr(segment.find('}') + 1) : segment), place});
+      pieces.push_back({std::string(place ? segment.substr(segment.find('}') + 1) : segment), place});
       if (slash == std::string_view::npos) break;
       rest = rest.substr(slash + 1);
     }
-    compiled.route = std::move(route);
-    routes_.push_back(std::move(compiled));
+    routes_.push_back({std::move(route), std::move(pieces)});
   }
 }
 
@@ -70,6 +69,12 @@ bool Router::match(const Compiled& compiled, const HttpRequest& request, std::ve
     if (rest.find(':') != std::string_view::npos) return false;
   }
   return true;
+}
+
+std::vector<const Route*> Router::routes() const {
+  std::vector<const Route*> out;
+  for (const Compiled& compiled : routes_) out.push_back(&compiled.route);
+  return out;
 }
 
 namespace {
@@ -121,6 +126,9 @@ void Router::handle(HttpRequest request, std::unique_ptr<Responder> responder) c
       allowed += (allowed.empty() ? "" : ", ") + std::string(compiled.route.method);
       continue;
     }
+    Result<Actor> actor = gate_.admit(ask.request, compiled.route.rule);
+    if (!actor) return ask.responder->send(access_refused(actor.error(), ask.request.request_id));
+    ask.actor = *std::move(actor);
     if (const std::optional<Error> error = wrong_query(ask.request, compiled.route)) return ask.refuse(*error);
     if (const std::optional<Error> error = wrong_body(ask.request, compiled.route)) return ask.refuse(*error);
     return compiled.route.handle(std::move(ask));

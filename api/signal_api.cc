@@ -42,10 +42,10 @@ void HttpApi::signal(Ask ask) {
   if (!key) return ask.refuse(key.error());
   Result<Signal> read = signal_of(*body, *key);
   if (!read) return ask.refuse(read.error());
-  const std::string id = ask.param(0);
+  const std::string name_space = ask.name_space(), id = ask.param(0);
   read->name = ask.param(1);
   read->digest = digest_text(canonical(Json::object({{"name", read->name}, {"payload", *read->payload}})));
-  engine_.signal(api_name_space, id, *std::move(read), loop_,
+  engine_.signal(name_space, id, *std::move(read), loop_,
                  [ask = std::move(ask)](const Result<Shard::Delivered>& delivered) {
                    if (!delivered) return ask.refuse(delivered.error());
                    std::vector<std::pair<std::string, std::string>> headers;

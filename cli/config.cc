@@ -244,10 +244,7 @@ Result<Config> read_config(const ServeOptions& options) {
   if (std::find(std::begin(levels), std::end(levels), config.log_level) == std::end(levels))
     return fail(ErrorCode::configuration,
                 "the log level is error, warning, info or debug, not \"" + config.log_level + "\"");
-  if (!config.dev)
-    return fail(ErrorCode::configuration,
-                "this version has no tokens yet: run with --dev, which listens on loopback only");
-  if (!is_loopback(config.listen))
+  if (config.dev && !is_loopback(config.listen))
     return fail(ErrorCode::configuration,
                 "--dev runs without tokens and listens on loopback only (127.0.0.1 or [::1]), not on " + config.listen);
   return config;

@@ -43,4 +43,7 @@ void add_filters(CLI::App* app, FilterOptions& target);
 /// What a person decides: cancel, pause, resume, retry, resolve (operator_options.cc).
 void declare_operators(CLI::App& app, Options& options);
 
+/// Tokens (token_options.cc).
+void declare_tokens(CLI::App& app, Options& options);
+
 }  // namespace settle

@@ -18,7 +18,8 @@ namespace settle {
 /// What every command shares.
 struct GlobalOptions {
   std::string server = "http://127.0.0.1:8700";
-  std::string token;
+  std::string token_file;  ///< see cli/client_token.h
+  std::string name_space;  ///< empty: that of the token
   bool json = false;
   ColorChoice color = ColorChoice::automatic;
 };
@@ -132,6 +133,14 @@ struct SandboxOptions {
   bool clear = false;
 };
 
+struct TokenOptions {
+  std::string name = {};
+  std::vector<std::string> scopes = {};
+  std::string expires = {};  ///< empty: as the server does it
+  bool all_name_spaces = false;
+  std::string id = {};  ///< revoke
+};
+
 /// schema validate.
 struct SchemaCommandOptions {
   std::string draft = "2020-12";  ///< of schemas without $schema: "2020-12" or "draft-07"
@@ -157,6 +166,7 @@ struct Options {
   WatchOptions watch;
   EventsOptions events;
   ToolsOptions tools;
+  TokenOptions token;
   SandboxOptions sandbox;
   SchemaCommandOptions schema;
   CompletionOptions completion;
