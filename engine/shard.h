@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "connectors/connector.h"
+#include "engine/audit.h"
 #include "engine/children.h"
 #include "engine/limits.h"
 #include "engine/load.h"
@@ -35,6 +36,7 @@ struct NewWorkflow {
   std::shared_ptr<const Plan> plan;
   std::optional<ParentLink> parent;  ///< the run that it runs for
   std::uint32_t depth = 0;           ///< parents above it
+  AuditNotePtr audit = nullptr;      ///< enters the batch that creates it
 };
 
 /// The refusal of a tool call that runs in another workflow.
@@ -77,7 +79,9 @@ class Shard final : private PermitSink {
   /// What a person asks of a workflow; it may refuse, and a transition without a change is fine.
   using Operation = std::function<Result<Transition>(Workflow&, const Moment&)>;
   /// Applies it to the workflow; `done` runs once that is durable. Errors: not_found, those of the operation.
-  void operate(const std::string& name_space, const std::string& id, const Operation& operation, const Done& done);
+  /// The audit's record enters the same batch, if anything changes.
+  void operate(const std::string& name_space, const std::string& id, const Operation& operation, const Done& done,
+               const AuditNotePtr& audit = nullptr);
 
   struct Delivered {
     bool created = false;  ///< false: this key brought the same signal before
@@ -86,7 +90,7 @@ class Shard final : private PermitSink {
   /// Delivers a signal; `done` runs when it is durable. Errors: not_found, wrong_state (the workflow has ended),
   /// idempotency_key_reused, signals_full, shutting_down.
   void signal(const std::string& name_space, const std::string& id, Signal signal,
-              std::function<void(Result<Delivered>)> done);
+              std::function<void(Result<Delivered>)> done, const AuditNotePtr& audit = nullptr);
 
   /// Where children and parents live. Set once, before anything else is asked.
   void connect(Relatives relatives) { relatives_ = std::move(relatives); }

@@ -82,7 +82,8 @@ void TokenRegistry::publish(const std::shared_ptr<const Token>& token, const std
   pending_.erase(token->id);
 }
 
-void TokenRegistry::create(const TokenText& text, Token token, Time now, CompletionSink& loop, Done done) {
+void TokenRegistry::create(const TokenText& text, Token token, Time now, CompletionSink& loop, Done done,
+                           const AuditNotePtr& audit) {
   token.id = text.id;
   token.secret_hash = hash_of_secret(text);
   token.created_at = now;
@@ -97,6 +98,7 @@ void TokenRegistry::create(const TokenText& text, Token token, Time now, Complet
       WriteBatch batch;
       for (const std::string& id : removed) batch.erase(Family::meta, keys::token(id));
       batch.put(Family::meta, keys::token(made->id), encode_token(*made));
+      if (audit != nullptr) audit->put_into(batch);
       store_.commit(std::move(batch), loop, [this, made, removed, done](const CommitResult&) {
         publish(made, removed);
         done(made);
@@ -109,7 +111,7 @@ void TokenRegistry::create(const TokenText& text, Token token, Time now, Complet
 }
 
 void TokenRegistry::revoke(std::string_view name_space, const std::string& id, const std::string& by, Time now,
-                           CompletionSink& loop, Done done) {
+                           CompletionSink& loop, Done done, const AuditNotePtr& audit) {
   const std::shared_ptr<const Tokens> tokens = snapshot();
   const auto found = tokens->find(id);
   if (found == tokens->end() || !belongs(*found->second, name_space))
@@ -125,6 +127,7 @@ void TokenRegistry::revoke(std::string_view name_space, const std::string& id, c
   }
   WriteBatch batch;
   batch.put(Family::meta, keys::token(id), encode_token(*ending));
+  if (audit != nullptr) audit->put_into(batch);
   store_.commit(std::move(batch), loop, [this, revoked = ending, done](const CommitResult&) {
     publish(revoked, {});
     for (const auto& listener : listeners_) listener(revoked->id);

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "engine/audit.h"
 #include "engine/token_text.h"
 #include "storage/access_codec.h"
 #include "storage/store.h"
@@ -35,12 +36,13 @@ class TokenRegistry {
   using Done = std::function<void(Result<std::shared_ptr<const Token>>)>;
   /// Stores a token whose holder is to have `text`; name, namespace, roles, expiry, creator are the caller's and are
   /// not checked here. `done` runs on `loop` once it is durable and known. Tokens that ended long ago (kept_for) are
-  /// removed. Errors: quota_exceeded (tokens_max).
-  void create(const TokenText& text, Token token, Time now, CompletionSink& loop, Done done);
+  /// removed. The audit's record enters the same batch. Errors: quota_exceeded (tokens_max).
+  void create(const TokenText& text, Token token, Time now, CompletionSink& loop, Done done,
+              const AuditNotePtr& audit = nullptr);
   /// Ends a token for good. Doing it again changes nothing. Errors: not_found (also for a token that is not of
   /// `name_space`, unless that is all_name_spaces).
   void revoke(std::string_view name_space, const std::string& id, const std::string& by, Time now, CompletionSink& loop,
-              Done done);
+              Done done, const AuditNotePtr& audit = nullptr);
 
   /// Of a namespace (all_name_spaces: of all), the newest first.
   std::vector<std::shared_ptr<const Token>> list(std::string_view name_space) const;

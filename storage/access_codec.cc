@@ -55,4 +55,44 @@ Result<Token> decode_token(std::string_view bytes, std::string id) {
   return token;
 }
 
+std::string encode_audit(const AuditEntry& entry) {
+  records::AuditRecord record;
+  record.set_at(number(entry.at));
+  record.set_token(entry.token_id);
+  record.set_who(entry.who);
+  record.set_roles(entry.roles.bits());
+  record.set_name_space(entry.name_space);
+  record.set_peer(entry.peer);
+  record.set_action(entry.action);
+  record.set_target(entry.target);
+  record.set_outcome(entry.outcome);
+  record.set_status(entry.status);
+  record.set_why(entry.why);
+  record.set_request(entry.request_id);
+  record.set_unwritten(entry.unwritten);
+  return record.SerializeAsString();
+}
+
+Result<AuditEntry> decode_audit(std::string_view bytes) {
+  records::AuditRecord record;
+  const bool read = record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+  const std::optional<Roles> roles = Roles::of_bits(record.roles());
+  if (!read || !roles) return fail(ErrorCode::corruption, "a record of the audit log can't be read");
+  AuditEntry entry;
+  entry.at = Time(Duration(record.at()));
+  entry.token_id = record.token();
+  entry.who = record.who();
+  entry.roles = *roles;
+  entry.name_space = record.name_space();
+  entry.peer = record.peer();
+  entry.action = record.action();
+  entry.target = record.target();
+  entry.outcome = record.outcome();
+  entry.status = record.status();
+  entry.why = record.why();
+  entry.request_id = record.request();
+  entry.unwritten = record.unwritten();
+  return entry;
+}
+
 }  // namespace settle

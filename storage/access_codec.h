@@ -33,4 +33,26 @@ std::string encode_token(const Token& token);
 /// Errors: corruption.
 Result<Token> decode_token(std::string_view bytes, std::string id);
 
+/// One record of the audit log: what somebody asked for that changes something, or was refused.
+struct AuditEntry {
+  Time at{};
+  std::string token_id;    ///< empty: none, or --dev
+  std::string who;         ///< name of the token; empty: nobody that is known
+  Roles roles;             ///< of the token
+  std::string name_space;  ///< empty: of none, since nobody is known
+  std::string peer;        ///< address
+  std::string action;      ///< "workflow.submit"
+  std::string target;      ///< id of what it was about
+  std::string outcome;     ///< "done", or the code of the refusal
+  std::uint32_t status = 0;
+  std::string why;  ///< as whoever asked put it
+  std::string request_id;
+  std::uint64_t unwritten = 0;  ///< refusals before it that were too many to write down
+};
+
+/// AuditRecord of docs/formats/records.md.
+std::string encode_audit(const AuditEntry& entry);
+/// Errors: corruption.
+Result<AuditEntry> decode_audit(std::string_view bytes);
+
 }  // namespace settle
