@@ -59,18 +59,19 @@ Result<std::shared_ptr<const Token>> AccessGate::token_of(const HttpRequest& req
   return tokens_->find(std::string_view(*given).substr(space + 1), loop_.now());
 }
 
-Result<Actor> AccessGate::admit(const HttpRequest& request, const Rule& rule) const {
-  Actor actor;
+Result<void> AccessGate::admit(const HttpRequest& request, const Rule& rule, Actor& actor) const {
   actor.peer = request.remote;
-  if (rule.is_open()) return actor;
+  if (rule.is_open()) return {};
   Result<std::shared_ptr<const Token>> token = token_of(request);
   if (!token) return std::move(token).error();
-  if (!(*token)->roles.meets(rule.roles())) return insufficient(rule.roles(), **token);
-  Result<std::string> name_space = name_space_of(request, **token);
-  if (!name_space) return std::move(name_space).error();
   actor.token = *std::move(token);
+  const bool any = actor.token->name_space == all_name_spaces;
+  if (!any) actor.name_space = actor.token->name_space;
+  if (!actor.token->roles.meets(rule.roles())) return insufficient(rule.roles(), *actor.token);
+  Result<std::string> name_space = name_space_of(request, *actor.token);
+  if (!name_space) return std::move(name_space).error();
   actor.name_space = *std::move(name_space);
-  return actor;
+  return {};
 }
 
 bool AccessGate::stands(const Actor& actor) const {

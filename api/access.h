@@ -18,18 +18,21 @@ class Rule {
   static constexpr Rule open() { return {Kind::open, Roles::all()}; }
   /// Whoever has one of the roles. Nothing is changed.
   static constexpr Rule reads(Roles roles) { return {Kind::reads, roles}; }
-  static constexpr Rule changes(Roles roles) { return {Kind::changes, roles}; }
+  /// The same for what changes something; `action` is what the audit log calls it.
+  static constexpr Rule changes(Roles roles, std::string_view action) { return {Kind::changes, roles, action}; }
 
   constexpr bool is_open() const { return kind_ == Kind::open; }
   constexpr bool is_read() const { return kind_ != Kind::changes; }
   constexpr Roles roles() const { return roles_; }
+  constexpr std::string_view action() const { return action_; }
 
  private:
   enum class Kind : std::uint8_t { open, reads, changes };
-  constexpr Rule(Kind kind, Roles roles) : kind_(kind), roles_(roles) {}
+  constexpr Rule(Kind kind, Roles roles, std::string_view action = {}) : kind_(kind), roles_(roles), action_(action) {}
 
   Kind kind_;
   Roles roles_;
+  std::string_view action_;
 };
 
 /// Lets requests in: finds out who asks, and whether the rule of the route allows it. Loop: its own.
@@ -38,12 +41,13 @@ class AccessGate {
   /// Without tokens everybody is "dev" and may everything (--dev).
   AccessGate(const TokenRegistry* tokens, Loop& loop);
 
-  /// Errors: unauthenticated; insufficient_scope, naming what is needed; forbidden (a namespace that the token is not
-  /// of); invalid_argument (Settle-Namespace is no name). For an open route an actor without a token.
-  Result<Actor> admit(const HttpRequest& request, const Rule& rule) const;
+  /// Fills in `actor` as far as it is known, also where this refuses; on open routes it has no token. Errors:
+  /// unauthenticated; insufficient_scope, naming what is needed; forbidden (a namespace that the token is not of);
+  /// invalid_argument (Settle-Namespace is no name).
+  Result<void> admit(const HttpRequest& request, const Rule& rule, Actor& actor) const;
   /// Whether the actor of a request that is still being answered may go on.
   bool stands(const Actor& actor) const;
-  const TokenRegistry* tokens() const { return tokens_; }
+  Time now() const { return loop_.now(); }
 
  private:
   Result<std::shared_ptr<const Token>> token_of(const HttpRequest& request) const;

@@ -18,7 +18,8 @@ HttpApi::HttpApi(Engine& engine, TokenRegistry& tokens, Loop& loop, const std::a
       options_(options),
       gate_(options.dev ? nullptr : &tokens, loop),
       open_(std::make_shared<OpenAnswers>(gate_, loop)),
-      router_(routes(), gate_) {
+      trail_(engine.store(), loop),
+      router_(routes(), gate_, trail_, Quotas::Meter(options.quotas)) {
   tokens.on_revoked([&loop, open = open_](const std::string& id) { loop.post([open, id] { open->end(id); }); });
 }
 
@@ -37,9 +38,10 @@ std::vector<Route> HttpApi::routes() {
   };
   using enum Role;
   constexpr Rule everyone = Rule::reads(Roles::all());
-  constexpr Rule planners = Rule::changes({planner}), callers = Rule::changes({planner, operator_});
+  constexpr Rule planners = Rule::changes({planner}, "workflow.submit");
+  constexpr Rule callers = Rule::changes({planner, operator_}, "workflow.signal");
   constexpr Rule checkers = Rule::reads({planner, operator_, admin});
-  constexpr Rule admins = Rule::changes({admin});
+  const auto admins = [](std::string_view action) { return Rule::changes({admin}, action); };
   std::vector<Route> out = {
       {"POST", "/v1/workflows", {}, true, planners, to(&HttpApi::submit)},
       {"GET",
@@ -63,13 +65,13 @@ std::vector<Route> HttpApi::routes() {
       {"POST", "/v1/plans:check", {}, true, checkers, to(&HttpApi::check)},
       {"POST", "/v1/plans:from_tool_calls", {}, true, planners, to(&HttpApi::from_tool_calls)},
       {"GET", "/v1/receipts/{id}", {}, false, everyone, to(&HttpApi::receipt)},
-      {"PUT", "/v1/tools/{name}", {}, true, admins, to(&HttpApi::put_tool)},
+      {"PUT", "/v1/tools/{name}", {}, true, admins("tool.put"), to(&HttpApi::put_tool)},
       {"GET", "/v1/tools", {"format"}, false, everyone, to(&HttpApi::tools)},
       {"GET", "/v1/tools/{name}", {}, false, everyone, to(&HttpApi::tool)},
       {"GET", "/v1/tools/{name}/versions", {}, false, everyone, to(&HttpApi::tool_versions)},
       {"GET", "/v1/tools/{name}/versions/{v}", {}, false, everyone, to(&HttpApi::tool_version)},
-      {"POST", "/v1/tools/{name}/versions/{v}:disable", {}, false, admins, to(&HttpApi::disable_tool)},
-      {"POST", "/v1/tools/{name}/versions/{v}:enable", {}, false, admins, to(&HttpApi::enable_tool)},
+      {"POST", "/v1/tools/{name}/versions/{v}:disable", {}, false, admins("tool.disable"), to(&HttpApi::disable_tool)},
+      {"POST", "/v1/tools/{name}/versions/{v}:enable", {}, false, admins("tool.enable"), to(&HttpApi::enable_tool)},
       {"GET", "/v1/schemas/plan", {}, false, Rule::open(), schema(plan_schema_document)},
       {"GET", "/v1/schemas/tool", {}, false, Rule::open(), schema(tool_schema_document)},
       {"GET",
@@ -88,6 +90,7 @@ std::vector<Route> HttpApi::routes() {
   };
   for (Route& route : operator_routes()) out.push_back(std::move(route));
   for (Route& route : token_routes()) out.push_back(std::move(route));
+  for (Route& route : audit_routes()) out.push_back(std::move(route));
   return out;
 }
 
@@ -127,7 +130,10 @@ void HttpApi::submit(Ask ask) {
   if (!body) return ask.refuse(body.error());
   Result<std::string> key = idempotency_key_of(ask.request);
   if (!key) return ask.refuse(key.error());
-  SubmitRequest request{ask.name_space(), *std::move(key), *std::move(body)};
+  if (const Json* id = body->find("id"); id != nullptr && id->is_string())
+    ask.audit->entry.target = shorten(id->as_string(), 130);  // also where it is refused
+  SubmitRequest request{ask.name_space(), *std::move(key), *std::move(body), {}, ask.audit};
+  ask.audit->entry.status = 201;
   engine_.submit(std::move(request), loop_, [ask = std::move(ask)](const Result<Engine::Started>& started) {
     if (!started) return ask.refuse(started.error());
     std::vector<std::pair<std::string, std::string>> headers = {

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "api/open_answers.h"
+#include "api/quotas.h"
 #include "api/router.h"
 #include "api/tool_formats.h"
 #include "engine/engine.h"
@@ -16,6 +17,7 @@ struct ApiOptions {
   std::size_t page_max = 1000;
   Duration feed_keep_alive{15'000};  ///< of server-sent events
   bool dev = false;                  ///< without tokens: everybody may everything
+  std::shared_ptr<Quotas> quotas;    ///< of all loops together; null: none
 };
 
 /// The HTTP API of one event loop (CONTRACT §6): parses strictly, asks the engine, answers documents and problems.
@@ -69,6 +71,10 @@ class HttpApi {
   void tokens(Ask ask);
   void revoke_token(Ask ask);
 
+  // audit_api.cc
+  std::vector<Route> audit_routes();
+  void audit(Ask ask);
+
   // signal_api.cc
   void signal(Ask ask);
 
@@ -86,6 +92,7 @@ class HttpApi {
   const ApiOptions options_;
   const AccessGate gate_;
   const std::shared_ptr<OpenAnswers> open_;
+  AuditTrail trail_;
   Router router_;
 };
 

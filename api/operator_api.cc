@@ -160,12 +160,21 @@ struct Gathered {
   }
 };
 
+/// Answers the workflow, or why nothing was done.
+std::function<void(Result<Json>)> answer_of(Ask ask) {
+  return [ask = std::move(ask)](const Result<Json>& document) {
+    if (!document) return ask.refuse(document.error());
+    ask.json(200, *document, {{"ETag", etag_of(*document)}});
+  };
+}
+
 }  // namespace
 
 std::vector<Route> HttpApi::operator_routes() {
   using Make = MakeOperation;
   using enum Role;
-  constexpr Rule operators = Rule::changes({operator_}), cancellers = Rule::changes({planner, operator_});
+  constexpr Rule cancellers = Rule::changes({planner, operator_}, "workflow.cancel");
+  const auto operators = [](std::string_view action) { return Rule::changes({operator_}, action); };
   const Make cancels = [](const std::string&, bool) { return cancel_operation(); };
   const Make pauses = [](const std::string&, bool) { return pause_operation(); };
   const Make resumes = [](const std::string&, bool) { return resume_operation(); };
@@ -180,18 +189,18 @@ std::vector<Route> HttpApi::operator_routes() {
   };
   return {
       {"POST", "/v1/workflows/{id}:cancel", {}, true, cancellers, one(cancels)},
-      {"POST", "/v1/workflows/{id}:pause", {}, true, operators, one(pauses)},
-      {"POST", "/v1/workflows/{id}:resume", {}, true, operators, one(resumes)},
-      {"POST", "/v1/workflows/{id}:retry", {}, true, operators, one(retries, true)},
-      {"POST", "/v1/workflows:cancel", {}, true, operators, many(cancels)},
-      {"POST", "/v1/workflows:pause", {}, true, operators, many(pauses)},
-      {"POST", "/v1/workflows:resume", {}, true, operators, many(resumes)},
-      {"POST", "/v1/workflows:retry", {}, true, operators, many(retries, true)},
+      {"POST", "/v1/workflows/{id}:pause", {}, true, operators("workflow.pause"), one(pauses)},
+      {"POST", "/v1/workflows/{id}:resume", {}, true, operators("workflow.resume"), one(resumes)},
+      {"POST", "/v1/workflows/{id}:retry", {}, true, operators("workflow.retry"), one(retries, true)},
+      {"POST", "/v1/workflows:cancel", {}, true, operators("workflows.cancel"), many(cancels)},
+      {"POST", "/v1/workflows:pause", {}, true, operators("workflows.pause"), many(pauses)},
+      {"POST", "/v1/workflows:resume", {}, true, operators("workflows.resume"), many(resumes)},
+      {"POST", "/v1/workflows:retry", {}, true, operators("workflows.retry"), many(retries, true)},
       {"POST",
        "/v1/workflows/{id}/actions/{action}:resolve",
        {},
        true,
-       operators,
+       operators("action.resolve"),
        [this](Ask ask) { resolve(std::move(ask)); }},
   };
 }
@@ -219,6 +228,8 @@ void HttpApi::operate_on_many(Ask ask, const MakeOperation& operation, bool retr
   if (!bulk) return ask.refuse(bulk.error());
   const std::string name_space = ask.name_space();
   bulk->query.name_space = name_space;
+  ask.audit->entry.target = shorten(canonical(*body->find("filter")), 500);
+  ask.audit->settled = bulk->dry_run;
   const Result<Json> page = engine_.list(bulk->query);
   if (!page) return ask.refuse(page.error());
   std::vector<std::string> ids;
@@ -243,11 +254,9 @@ void HttpApi::resolve(Ask ask) {
   if (!request) return ask.refuse(request.error());
   request->resolution.by = ask.actor.who();
   const std::string name_space = ask.name_space(), id = ask.param(0);
-  engine_.operate(name_space, id, resolve_operation(*std::move(request)), loop_,
-                  [ask = std::move(ask)](const Result<Json>& document) {
-                    if (!document) return ask.refuse(document.error());
-                    ask.json(200, *document, {{"ETag", etag_of(*document)}});
-                  });
+  const AuditNotePtr audit = ask.audit;
+  audit->entry.why = shorten(request->resolution.who + ": " + request->resolution.seen, 1'000);
+  engine_.operate(name_space, id, resolve_operation(*std::move(request)), loop_, answer_of(std::move(ask)), audit);
 }
 
 }  // namespace settle

@@ -64,7 +64,7 @@ void HttpApi::put_tool(Ask ask) {
              Json::object({{"name", put->tool->name}, {"version", put->tool->version_text()}}),
              {{"Location", "/v1/tools/" + put->tool->name}});
   };
-  engine_.tools().put(ask.name_space(), *document, loop_.now(), loop_, answer);
+  engine_.tools().put(ask.name_space(), *document, loop_.now(), loop_, answer, ask.audit);
 }
 
 void HttpApi::tools(Ask ask) {
@@ -125,6 +125,7 @@ void HttpApi::set_tool_enabled(Ask ask, bool enabled) {
   const std::string name_space = ask.name_space(), name = ask.param(0);
   const Result<ToolRegistry::Version> found = engine_.tools().find_version(name_space, name, ask.param(1));
   if (!found) return ask.refuse(found.error());
+  const AuditNotePtr audit = ask.audit;
   const auto answer = [this, ask = std::move(ask), name_space, name](const Result<ToolRegistry::Version>& changed) {
     if (!changed) return ask.refuse(changed.error());
     Json out = version_document(*changed);
@@ -134,7 +135,7 @@ void HttpApi::set_tool_enabled(Ask ask, bool enabled) {
     }
     ask.json(200, Json::object({{"name", name}, {"version", std::move(out)}, {"newest", std::move(newest)}}));
   };
-  engine_.tools().set_enabled(name_space, name, found->version, enabled, loop_.now(), loop_, answer);
+  engine_.tools().set_enabled(name_space, name, found->version, enabled, loop_.now(), loop_, answer, audit);
 }
 
 }  // namespace settle

@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "api/access.h"
+#include "api/audit_trail.h"
 #include "api/http/server.h"
+#include "api/quotas.h"
 #include "base/json.h"
 
 namespace settle {
@@ -18,7 +20,8 @@ struct Ask {
   HttpRequest request;
   std::vector<std::string> params;  ///< what the {places} of the pattern stand for, in order
   std::shared_ptr<Responder> responder;
-  Actor actor = {};  ///< who asks; without a token on open routes
+  Actor actor = {};              ///< who asks; without a token on open routes
+  AuditNotePtr audit = nullptr;  ///< of a control call: what is to be written down of it
 
   const std::string& name_space() const { return actor.name_space; }
   const std::string& param(std::size_t index) const { return params.at(index); }
@@ -40,12 +43,12 @@ struct Route {
 };
 
 /// Finds the route of a request and refuses what none takes: 404, 405 with Allow; whoever the route's rule does not
-/// allow: 401, 403; unknown or repeated query parameters, bodies where none belongs or of another type. Immutable after
-/// construction. Loop: that of the gate.
+/// allow: 401, 403; namespaces that have used up their requests: 429; unknown or repeated query parameters, bodies
+/// where none belongs or of another type. Immutable after construction. Loop: that of the gate.
 class Router {
  public:
-  Router(std::vector<Route> routes, AccessGate gate);
-  void handle(HttpRequest request, std::unique_ptr<Responder> responder) const;
+  Router(std::vector<Route> routes, AccessGate gate, AuditTrail& trail, Quotas::Meter meter);
+  void handle(HttpRequest request, std::unique_ptr<Responder> responder);
   /// In the order in which they were given.
   std::vector<const Route*> routes() const;
 
@@ -61,6 +64,8 @@ class Router {
   static bool match(const Compiled& compiled, const HttpRequest& request, std::vector<std::string>& params);
   std::vector<Compiled> routes_;
   AccessGate gate_;
+  AuditTrail& trail_;
+  Quotas::Meter meter_;
 };
 
 }  // namespace settle

@@ -45,13 +45,15 @@ void HttpApi::signal(Ask ask) {
   const std::string name_space = ask.name_space(), id = ask.param(0);
   read->name = ask.param(1);
   read->digest = digest_text(canonical(Json::object({{"name", read->name}, {"payload", *read->payload}})));
-  engine_.signal(name_space, id, *std::move(read), loop_,
-                 [ask = std::move(ask)](const Result<Shard::Delivered>& delivered) {
-                   if (!delivered) return ask.refuse(delivered.error());
-                   std::vector<std::pair<std::string, std::string>> headers;
-                   if (!delivered->created) headers.emplace_back("Idempotent-Replayed", "true");
-                   ask.json(delivered->created ? 201 : 200, delivered->signal, std::move(headers));
-                 });
+  const AuditNotePtr audit = ask.audit;
+  audit->entry.status = 201;
+  const auto answer = [ask = std::move(ask)](const Result<Shard::Delivered>& delivered) {
+    if (!delivered) return ask.refuse(delivered.error());
+    std::vector<std::pair<std::string, std::string>> headers;
+    if (!delivered->created) headers.emplace_back("Idempotent-Replayed", "true");
+    ask.json(delivered->created ? 201 : 200, delivered->signal, std::move(headers));
+  };
+  engine_.signal(name_space, id, *std::move(read), loop_, answer, audit);
 }
 
 }  // namespace settle

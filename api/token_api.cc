@@ -89,13 +89,18 @@ std::optional<Error> beyond(const Actor& actor, const Token& wanted) {
 std::vector<Route> HttpApi::token_routes() {
   using enum Role;
   return {
-      {"POST", "/v1/tokens", {}, true, Rule::changes({admin}), [this](Ask ask) { make_token(std::move(ask)); }},
+      {"POST",
+       "/v1/tokens",
+       {},
+       true,
+       Rule::changes({admin}, "token.create"),
+       [this](Ask ask) { make_token(std::move(ask)); }},
       {"GET", "/v1/tokens", {}, false, Rule::reads({auditor, admin}), [this](Ask ask) { tokens(std::move(ask)); }},
       {"POST",
        "/v1/tokens/{id}:revoke",
        {},
        false,
-       Rule::changes({admin}),
+       Rule::changes({admin}, "token.revoke"),
        [this](Ask ask) { revoke_token(std::move(ask)); }},
   };
 }
@@ -110,13 +115,16 @@ void HttpApi::make_token(Ask ask) {
   if (const std::optional<Error> error = beyond(ask.actor, *wanted)) return ask.refuse(*error);
   wanted->created_by = ask.actor.who();
   const TokenText text = fresh_token();
+  ask.audit->entry.target = text.id;
+  ask.audit->entry.status = 201;
+  ask.audit->entry.why = wanted->name + " of namespace " + wanted->name_space;
   const auto answer = [ask, text](const Result<std::shared_ptr<const Token>>& made) {
     if (!made) return ask.refuse(made.error());
     Json document = token_document(**made);
     document.set("token", write_token(text));
     ask.json(201, document, {{"Cache-Control", "no-store"}});
   };
-  tokens_.create(text, *std::move(wanted), loop_.now(), loop_, answer);
+  tokens_.create(text, *std::move(wanted), loop_.now(), loop_, answer, ask.audit);
 }
 
 void HttpApi::tokens(Ask ask) {
@@ -129,11 +137,12 @@ void HttpApi::tokens(Ask ask) {
 /// Also while the engine is shutting down: what has leaked must not wait.
 void HttpApi::revoke_token(Ask ask) {
   const std::string name_space = ask.actor.token->name_space, id = ask.param(0), by = ask.actor.who();
+  const AuditNotePtr audit = ask.audit;
   const auto answer = [ask = std::move(ask)](const Result<std::shared_ptr<const Token>>& revoked) {
     if (!revoked) return ask.refuse(revoked.error());
     ask.json(200, token_document(**revoked));
   };
-  tokens_.revoke(name_space, id, by, loop_.now(), loop_, answer);
+  tokens_.revoke(name_space, id, by, loop_.now(), loop_, answer, audit);
 }
 
 }  // namespace settle

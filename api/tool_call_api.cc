@@ -67,6 +67,8 @@ void HttpApi::from_tool_calls(Ask ask) {
                                                             format_duration(options_.wait_max) + ", such as 30s"));
   }
   const auto request = std::make_shared<const ToolCallRequest>(*std::move(read));
+  ask.audit->settled = !request->run;  // then nothing is changed
+  ask.audit->entry.status = 201;
   if (!request->problems.empty()) {
     if (request->run) return refuse_calls(ask, *request, model_was_wrong(request->problems));
     return answer_plan(ask, *request, request->problems, {});
@@ -85,6 +87,7 @@ void HttpApi::from_tool_calls(Ask ask) {
                            submission_of(*request, by_calls ? workflow_id_of(request->calls) : request->id)};
   for (std::size_t i = 0; by_calls && i < request->calls.size(); ++i)
     submission.tool_calls.push_back(request->calls[i].id);
+  submission.audit = ask.audit;
   engine_.submit(std::move(submission), loop_,
                  [this, ask = std::move(ask), request, known](const Result<Engine::Started>& started) {
                    if (!started) {

@@ -83,6 +83,7 @@ const std::map<std::string, ClientCommand, std::less<>>& client_commands() {
       {"token create", [](Client& c, const Options& o) { return create_token(c, o.token); }},
       {"token ls", [](Client& c, const Options&) { return list_tokens(c); }},
       {"token revoke", [](Client& c, const Options& o) { return revoke_token(c, o.token); }},
+      {"audit", [](Client& c, const Options& o) { return list_audit(c, o.audit); }},
       {"cancel", [](Client& c, const Options& o) { return operate(c, "cancel", o.operate); }},
       {"pause", [](Client& c, const Options& o) { return operate(c, "pause", o.operate); }},
       {"resume", [](Client& c, const Options& o) { return operate(c, "resume", o.operate); }},

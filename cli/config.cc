@@ -138,6 +138,29 @@ void read_limits(const toml::table& table, Config& config, std::vector<Problem>&
   config.json.bytes_max = config.http.body_bytes_max;
 }
 
+QuotaLimits read_quota(Table& fields) {
+  QuotaLimits limits;
+  std::uint32_t per_second = 0;
+  fields.number("requests_per_second", per_second, 1, 1'000'000);
+  if (per_second != 0) limits.requests_per_second = per_second;
+  return limits;
+}
+
+/// What stands in the table itself is the usual; a table in it is that of a namespace.
+void read_quotas(const toml::table& table, QuotaOptions& quotas, std::vector<Problem>& problems) {
+  Table fields(table, "quotas.", problems);
+  quotas.usual = read_quota(fields);
+  for (const auto& [key, node] : table) {
+    const std::string name(key.str());
+    if (node.as_table() == nullptr) continue;
+    const toml::table* own = fields.table(name);
+    Table inner(*own, "quotas." + name + ".", problems);
+    quotas.own[name] = read_quota(inner);
+    inner.finish();
+  }
+  fields.finish();
+}
+
 void read_circuit(const toml::table& table, CircuitOptions& circuit, std::vector<Problem>& problems) {
   Table fields(table, "circuit.", problems);
   fields.number("failures", circuit.failures, 0, 1'000);
@@ -209,6 +232,7 @@ Result<Config> parse_config(std::string_view text, const std::string& file_name)
     }
   }
   if (const toml::table* limits = root.table("limits")) read_limits(*limits, config, problems);
+  if (const toml::table* quotas = root.table("quotas")) read_quotas(*quotas, config.quotas, problems);
   if (const toml::table* circuit = root.table("circuit")) read_circuit(*circuit, config.guard.circuit, problems);
   if (const toml::table* budget = root.table("retry_budget")) read_retry_budget(*budget, config.guard.budget, problems);
   root.finish();

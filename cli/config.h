@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "api/http/message.h"
+#include "api/quotas.h"
 #include "cli/commands.h"
 #include "connectors/guarded.h"
 #include "connectors/http/credentials.h"
@@ -27,6 +28,7 @@ struct Config {
   std::vector<CredentialEntry> credentials;
 
   HttpLimits http;
+  QuotaOptions quotas;
   JsonLimits json;
   PlanLimits plan;
   ShardLimits shard;

@@ -141,6 +141,12 @@ struct TokenOptions {
   std::string id = {};  ///< revoke
 };
 
+struct AuditOptions {
+  std::int64_t after = 0;
+  int limit = 0;  ///< 0: all
+  bool as_lines = false;
+};
+
 /// schema validate.
 struct SchemaCommandOptions {
   std::string draft = "2020-12";  ///< of schemas without $schema: "2020-12" or "draft-07"
@@ -167,6 +173,7 @@ struct Options {
   EventsOptions events;
   ToolsOptions tools;
   TokenOptions token;
+  AuditOptions audit;
   SandboxOptions sandbox;
   SchemaCommandOptions schema;
   CompletionOptions completion;

@@ -195,9 +195,16 @@ class Server {
     admin.name_space = all_name_spaces;
     admin.roles = {Role::admin};
     admin.created_by = "settle serve";
+    const auto note = std::make_shared<AuditNote>();
+    note->entry.at = start_loop_.now();
+    note->entry.who = admin.created_by;
+    note->entry.name_space = all_name_spaces;
+    note->entry.action = "token.create";
+    note->entry.target = text->id;
     std::size_t left = 1;
-    tokens_->create(*text, std::move(admin), start_loop_.now(), start_loop_,
-                    [&left](const Result<std::shared_ptr<const Token>>&) { --left; });
+    tokens_->create(
+        *text, std::move(admin), start_loop_.now(), start_loop_,
+        [&left](const Result<std::shared_ptr<const Token>>&) { --left; }, note);
     wait_for(left);
     std::cerr << "settle wrote the first admin token to " << file << "\n" << std::flush;
     return {};
@@ -209,6 +216,7 @@ class Server {
     ApiOptions options;
     options.json = config_.json;
     options.dev = config_.dev;
+    options.quotas = std::make_shared<Quotas>(config_.quotas);
     for (const std::unique_ptr<Part>& part : parts_) {
       if (const Result<void> usable = part->connector->ready(); !usable) return usable;
       part->api = std::make_unique<HttpApi>(*engine_, *tokens_, part->loop, ready_, options);

@@ -1,5 +1,6 @@
 #include "cli/token_commands.h"
 
+#include <algorithm>
 #include <ostream>
 
 #include "cli/exchange.h"
@@ -37,7 +38,49 @@ std::string draw_tokens(const Json& answer, const View& view) {
   return draw_lines(lay_out(table), view);
 }
 
+void show_records(Client& client, const AuditOptions& options, const Json::Array& records) {
+  if (client.json || options.as_lines) {
+    for (const Json& record : records) client.out << write_json(record) << '\n';
+    client.out << std::flush;
+    return;
+  }
+  std::vector<Line> lines;
+  for (const Json& record : records) {
+    const bool done = text_of(record, "outcome") == "done";
+    Line line = {{short_of(record, "seq") + "  ", Style::dim},
+                 {clock_of(record, "at") + "  "},
+                 {text_of(record, "who", "(nobody)"), Style::bold},
+                 {"  " + text_of(record, "action") + "  " + text_of(record, "target") + "  "},
+                 {text_of(record, "outcome"), done ? Style::green : Style::red}};
+    const std::string why = text_of(record, "why", "");
+    if (!why.empty()) line.push_back({"  " + why});
+    lines.push_back(std::move(line));
+  }
+  client.out << draw_lines(lines, client.view) << std::flush;
+}
+
 }  // namespace
+
+int list_audit(Client& client, const AuditOptions& options) {
+  constexpr std::int64_t kPage = 1'000;
+  std::int64_t after = options.after;
+  std::int64_t left = options.limit;
+  while (true) {
+    const std::int64_t wanted = options.limit == 0 ? kPage : std::min(left, kPage);
+    const std::string path =
+        "/v1/audit" + query_of({{"after", std::to_string(after)}, {"limit", std::to_string(wanted)}});
+    Exchange seen = exchange_patiently(client, {.path = path}, kPatience);
+    if (const Refusal* refusal = std::get_if<Refusal>(&seen)) return refuse(client, *refusal);
+    const Json& page = std::get<Answer>(seen).document;
+    const Json::Array& records = list_of(page, "records");
+    show_records(client, options, records);
+    left -= static_cast<std::int64_t>(records.size());
+    const Json* next = page.find("next_after");
+    const std::int64_t reached = next != nullptr && next->is_integer() ? next->as_integer() : after;
+    if (reached == after || (options.limit != 0 && left <= 0)) return 0;
+    after = reached;
+  }
+}
 
 int create_token(Client& client, const TokenOptions& options) {
   Json::Array scopes;

@@ -1,4 +1,4 @@
-// The declarations of `settle token`.
+// The declarations of `settle token` and `settle audit`.
 
 #include "cli/declare.h"
 
@@ -42,6 +42,21 @@ void declare_tokens(CLI::App& app, Options& options) {
       {"end a token for good", "  From the answer on nobody gets in with it, and what it is still waiting for ends.",
        "settle token revoke 4k1c9s0q2f8t6v3b", kClientExits});
   add_id(revoke, to.id, "id of the token");
+
+  CLI::App* audit =
+      command(app, options, "audit",
+              {"list who asked for what",
+               "  Lists the control calls of the namespace in the order in which they became durable, refusals "
+               "included. With\n"
+               "  --export each record is a JSON document in a line of its own, for another system to keep.",
+               "settle audit --after 1200 --export >>audit.jsonl", kClientExits});
+  audit->add_option("--after", options.audit.after, "only records after this number")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("SEQ");
+  audit->add_option("--limit", options.audit.limit, "at most so many (default: all)")
+      ->check(CLI::Range(1, 1'000'000))
+      ->type_name("N");
+  audit->add_flag("--export", options.audit.as_lines, "one JSON document a line");
 }
 
 }  // namespace settle
