@@ -130,6 +130,7 @@ int run_command(const CLI::App& app, const Options& options, const ServeCommand&
   if (options.command == "inspect") {
     InspectOptions wanted = options.inspect;
     wanted.json = options.global.json;
+    if (!options.global.name_space.empty()) wanted.name_space = options.global.name_space;
     return inspect(wanted);
   }
   if (options.command == "sandbox") {

@@ -186,6 +186,8 @@ class Server {
 
   /// A store without tokens would let nobody in: an admin of all namespaces is made, and only its file is told.
   Result<void> make_first_token() {
+    if (config_.dev && !tokens_->empty())
+      spdlog::warn("{}", log_text("this store has tokens, and --dev asks nobody for one"));
     if (config_.dev || !tokens_->empty()) return {};
     const std::string file = first_token_file(config_.data);
     const Result<TokenText> text = keep_first_token(file);

@@ -75,6 +75,7 @@ class Case {
       EXPECT_TRUE(is_unchanged(world));
     } else if (own || route_.rule.is_open()) {
       EXPECT_TRUE(answer.status != 401 && answer.status != 403 && answer.status != 404);
+      EXPECT_NE(answer.body.find(listed(id_of(victim))), std::string::npos) << "what is its own is there";
     } else if (names_object) {
       EXPECT_EQ(answer.status, 404);
       EXPECT_EQ(code_of(answer), "not_found");
@@ -87,6 +88,14 @@ class Case {
   }
 
  private:
+  /// What a listing of the namespace, or an operation on all of it, is to name.
+  std::string listed(const std::string& victim) const {
+    if (route_.pattern.starts_with("/v1/workflows:")) return "w-own";
+    if (route_.method != "GET") return "";
+    if (route_.pattern == "/v1/workflows") return "w-own";
+    if (route_.pattern == "/v1/tools") return "box.put";
+    return route_.pattern == "/v1/tokens" ? victim : "";
+  }
   static bool is_unchanged(ApiWorld& world) {
     const std::string auditor = world.token("look", "own", {Role::auditor});
     const HttpResponse workflow = world.ask("GET", "/v1/workflows/w-own", auditor);
