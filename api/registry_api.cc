@@ -6,6 +6,7 @@
 #include "api/request_parts.h"
 #include "api/tool_formats.h"
 #include "base/json_parts.h"
+#include "base/pointer.h"
 #include "base/text.h"
 #include "workflows/builtin_tools.h"
 
@@ -58,6 +59,12 @@ void HttpApi::put_tool(Ask ask) {
                            {{"/name", "name_differs", "\"" + shorten(ask.param(0), 80) + "\"",
                              shorten(name->as_string(), 80), "a tool's name is the one in the path"}}));
   }
+  std::vector<Problem> problems;
+  find_foreign_credentials(*document, "", ask.name_space(), problems);
+  if (!problems.empty()) {
+    std::string message = summary_of(problems);
+    return ask.refuse(fail(ErrorCode::invalid_tool, std::move(message), std::move(problems)));
+  }
   const auto answer = [ask](const Result<ToolRegistry::Put>& put) {
     if (!put) return ask.refuse(put.error());
     ask.json(put->created ? 201 : 200,
@@ -65,6 +72,26 @@ void HttpApi::put_tool(Ask ask) {
              {{"Location", "/v1/tools/" + put->tool->name}});
   };
   engine_.tools().put(ask.name_space(), *document, loop_.now(), loop_, answer, ask.audit);
+}
+
+void HttpApi::find_foreign_credentials(const Json& value, const std::string& place, const std::string& name_space,
+                                       std::vector<Problem>& problems) const {
+  if (value.is_array()) {
+    for (std::size_t i = 0; i < value.size(); ++i)
+      find_foreign_credentials(value.as_array()[i], place + "/" + std::to_string(i), name_space, problems);
+  }
+  if (!value.is_object()) return;
+  const Json* auth = value.find("connector") == nullptr ? nullptr : value.find("auth");
+  const auto known = auth != nullptr && auth->is_string() ? options_.credential_name_spaces.find(auth->as_string())
+                                                          : options_.credential_name_spaces.end();
+  if (known != options_.credential_name_spaces.end()) {
+    const auto open = [&](const std::string& one) { return one == name_space || one == all_name_spaces; };
+    if (std::none_of(known->second.begin(), known->second.end(), open))
+      problems.push_back({place + "/auth", "credential_not_here", "a credential of this namespace", known->first,
+                          "credential \"" + known->first + "\" is not for tools of namespace \"" + name_space + "\""});
+  }
+  for (const JsonMember& member : value.as_object())
+    find_foreign_credentials(member.value, place + "/" + escape_token(member.name), name_space, problems);
 }
 
 void HttpApi::tools(Ask ask) {

@@ -92,7 +92,8 @@ class Table {
   std::vector<std::string> known_;
 };
 
-CredentialEntry read_credential(const std::string& name, const toml::table& table, std::vector<Problem>& problems) {
+CredentialEntry read_credential(const std::string& name, const toml::table& table,
+                                std::vector<std::string>& name_spaces, std::vector<Problem>& problems) {
   CredentialEntry entry;
   entry.name = name;
   Table fields(table, "credentials." + name + ".", problems);
@@ -110,6 +111,8 @@ CredentialEntry read_credential(const std::string& name, const toml::table& tabl
   fields.text("secret_env", entry.secret_env);
   fields.text("secret_file", entry.secret_file);
   fields.texts("origins", entry.origins);
+  fields.texts("namespaces", name_spaces);
+  if (name_spaces.empty()) name_spaces = {"default"};
   fields.finish();
   return entry;
 }
@@ -225,7 +228,7 @@ Result<Config> parse_config(std::string_view text, const std::string& file_name)
     for (const auto& [key, node] : *credentials) {
       const std::string name(key.str());
       if (const toml::table* entry = node.as_table()) {
-        config.credentials.push_back(read_credential(name, *entry, problems));
+        config.credentials.push_back(read_credential(name, *entry, config.credential_name_spaces[name], problems));
       } else {
         root.wrong("credentials." + name, "a table");
       }

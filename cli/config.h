@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,8 @@ struct Config {
 
   Values values;
   std::vector<CredentialEntry> credentials;
+  /// By name of a credential: the namespaces of which tools may name it; "*": all.
+  std::map<std::string, std::vector<std::string>, std::less<>> credential_name_spaces;
 
   HttpLimits http;
   QuotaOptions quotas;

@@ -218,6 +218,7 @@ class Server {
     ApiOptions options;
     options.json = config_.json;
     options.dev = config_.dev;
+    options.credential_name_spaces = config_.credential_name_spaces;
     options.quotas = std::make_shared<Quotas>(config_.quotas);
     for (const std::unique_ptr<Part>& part : parts_) {
       if (const Result<void> usable = part->connector->ready(); !usable) return usable;

@@ -7,7 +7,7 @@ import unittest
 
 import harness
 from harness import Raw, run_cli, wait_until
-from tool_documents import KEY, NONE, make
+from tool_documents import KEY, NONE, changed, make
 
 TOKEN = r"settle_[0-9a-v]{16}_[0-9a-v]{59}"
 CONFIGURATION, FORBIDDEN = 2, 6
@@ -145,6 +145,23 @@ class Access(WithTokens):
         self.assertEqual(len(keys), 2, "and the idempotency keys are not those of the other namespace")
         self.assert_problem(stranger.get("/v1/workflows", Settle_Namespace="default"), 403, "forbidden")
         self.assertEqual(stranger.get("/v1/workflows", Settle_Namespace="b").status, 200)
+
+    def test_a_credential_is_for_tools_of_its_namespaces_only(self):
+        origins = f'origins = ["{self.world.url}"]'
+        config = (f'[credentials.own]\nsecret_env = "S"\n{origins}\n'
+                  f'[credentials.shared]\nsecret_env = "S"\n{origins}\nnamespaces = ["default", "b"]\n'
+                  f'[credentials.every]\nsecret_env = "S"\n{origins}\nnamespaces = ["*"]')
+        engine = self.guarded(config=config, environment={"S": "a-secret"})
+        for name, places in (("own", {"default"}), ("shared", {"default", "b"}), ("every", {"default", "b", "c"})):
+            with_auth = changed(KEY, execute={**KEY["execute"], "auth": name})
+            for name_space in ("default", "b", "c"):
+                with self.subTest(name, name_space=name_space):
+                    answer = engine.admin(name_space).send("PUT", f"/v1/tools/{KEY['name']}", with_auth)
+                    if name_space in places:
+                        self.assertEqual(answer.status, 201, answer)
+                        continue
+                    document = self.assert_problem(answer, 422, "invalid_tool")
+                    self.assert_places(document, ("/execute/auth", "credential_not_here"))
 
     def test_a_token_of_all_namespaces_says_which(self):
         engine = self.guarded()
