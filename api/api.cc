@@ -10,8 +10,18 @@
 
 namespace settle {
 
-HttpApi::HttpApi(Engine& engine, Loop& loop, const std::atomic<bool>& ready, ApiOptions options)
-    : engine_(engine), loop_(loop), ready_(ready), options_(options), router_(routes()) {}
+HttpApi::HttpApi(Engine& engine, TokenRegistry& tokens, Loop& loop, const std::atomic<bool>& ready, ApiOptions options)
+    : engine_(engine),
+      tokens_(tokens),
+      loop_(loop),
+      ready_(ready),
+      options_(options),
+      gate_(options.dev ? nullptr : &tokens, loop),
+      open_(std::make_shared<OpenAnswers>(gate_, loop)),
+      trail_(engine.store(), loop),
+      router_(routes(), gate_, trail_, Quotas::Meter(options.quotas)) {
+  tokens.on_revoked([&loop, open = open_](const std::string& id) { loop.post([open, id] { open->end(id); }); });
+}
 
 HttpHandler HttpApi::handler() {
   return [this](HttpRequest request, std::unique_ptr<Responder> responder) {
@@ -26,38 +36,62 @@ std::vector<Route> HttpApi::routes() {
   const auto schema = [](std::string_view (*document)()) {
     return [document](const Ask& ask) { ask.raw(200, std::string(document()), "application/schema+json"); };
   };
+  using enum Role;
+  constexpr Rule everyone = Rule::reads(Roles::all());
+  constexpr Rule planners = Rule::changes({planner}, "workflow.submit");
+  constexpr Rule callers = Rule::changes({planner, operator_}, "workflow.signal");
+  constexpr Rule checkers = Rule::reads({planner, operator_, admin});
+  const auto admins = [](std::string_view action) { return Rule::changes({admin}, action); };
   std::vector<Route> out = {
-      {"POST", "/v1/workflows", {}, true, to(&HttpApi::submit)},
+      {"POST", "/v1/workflows", {}, true, planners, to(&HttpApi::submit)},
       {"GET",
        "/v1/workflows",
        {"status", "outcome", "attention", "name", "label", "tool", "created_after", "created_before", "limit",
         "cursor"},
        false,
+       everyone,
        to(&HttpApi::list)},
-      {"GET", "/v1/workflows/{id}", {"wait", "until"}, false, to(&HttpApi::get)},
-      {"GET", "/v1/workflows/{id}/events", {"after", "limit"}, false, to(&HttpApi::events)},
-      {"GET", "/v1/workflows/{id}/receipts", {}, false, to(&HttpApi::receipts)},
-      {"GET", "/v1/workflows/{id}/report", {}, false, to(&HttpApi::report)},
-      {"POST", "/v1/workflows/{id}/signals/{name}", {}, true, to(&HttpApi::signal)},
-      {"GET", "/v1/workflows/{id}/tool_results", {"format", "wait", "until"}, false, to(&HttpApi::tool_results_of)},
-      {"POST", "/v1/plans:check", {}, true, to(&HttpApi::check)},
-      {"POST", "/v1/plans:from_tool_calls", {}, true, to(&HttpApi::from_tool_calls)},
-      {"GET", "/v1/receipts/{id}", {}, false, to(&HttpApi::receipt)},
-      {"PUT", "/v1/tools/{name}", {}, true, to(&HttpApi::put_tool)},
-      {"GET", "/v1/tools", {"format"}, false, to(&HttpApi::tools)},
-      {"GET", "/v1/tools/{name}", {}, false, to(&HttpApi::tool)},
-      {"GET", "/v1/tools/{name}/versions", {}, false, to(&HttpApi::tool_versions)},
-      {"GET", "/v1/tools/{name}/versions/{v}", {}, false, to(&HttpApi::tool_version)},
-      {"POST", "/v1/tools/{name}/versions/{v}:disable", {}, false, to(&HttpApi::disable_tool)},
-      {"POST", "/v1/tools/{name}/versions/{v}:enable", {}, false, to(&HttpApi::enable_tool)},
-      {"GET", "/v1/schemas/plan", {}, false, schema(plan_schema_document)},
-      {"GET", "/v1/schemas/tool", {}, false, schema(tool_schema_document)},
-      {"GET", "/openapi.json", {}, false, [](const Ask& ask) { ask.raw(200, std::string(openapi_document())); }},
-      {"GET", "/healthz", {}, false, [](const Ask& ask) { ask.json(200, Json::object({{"status", "ok"}})); }},
-      {"GET", "/readyz", {}, false, to(&HttpApi::ready)},
+      {"GET", "/v1/workflows/{id}", {"wait", "until"}, false, everyone, to(&HttpApi::get)},
+      {"GET", "/v1/workflows/{id}/events", {"after", "limit"}, false, everyone, to(&HttpApi::events)},
+      {"GET", "/v1/workflows/{id}/receipts", {}, false, everyone, to(&HttpApi::receipts)},
+      {"GET", "/v1/workflows/{id}/report", {}, false, everyone, to(&HttpApi::report)},
+      {"POST", "/v1/workflows/{id}/signals/{name}", {}, true, callers, to(&HttpApi::signal)},
+      {"GET",
+       "/v1/workflows/{id}/tool_results",
+       {"format", "wait", "until"},
+       false,
+       everyone,
+       to(&HttpApi::tool_results_of)},
+      {"POST", "/v1/plans:check", {}, true, checkers, to(&HttpApi::check)},
+      {"POST", "/v1/plans:from_tool_calls", {}, true, planners, to(&HttpApi::from_tool_calls)},
+      {"GET", "/v1/receipts/{id}", {}, false, everyone, to(&HttpApi::receipt)},
+      {"PUT", "/v1/tools/{name}", {}, true, admins("tool.put"), to(&HttpApi::put_tool)},
+      {"GET", "/v1/tools", {"format"}, false, everyone, to(&HttpApi::tools)},
+      {"GET", "/v1/tools/{name}", {}, false, everyone, to(&HttpApi::tool)},
+      {"GET", "/v1/tools/{name}/versions", {}, false, everyone, to(&HttpApi::tool_versions)},
+      {"GET", "/v1/tools/{name}/versions/{v}", {}, false, everyone, to(&HttpApi::tool_version)},
+      {"POST", "/v1/tools/{name}/versions/{v}:disable", {}, false, admins("tool.disable"), to(&HttpApi::disable_tool)},
+      {"POST", "/v1/tools/{name}/versions/{v}:enable", {}, false, admins("tool.enable"), to(&HttpApi::enable_tool)},
+      {"GET", "/v1/schemas/plan", {}, false, Rule::open(), schema(plan_schema_document)},
+      {"GET", "/v1/schemas/tool", {}, false, Rule::open(), schema(tool_schema_document)},
+      {"GET",
+       "/openapi.json",
+       {},
+       false,
+       Rule::open(),
+       [](const Ask& ask) { ask.raw(200, std::string(openapi_document())); }},
+      {"GET",
+       "/healthz",
+       {},
+       false,
+       Rule::open(),
+       [](const Ask& ask) { ask.json(200, Json::object({{"status", "ok"}})); }},
+      {"GET", "/readyz", {}, false, Rule::open(), to(&HttpApi::ready)},
   };
   for (Route& route : operator_routes()) out.push_back(std::move(route));
   for (Route& route : approval_routes()) out.push_back(std::move(route));
+  for (Route& route : token_routes()) out.push_back(std::move(route));
+  for (Route& route : audit_routes()) out.push_back(std::move(route));
   return out;
 }
 
@@ -97,7 +131,12 @@ void HttpApi::submit(Ask ask) {
   if (!body) return ask.refuse(body.error());
   Result<std::string> key = idempotency_key_of(ask.request);
   if (!key) return ask.refuse(key.error());
-  SubmitRequest request{api_name_space, *std::move(key), *std::move(body)};
+  if (const Json* id = body->find("id"); id != nullptr && id->is_string())
+    ask.audit->entry.target = shorten(id->as_string(), 130);  // also where it is refused
+  SubmitRequest request{.name_space = ask.name_space(), .idempotency_key = *std::move(key), .body = *std::move(body)};
+  request.submitted_by = ask.actor.is_known() ? ask.actor.who() : "";
+  request.audit = ask.audit;
+  ask.audit->entry.status = 201;
   engine_.submit(std::move(request), loop_, [ask = std::move(ask)](const Result<Engine::Started>& started) {
     if (!started) return ask.refuse(started.error());
     std::vector<std::pair<std::string, std::string>> headers = {
@@ -115,7 +154,7 @@ void HttpApi::check(Ask ask) {
   if (plan == nullptr || body->size() != 1)
     return ask.refuse(fail(ErrorCode::invalid_argument, "the body is {\"plan\": {…}} and nothing else"));
   std::vector<Problem> warnings;
-  Result<std::shared_ptr<const Plan>> checked = engine_.check(api_name_space, *plan, &warnings);
+  Result<std::shared_ptr<const Plan>> checked = engine_.check(ask.name_space(), *plan, &warnings);
   if (!checked) {
     for (Problem& problem : checked.error().problems) problem.pointer = "/plan" + problem.pointer;
     return ask.refuse(checked.error());
@@ -133,6 +172,7 @@ void HttpApi::list(Ask ask) {
   const Result<std::int64_t> limit = number_of(ask, "limit", 50, static_cast<std::int64_t>(options_.page_max));
   if (!limit) return ask.refuse(limit.error());
   query->limit = static_cast<std::size_t>(std::max<std::int64_t>(1, *limit));
+  query->name_space = ask.name_space();
   if (const std::string* cursor = ask.query("cursor")) query->cursor = *cursor;
   const Result<Json> page = engine_.list(*query);
   if (!page) return ask.refuse(page.error());
@@ -144,8 +184,9 @@ void HttpApi::get(Ask ask) {
   if (!wait) return ask.refuse(wait.error());
   const Result<WaitFor> until = until_of(ask, *wait);
   if (!until) return ask.refuse(until.error());
-  const std::string id = ask.param(0);
-  engine_.get(api_name_space, id, *until, *wait, loop_, [ask = std::move(ask)](const Result<Json>& document) {
+  if (*until != WaitFor::now) keep_while_allowed(ask);
+  const std::string name_space = ask.name_space(), id = ask.param(0);
+  engine_.get(name_space, id, *until, *wait, loop_, [ask = std::move(ask)](const Result<Json>& document) {
     if (!document) return ask.refuse(document.error());
     const std::string etag = etag_of(*document);
     const std::string* known = ask.request.header("if-none-match");
@@ -166,7 +207,7 @@ void HttpApi::events(Ask ask) {
   if (!limit) return ask.refuse(limit.error());
   Result<std::int64_t> after = number_of(ask, "after", 0, 0xfffffffe);
   if (!after) return ask.refuse(after.error());
-  const std::string id = ask.param(0);
+  const std::string name_space = ask.name_space(), id = ask.param(0);
   if (live) {
     if (const std::string* last = ask.request.header("last-event-id")) {
       const std::optional<std::size_t> number = parse_index(*last);
@@ -174,10 +215,11 @@ void HttpApi::events(Ask ask) {
         return ask.refuse(fail(ErrorCode::invalid_argument, "Last-Event-ID is none of this feed"));
       after = static_cast<std::int64_t>(*number);
     }
+    keep_while_allowed(ask);
     return start_event_feed(engine_, loop_, ask, id, static_cast<std::uint32_t>(*after), options_.feed_keep_alive);
   }
   const auto count = static_cast<std::size_t>(std::max<std::int64_t>(1, *limit));
-  engine_.events(api_name_space, id, static_cast<std::uint32_t>(*after), count, Duration(0), loop_,
+  engine_.events(name_space, id, static_cast<std::uint32_t>(*after), count, Duration(0), loop_,
                  [ask = std::move(ask), after = *after](const Result<Engine::Page>& page) {
                    if (!page) return ask.refuse(page.error());
                    const Json next = page->events.empty() ? Json(after) : *page->events.back().find("seq");
@@ -186,7 +228,7 @@ void HttpApi::events(Ask ask) {
 }
 
 void HttpApi::receipts(Ask ask) {
-  const Result<std::vector<std::string>> receipts = engine_.receipts(api_name_space, ask.param(0));
+  const Result<std::vector<std::string>> receipts = engine_.receipts(ask.name_space(), ask.param(0));
   if (!receipts) return ask.refuse(receipts.error());
   std::string body = "{\"receipts\":[";  // the canonical bytes themselves, so that digests can be checked
   for (std::size_t i = 0; i < receipts->size(); ++i) body += (i == 0 ? "" : ",") + (*receipts)[i];
@@ -194,14 +236,14 @@ void HttpApi::receipts(Ask ask) {
 }
 
 void HttpApi::receipt(Ask ask) {
-  const Result<std::string> receipt = engine_.receipt(api_name_space, ask.param(0));
+  const Result<std::string> receipt = engine_.receipt(ask.name_space(), ask.param(0));
   if (!receipt) return ask.refuse(receipt.error());
   ask.raw(200, *receipt);
 }
 
 void HttpApi::report(Ask ask) {
-  const std::string id = ask.param(0);
-  engine_.report(api_name_space, id, loop_, [ask = std::move(ask)](const Result<Json>& report) {
+  const std::string name_space = ask.name_space(), id = ask.param(0);
+  engine_.report(name_space, id, loop_, [ask = std::move(ask)](const Result<Json>& report) {
     if (!report) return ask.refuse(report.error());
     ask.json(200, *report);
   });

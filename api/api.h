@@ -1,8 +1,11 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
 
+#include "api/open_answers.h"
+#include "api/quotas.h"
 #include "api/router.h"
 #include "api/tool_formats.h"
 #include "engine/engine.h"
@@ -14,14 +17,19 @@ struct ApiOptions {
   Duration wait_max{60'000};  ///< of ?wait=
   std::size_t page_max = 1000;
   Duration feed_keep_alive{15'000};  ///< of server-sent events
+  bool dev = false;                  ///< without tokens: everybody may everything
+  std::shared_ptr<Quotas> quotas;    ///< of all loops together; null: none
+  /// By name of a credential: the namespaces of which tools may name it; "*": all.
+  std::map<std::string, std::vector<std::string>, std::less<>> credential_name_spaces;
 };
 
 /// The HTTP API of one event loop (CONTRACT §6): parses strictly, asks the engine, answers documents and problems.
 class HttpApi {
  public:
-  HttpApi(Engine& engine, Loop& loop, const std::atomic<bool>& ready, ApiOptions options = {});
+  HttpApi(Engine& engine, TokenRegistry& tokens, Loop& loop, const std::atomic<bool>& ready, ApiOptions options = {});
   /// What the loop's HttpServer hands its requests to.
   HttpHandler handler();
+  const Router& router() const { return router_; }
 
  private:
   std::vector<Route> routes();
@@ -29,6 +37,9 @@ class HttpApi {
   Result<Duration> wait_of(const Ask& ask) const;
   static Result<WaitFor> until_of(const Ask& ask, Duration wait);
   Result<std::int64_t> number_of(const Ask& ask, std::string_view name, std::int64_t usual, std::int64_t most) const;
+
+  /// The answer may be long in coming: it ends when the actor's token does.
+  void keep_while_allowed(Ask& ask) { open_->watch(ask); }
 
   void submit(Ask ask);
   void check(Ask ask);
@@ -41,9 +52,10 @@ class HttpApi {
   void ready(Ask ask);
 
   // operator_api.cc
+  using MakeOperation = std::function<Shard::Operation(const std::string& name_space, bool latest)>;
   std::vector<Route> operator_routes();
-  void operate(Ask ask, const std::function<Shard::Operation(bool)>& operation, bool retry);
-  void operate_on_many(Ask ask, const std::function<Shard::Operation(bool)>& operation, bool retry);
+  void operate(Ask ask, const MakeOperation& operation, bool retry);
+  void operate_on_many(Ask ask, const MakeOperation& operation, bool retry);
   void resolve(Ask ask);
 
   // approval_api.cc
@@ -54,6 +66,9 @@ class HttpApi {
 
   // registry_api.cc
   void put_tool(Ask ask);
+  /// Notes every call below `value` that names a credential of other namespaces.
+  void find_foreign_credentials(const Json& value, const std::string& place, const std::string& name_space,
+                                std::vector<Problem>& problems) const;
   void tools(Ask ask);
   void tool(Ask ask);
   void tool_versions(Ask ask);
@@ -61,6 +76,16 @@ class HttpApi {
   void disable_tool(Ask ask);
   void enable_tool(Ask ask);
   void set_tool_enabled(Ask ask, bool enabled);
+
+  // token_api.cc
+  std::vector<Route> token_routes();
+  void make_token(Ask ask);
+  void tokens(Ask ask);
+  void revoke_token(Ask ask);
+
+  // audit_api.cc
+  std::vector<Route> audit_routes();
+  void audit(Ask ask);
 
   // signal_api.cc
   void signal(Ask ask);
@@ -73,9 +98,13 @@ class HttpApi {
                       WaitFor until, int status, std::vector<std::pair<std::string, std::string>> headers);
 
   Engine& engine_;
+  TokenRegistry& tokens_;
   Loop& loop_;
   const std::atomic<bool>& ready_;
   const ApiOptions options_;
+  const AccessGate gate_;
+  const std::shared_ptr<OpenAnswers> open_;
+  AuditTrail trail_;
   Router router_;
 };
 

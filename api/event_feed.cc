@@ -7,12 +7,18 @@ constexpr std::size_t page = 200;
 
 class EventFeed : public std::enable_shared_from_this<EventFeed> {
  public:
-  EventFeed(Engine& engine, Loop& loop, std::string id, std::uint32_t after, Duration keep_alive)
-      : engine_(engine), loop_(loop), id_(std::move(id)), after_(after), keep_alive_(keep_alive) {}
+  EventFeed(Engine& engine, Loop& loop, std::string name_space, std::string id, std::uint32_t after,
+            Duration keep_alive)
+      : engine_(engine),
+        loop_(loop),
+        name_space_(std::move(name_space)),
+        id_(std::move(id)),
+        after_(after),
+        keep_alive_(keep_alive) {}
 
   /// The first page decides between a stream and a problem document.
   void begin(Ask ask) {
-    engine_.events("default", id_, after_, page, Duration(0), loop_,
+    engine_.events(name_space_, id_, after_, page, Duration(0), loop_,
                    [self = shared_from_this(), ask = std::move(ask)](Result<Engine::Page> first) {
                      if (!first) return ask.refuse(first.error());
                      HttpResponse head;
@@ -28,7 +34,7 @@ class EventFeed : public std::enable_shared_from_this<EventFeed> {
 
  private:
   void next() {
-    engine_.events("default", id_, after_, page, keep_alive_, loop_,
+    engine_.events(name_space_, id_, after_, page, keep_alive_, loop_,
                    [self = shared_from_this()](Result<Engine::Page> more) {
                      if (self->gone_) return self->end();
                      if (!more) return self->end();
@@ -55,6 +61,7 @@ class EventFeed : public std::enable_shared_from_this<EventFeed> {
 
   Engine& engine_;
   Loop& loop_;
+  const std::string name_space_;
   const std::string id_;
   std::uint32_t after_;
   const Duration keep_alive_;
@@ -66,7 +73,7 @@ class EventFeed : public std::enable_shared_from_this<EventFeed> {
 
 void start_event_feed(Engine& engine, Loop& loop, const Ask& ask, const std::string& id, std::uint32_t after,
                       Duration keep_alive) {
-  std::make_shared<EventFeed>(engine, loop, id, after, keep_alive)->begin(ask);
+  std::make_shared<EventFeed>(engine, loop, ask.name_space(), id, after, keep_alive)->begin(ask);
 }
 
 }  // namespace settle

@@ -160,14 +160,27 @@ struct Gathered {
   }
 };
 
+/// Answers the workflow, or why nothing was done.
+std::function<void(Result<Json>)> answer_of(Ask ask) {
+  return [ask = std::move(ask)](const Result<Json>& document) {
+    if (!document) return ask.refuse(document.error());
+    ask.json(200, *document, {{"ETag", etag_of(*document)}});
+  };
+}
+
 }  // namespace
 
 std::vector<Route> HttpApi::operator_routes() {
-  using Make = std::function<Shard::Operation(bool)>;
-  const Make cancels = [](bool) { return cancel_operation(); };
-  const Make pauses = [](bool) { return pause_operation(); };
-  const Make resumes = [](bool) { return resume_operation(); };
-  const Make retries = [this](bool latest) { return retry_operation(engine_, api_name_space, latest); };
+  using Make = MakeOperation;
+  using enum Role;
+  constexpr Rule cancellers = Rule::changes({planner, operator_}, "workflow.cancel");
+  const auto operators = [](std::string_view action) { return Rule::changes({operator_}, action); };
+  const Make cancels = [](const std::string&, bool) { return cancel_operation(); };
+  const Make pauses = [](const std::string&, bool) { return pause_operation(); };
+  const Make resumes = [](const std::string&, bool) { return resume_operation(); };
+  const Make retries = [this](const std::string& name_space, bool latest) {
+    return retry_operation(engine_, name_space, latest);
+  };
   const auto one = [this](const Make& operation, bool retry = false) {
     return [this, operation, retry](Ask ask) { operate(std::move(ask), operation, retry); };
   };
@@ -175,19 +188,24 @@ std::vector<Route> HttpApi::operator_routes() {
     return [this, operation, retry](Ask ask) { operate_on_many(std::move(ask), operation, retry); };
   };
   return {
-      {"POST", "/v1/workflows/{id}:cancel", {}, true, one(cancels)},
-      {"POST", "/v1/workflows/{id}:pause", {}, true, one(pauses)},
-      {"POST", "/v1/workflows/{id}:resume", {}, true, one(resumes)},
-      {"POST", "/v1/workflows/{id}:retry", {}, true, one(retries, true)},
-      {"POST", "/v1/workflows:cancel", {}, true, many(cancels)},
-      {"POST", "/v1/workflows:pause", {}, true, many(pauses)},
-      {"POST", "/v1/workflows:resume", {}, true, many(resumes)},
-      {"POST", "/v1/workflows:retry", {}, true, many(retries, true)},
-      {"POST", "/v1/workflows/{id}/actions/{action}:resolve", {}, true, [this](Ask ask) { resolve(std::move(ask)); }},
+      {"POST", "/v1/workflows/{id}:cancel", {}, true, cancellers, one(cancels)},
+      {"POST", "/v1/workflows/{id}:pause", {}, true, operators("workflow.pause"), one(pauses)},
+      {"POST", "/v1/workflows/{id}:resume", {}, true, operators("workflow.resume"), one(resumes)},
+      {"POST", "/v1/workflows/{id}:retry", {}, true, operators("workflow.retry"), one(retries, true)},
+      {"POST", "/v1/workflows:cancel", {}, true, operators("workflows.cancel"), many(cancels)},
+      {"POST", "/v1/workflows:pause", {}, true, operators("workflows.pause"), many(pauses)},
+      {"POST", "/v1/workflows:resume", {}, true, operators("workflows.resume"), many(resumes)},
+      {"POST", "/v1/workflows:retry", {}, true, operators("workflows.retry"), many(retries, true)},
+      {"POST",
+       "/v1/workflows/{id}/actions/{action}:resolve",
+       {},
+       true,
+       operators("action.resolve"),
+       [this](Ask ask) { resolve(std::move(ask)); }},
   };
 }
 
-void HttpApi::operate(Ask ask, const std::function<Shard::Operation(bool)>& operation, bool retry) {
+void HttpApi::operate(Ask ask, const MakeOperation& operation, bool retry) {
   const Result<Json> body = body_or_nothing(ask, options_.json);
   if (!body) return ask.refuse(body.error());
   std::vector<Problem> problems;
@@ -195,18 +213,23 @@ void HttpApi::operate(Ask ask, const std::function<Shard::Operation(bool)>& oper
   const bool latest = retry && read_latest(fields);
   fields.finish();
   if (std::optional<Error> error = refused(std::move(problems))) return ask.refuse(*error);
-  const std::string id = ask.param(0);
-  engine_.operate(api_name_space, id, operation(latest), loop_, [ask = std::move(ask)](const Result<Json>& document) {
-    if (!document) return ask.refuse(document.error());
-    ask.json(200, *document, {{"ETag", etag_of(*document)}});
-  });
+  const std::string name_space = ask.name_space(), id = ask.param(0);
+  engine_.operate(name_space, id, operation(name_space, latest), loop_,
+                  [ask = std::move(ask)](const Result<Json>& document) {
+                    if (!document) return ask.refuse(document.error());
+                    ask.json(200, *document, {{"ETag", etag_of(*document)}});
+                  });
 }
 
-void HttpApi::operate_on_many(Ask ask, const std::function<Shard::Operation(bool)>& operation, bool retry) {
+void HttpApi::operate_on_many(Ask ask, const MakeOperation& operation, bool retry) {
   const Result<Json> body = read_body(ask);
   if (!body) return ask.refuse(body.error());
-  const Result<Bulk> bulk = read_bulk(*body, retry);
+  Result<Bulk> bulk = read_bulk(*body, retry);
   if (!bulk) return ask.refuse(bulk.error());
+  const std::string name_space = ask.name_space();
+  bulk->query.name_space = name_space;
+  ask.audit->entry.target = shorten(canonical(*body->find("filter")), 500);
+  ask.audit->settled = bulk->dry_run;
   const Result<Json> page = engine_.list(bulk->query);
   if (!page) return ask.refuse(page.error());
   std::vector<std::string> ids;
@@ -219,7 +242,7 @@ void HttpApi::operate_on_many(Ask ask, const std::function<Shard::Operation(bool
   }
   if (ids.empty()) return gathered->answer();
   for (const std::string& id : ids) {
-    engine_.operate(api_name_space, id, operation(bulk->latest), loop_,
+    engine_.operate(name_space, id, operation(name_space, bulk->latest), loop_,
                     [gathered, id](const Result<Json>& document) { gathered->take(id, document); });
   }
 }
@@ -229,12 +252,11 @@ void HttpApi::resolve(Ask ask) {
   if (!body) return ask.refuse(body.error());
   Result<ResolveRequest> request = read_resolve(*body, ask.param(1));
   if (!request) return ask.refuse(request.error());
-  const std::string id = ask.param(0);
-  engine_.operate(api_name_space, id, resolve_operation(*std::move(request)), loop_,
-                  [ask = std::move(ask)](const Result<Json>& document) {
-                    if (!document) return ask.refuse(document.error());
-                    ask.json(200, *document, {{"ETag", etag_of(*document)}});
-                  });
+  request->resolution.by = ask.actor.who();
+  const std::string name_space = ask.name_space(), id = ask.param(0);
+  const AuditNotePtr audit = ask.audit;
+  audit->entry.why = shorten(request->resolution.who + ": " + request->resolution.seen, 1'000);
+  engine_.operate(name_space, id, resolve_operation(*std::move(request)), loop_, answer_of(std::move(ask)), audit);
 }
 
 }  // namespace settle

@@ -6,6 +6,7 @@
 #include "api/request_parts.h"
 #include "api/tool_formats.h"
 #include "base/json_parts.h"
+#include "base/pointer.h"
 #include "base/text.h"
 #include "workflows/builtin_tools.h"
 
@@ -58,17 +59,43 @@ void HttpApi::put_tool(Ask ask) {
                            {{"/name", "name_differs", "\"" + shorten(ask.param(0), 80) + "\"",
                              shorten(name->as_string(), 80), "a tool's name is the one in the path"}}));
   }
+  std::vector<Problem> problems;
+  find_foreign_credentials(*document, "", ask.name_space(), problems);
+  if (!problems.empty()) {
+    std::string message = summary_of(problems);
+    return ask.refuse(fail(ErrorCode::invalid_tool, std::move(message), std::move(problems)));
+  }
   const auto answer = [ask](const Result<ToolRegistry::Put>& put) {
     if (!put) return ask.refuse(put.error());
     ask.json(put->created ? 201 : 200,
              Json::object({{"name", put->tool->name}, {"version", put->tool->version_text()}}),
              {{"Location", "/v1/tools/" + put->tool->name}});
   };
-  engine_.tools().put(api_name_space, *document, loop_.now(), loop_, answer);
+  engine_.tools().put(ask.name_space(), *document, loop_.now(), loop_, answer, ask.audit);
+}
+
+void HttpApi::find_foreign_credentials(const Json& value, const std::string& place, const std::string& name_space,
+                                       std::vector<Problem>& problems) const {
+  if (value.is_array()) {
+    for (std::size_t i = 0; i < value.size(); ++i)
+      find_foreign_credentials(value.as_array()[i], place + "/" + std::to_string(i), name_space, problems);
+  }
+  if (!value.is_object()) return;
+  const Json* auth = value.find("connector") == nullptr ? nullptr : value.find("auth");
+  const auto known = auth != nullptr && auth->is_string() ? options_.credential_name_spaces.find(auth->as_string())
+                                                          : options_.credential_name_spaces.end();
+  if (known != options_.credential_name_spaces.end()) {
+    const auto open = [&](const std::string& one) { return one == name_space || one == all_name_spaces; };
+    if (std::none_of(known->second.begin(), known->second.end(), open))
+      problems.push_back({place + "/auth", "credential_not_here", "a credential of this namespace", known->first,
+                          "credential \"" + known->first + "\" is not for tools of namespace \"" + name_space + "\""});
+  }
+  for (const JsonMember& member : value.as_object())
+    find_foreign_credentials(member.value, place + "/" + escape_token(member.name), name_space, problems);
 }
 
 void HttpApi::tools(Ask ask) {
-  const std::vector<std::shared_ptr<const Tool>> known = engine_.tools().all_latest(api_name_space);
+  const std::vector<std::shared_ptr<const Tool>> known = engine_.tools().all_latest(ask.name_space());
   if (const std::string* given = ask.query("format")) {
     const std::optional<ToolFormat> format = tool_format_of(*given);
     if (!format) {
@@ -88,15 +115,15 @@ void HttpApi::tools(Ask ask) {
 
 void HttpApi::tool(Ask ask) {
   const std::string& name = ask.param(0);
-  const std::shared_ptr<const Tool> tool = engine_.tools().latest(api_name_space, name);
+  const std::shared_ptr<const Tool> tool = engine_.tools().latest(ask.name_space(), name);
   if (tool != nullptr) return answer_tool(ask, *tool);
-  if (engine_.tools().is_disabled(api_name_space, name))
+  if (engine_.tools().is_disabled(ask.name_space(), name))
     return ask.refuse(fail(ErrorCode::not_found, "every version of tool \"" + name + "\" is disabled"));
   ask.refuse(no_tool(name));
 }
 
 void HttpApi::tool_versions(Ask ask) {
-  const std::vector<ToolRegistry::Version> versions = engine_.tools().versions(api_name_space, ask.param(0));
+  const std::vector<ToolRegistry::Version> versions = engine_.tools().versions(ask.name_space(), ask.param(0));
   if (versions.empty()) return ask.refuse(no_tool(ask.param(0)));
   Json::Array out;
   for (const ToolRegistry::Version& version : versions) out.push_back(version_document(version));
@@ -104,7 +131,8 @@ void HttpApi::tool_versions(Ask ask) {
 }
 
 void HttpApi::tool_version(Ask ask) {
-  const Result<ToolRegistry::Version> found = engine_.tools().find_version(api_name_space, ask.param(0), ask.param(1));
+  const Result<ToolRegistry::Version> found =
+      engine_.tools().find_version(ask.name_space(), ask.param(0), ask.param(1));
   if (!found) return ask.refuse(found.error());
   if (found->tool == nullptr)
     return ask.refuse(fail(ErrorCode::configuration, "the present configuration can't compile this version"));
@@ -121,19 +149,20 @@ void HttpApi::enable_tool(Ask ask) {
 
 void HttpApi::set_tool_enabled(Ask ask, bool enabled) {
   if (engine_.stopping()) return ask.refuse(fail(ErrorCode::shutting_down, "the engine is shutting down"));
-  const std::string name = ask.param(0);
-  const Result<ToolRegistry::Version> found = engine_.tools().find_version(api_name_space, name, ask.param(1));
+  const std::string name_space = ask.name_space(), name = ask.param(0);
+  const Result<ToolRegistry::Version> found = engine_.tools().find_version(name_space, name, ask.param(1));
   if (!found) return ask.refuse(found.error());
-  const auto answer = [this, ask = std::move(ask), name](const Result<ToolRegistry::Version>& changed) {
+  const AuditNotePtr audit = ask.audit;
+  const auto answer = [this, ask = std::move(ask), name_space, name](const Result<ToolRegistry::Version>& changed) {
     if (!changed) return ask.refuse(changed.error());
     Json out = version_document(*changed);
     Json newest;
-    for (const ToolRegistry::Version& one : engine_.tools().versions(api_name_space, name)) {
+    for (const ToolRegistry::Version& one : engine_.tools().versions(name_space, name)) {
       if (one.newest) newest = "sha256:" + to_hex(one.version);
     }
     ask.json(200, Json::object({{"name", name}, {"version", std::move(out)}, {"newest", std::move(newest)}}));
   };
-  engine_.tools().set_enabled(api_name_space, name, found->version, enabled, loop_.now(), loop_, answer);
+  engine_.tools().set_enabled(name_space, name, found->version, enabled, loop_.now(), loop_, answer, audit);
 }
 
 }  // namespace settle

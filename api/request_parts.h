@@ -9,9 +9,6 @@
 
 namespace settle {
 
-/// The one namespace of this version.
-inline constexpr const char* api_name_space = "default";
-
 /// The Idempotency-Key of a request, bare or as the quoted string of the IETF draft; empty when there is none. Errors:
 /// invalid_argument.
 Result<std::string> idempotency_key_of(const HttpRequest& request);

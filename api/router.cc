@@ -34,20 +34,20 @@ void Ask::refuse(const Error& error) const {
   responder->send(problem_response(error, request.request_id));
 }
 
-Router::Router(std::vector<Route> routes) {
+Router::Router(std::vector<Route> routes, AccessGate gate, AuditTrail& trail, Quotas::Meter meter)
+    : gate_(gate), trail_(trail), meter_(std::move(meter)) {
   for (Route& route : routes) {
-    Compiled compiled;
+    std::vector<Piece> pieces;
     std::string_view rest = std::string_view(route.pattern).substr(1);
     while (!route.pattern.empty()) {
       const std::size_t slash = rest.find('/');
       const std::string_view segment = rest.substr(0, slash);
       const bool place = segment.starts_with('{');
-      compiled.pieces.push_back({std::string(place ? segment.substr(segment.find('}') + 1) : segment), place});
+      pieces.push_back({std::string(place ? segment.substr(segment.find('}') + 1) : segment), place});
       if (slash == std::string_view::npos) break;
       rest = rest.substr(slash + 1);
     }
-    compiled.route = std::move(route);
-    routes_.push_back(std::move(compiled));
+    routes_.push_back({std::move(route), std::move(pieces)});
   }
 }
 
@@ -70,6 +70,12 @@ bool Router::match(const Compiled& compiled, const HttpRequest& request, std::ve
     if (rest.find(':') != std::string_view::npos) return false;
   }
   return true;
+}
+
+std::vector<const Route*> Router::routes() const {
+  std::vector<const Route*> out;
+  for (const Compiled& compiled : routes_) out.push_back(&compiled.route);
+  return out;
 }
 
 namespace {
@@ -109,9 +115,16 @@ std::optional<Error> wrong_body(const HttpRequest& request, const Route& route) 
   return fail(ErrorCode::unsupported_media_type, "the body must be application/json, not " + shorten(*type, 60));
 }
 
+/// What a control call is about, as the audit log has it: the names in its path.
+std::string target_of(const std::vector<std::string>& params) {
+  std::string out;
+  for (const std::string& param : params) out += (out.empty() ? "" : "/") + param;
+  return shorten(out, 300);
+}
+
 }  // namespace
 
-void Router::handle(HttpRequest request, std::unique_ptr<Responder> responder) const {
+void Router::handle(HttpRequest request, std::unique_ptr<Responder> responder) {
   Ask ask{std::move(request), {}, std::move(responder)};
   std::string allowed;
   for (const Compiled& compiled : routes_) {
@@ -121,9 +134,23 @@ void Router::handle(HttpRequest request, std::unique_ptr<Responder> responder) c
       allowed += (allowed.empty() ? "" : ", ") + std::string(compiled.route.method);
       continue;
     }
-    if (const std::optional<Error> error = wrong_query(ask.request, compiled.route)) return ask.refuse(*error);
-    if (const std::optional<Error> error = wrong_body(ask.request, compiled.route)) return ask.refuse(*error);
-    return compiled.route.handle(std::move(ask));
+    const Route& route = compiled.route;
+    const Result<void> in = gate_.admit(ask.request, route.rule, ask.actor);
+    if (in && !route.rule.is_open() && !meter_.take(ask.actor.name_space, gate_.now())) {
+      return ask.refuse(fail(ErrorCode::quota_exceeded,
+                             "namespace \"" + ask.actor.name_space + "\" has used up its requests for the moment"));
+    }
+    if (!route.rule.is_open() && (!in || !route.rule.is_read())) {
+      const std::string action(route.rule.action());
+      ask.audit = AuditTrail::note_of(ask.request, ask.actor,
+                                      action.empty() ? std::string(route.method) + " " + route.pattern : action,
+                                      target_of(ask.params));
+      ask.responder = trail_.follow(ask.audit, ask.responder);
+    }
+    if (!in) return ask.responder->send(access_refused(in.error(), ask.request.request_id));
+    if (const std::optional<Error> error = wrong_query(ask.request, route)) return ask.refuse(*error);
+    if (const std::optional<Error> error = wrong_body(ask.request, route)) return ask.refuse(*error);
+    return route.handle(std::move(ask));
   }
   if (allowed.empty())
     return ask.refuse(fail(ErrorCode::not_found, "there is nothing at " + shorten(ask.request.path, 120)));

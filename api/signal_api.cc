@@ -42,16 +42,18 @@ void HttpApi::signal(Ask ask) {
   if (!key) return ask.refuse(key.error());
   Result<Signal> read = signal_of(*body, *key);
   if (!read) return ask.refuse(read.error());
-  const std::string id = ask.param(0);
+  const std::string name_space = ask.name_space(), id = ask.param(0);
   read->name = ask.param(1);
   read->digest = digest_text(canonical(Json::object({{"name", read->name}, {"payload", *read->payload}})));
-  engine_.signal(api_name_space, id, *std::move(read), loop_,
-                 [ask = std::move(ask)](const Result<Shard::Delivered>& delivered) {
-                   if (!delivered) return ask.refuse(delivered.error());
-                   std::vector<std::pair<std::string, std::string>> headers;
-                   if (!delivered->created) headers.emplace_back("Idempotent-Replayed", "true");
-                   ask.json(delivered->created ? 201 : 200, delivered->signal, std::move(headers));
-                 });
+  const AuditNotePtr audit = ask.audit;
+  audit->entry.status = 201;
+  const auto answer = [ask = std::move(ask)](const Result<Shard::Delivered>& delivered) {
+    if (!delivered) return ask.refuse(delivered.error());
+    std::vector<std::pair<std::string, std::string>> headers;
+    if (!delivered->created) headers.emplace_back("Idempotent-Replayed", "true");
+    ask.json(delivered->created ? 201 : 200, delivered->signal, std::move(headers));
+  };
+  engine_.signal(name_space, id, *std::move(read), loop_, answer, audit);
 }
 
 }  // namespace settle

@@ -59,7 +59,7 @@ void HttpApi::from_tool_calls(Ask ask) {
   if (!body) return ask.refuse(body.error());
   Result<std::string> key = idempotency_key_of(ask.request);
   if (!key) return ask.refuse(key.error());
-  const std::vector<std::string> known = engine_.tools().known_names(api_name_space);
+  const std::vector<std::string> known = engine_.tools().known_names(ask.name_space());
   Result<ToolCallRequest> read = read_tool_calls(*body, known, options_.json);
   if (!read) return ask.refuse(read.error());
   if (read->wait && *read->wait > options_.wait_max) {
@@ -67,23 +67,28 @@ void HttpApi::from_tool_calls(Ask ask) {
                                                             format_duration(options_.wait_max) + ", such as 30s"));
   }
   const auto request = std::make_shared<const ToolCallRequest>(*std::move(read));
+  ask.audit->settled = !request->run;  // then nothing is changed
+  ask.audit->entry.status = 201;
   if (!request->problems.empty()) {
     if (request->run) return refuse_calls(ask, *request, model_was_wrong(request->problems));
     return answer_plan(ask, *request, request->problems, {});
   }
   if (!request->run) {
     std::vector<Problem> warnings;
-    const Result<std::shared_ptr<const Plan>> checked = engine_.check(api_name_space, request->plan, &warnings);
+    const Result<std::shared_ptr<const Plan>> checked = engine_.check(ask.name_space(), request->plan, &warnings);
     if (!checked) return answer_plan(ask, *request, at_their_calls(checked.error().problems, *request, known), {});
     return answer_plan(ask, *request, {}, at_their_calls(std::move(warnings), *request, known));
   }
 
+  if (request->wait) keep_while_allowed(ask);
   // Without an id or a key of the caller's, the ids of the calls are what makes a repeat harmless.
   const bool by_calls = request->id.empty() && key->empty();
-  SubmitRequest submission{api_name_space, *std::move(key),
+  SubmitRequest submission{ask.name_space(), *std::move(key),
                            submission_of(*request, by_calls ? workflow_id_of(request->calls) : request->id)};
   for (std::size_t i = 0; by_calls && i < request->calls.size(); ++i)
     submission.tool_calls.push_back(request->calls[i].id);
+  submission.submitted_by = ask.actor.is_known() ? ask.actor.who() : "";
+  submission.audit = ask.audit;
   engine_.submit(std::move(submission), loop_,
                  [this, ask = std::move(ask), request, known](const Result<Engine::Started>& started) {
                    if (!started) {
@@ -112,6 +117,7 @@ void HttpApi::tool_results_of(Ask ask) {
     if (!format || *format == ToolFormat::mcp)
       return ask.refuse(fail(ErrorCode::invalid_argument, "\"format\" takes one of openai, anthropic"));
   }
+  if (*until != WaitFor::now) keep_while_allowed(ask);
   const std::string id = ask.param(0);
   answer_results(ask, id, format, *wait, *until, 200, {});
 }
@@ -119,7 +125,7 @@ void HttpApi::tool_results_of(Ask ask) {
 void HttpApi::answer_results(const Ask& ask, const std::string& id, std::optional<ToolFormat> format, Duration wait,
                              WaitFor until, int status, ResponseHeaders headers) {
   engine_.show(
-      api_name_space, id, until, wait, loop_, tool_results_view,
+      ask.name_space(), id, until, wait, loop_, tool_results_view,
       [this, ask, id, format, status, headers = std::move(headers)](const Result<Json>& view) mutable {
         if (!view) return ask.refuse(view.error());
         const std::optional<ToolFormat> spoken = format ? format : format_of_view(*view);
@@ -127,7 +133,7 @@ void HttpApi::answer_results(const Ask& ask, const std::string& id, std::optiona
           return ask.refuse(fail(ErrorCode::invalid_argument,
                                  "this workflow was not made from tool calls; say ?format=openai or anthropic"));
         }
-        const Result<std::vector<std::string>> receipts = engine_.receipts(api_name_space, id);
+        const Result<std::vector<std::string>> receipts = engine_.receipts(ask.name_space(), id);
         if (!receipts) return ask.refuse(receipts.error());
         headers.emplace_back("ETag", etag_of(*view->find("workflow")));
         ask.json(status, results_document(*view, *spoken, *receipts), std::move(headers));

@@ -23,7 +23,7 @@ const std::vector<ErrorCodeInfo>& all_error_codes() {
       {idempotency_key_reused, "idempotency_key_reused", "The Idempotency-Key came with another body before", 422,
        false, 5},
       {wrong_state, "wrong_state", "The state does not allow this", 409, false, 5},
-      {unauthorized, "unauthorized", "No valid token", 401, false, 6},
+      {unauthenticated, "unauthenticated", "No valid token", 401, false, 6},
       {forbidden, "forbidden", "The token does not allow this", 403, false, 6},
       {overloaded, "overloaded", "The engine takes no more work for the moment", 503, true, 7},
       {shutting_down, "shutting_down", "The engine is shutting down", 503, true, 7},
@@ -39,6 +39,8 @@ const std::vector<ErrorCodeInfo>& all_error_codes() {
       {internal, "internal", "Settle made a mistake", 500, false, 70},
       {signals_full, "signals_full", "The workflow takes no more signals", 409, false, 5},
       {approval_changed, "approval_changed", "What would be sent is not what was looked at", 409, false, 5},
+      {insufficient_scope, "insufficient_scope", "The token has not the scope for this", 403, false, 6},
+      {quota_exceeded, "quota_exceeded", "The namespace has used up what it may have", 429, true, 7},
   };
   return table;
 }

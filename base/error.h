@@ -25,7 +25,7 @@ enum class ErrorCode : std::uint8_t {
   gone,                    ///< the id was used by a workflow that has been purged
   idempotency_key_reused,  ///< the same Idempotency-Key with another body
   wrong_state,             ///< the workflow or action is not in a state that allows this
-  unauthorized,
+  unauthenticated,         ///< no token, or none that stands
   forbidden,
   // the engine can't now
   overloaded,
@@ -41,8 +41,10 @@ enum class ErrorCode : std::uint8_t {
   data_missing,   ///< the store lacks commits that were acknowledged (below the durable floor)
   io_error,
   internal,
-  signals_full,      ///< a workflow has had as many signals as it takes
-  approval_changed,  ///< what was looked at is not what would be sent
+  signals_full,        ///< a workflow has had as many signals as it takes
+  approval_changed,    ///< what was looked at is not what would be sent
+  insufficient_scope,  ///< the token has none of the scopes that this needs
+  quota_exceeded,      ///< the namespace has used up what it may have
 };
 
 struct ErrorCodeInfo {

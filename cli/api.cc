@@ -8,28 +8,36 @@ namespace {
 
 class HttpApi final : public Api {
  public:
-  HttpApi(const std::string& base_url, const std::string& token, Duration timeout)
-      : client_(base_url, token, timeout) {}
+  HttpApi(const std::string& base_url, const std::string& token, std::string name_space, Duration timeout)
+      : client_(base_url, token, timeout), name_space_(std::move(name_space)) {}
 
   Result<ApiReply> call(const ApiRequest& request) override {
-    Result<HttpReply> reply = client_.call(request.method, request.path, request.body, request.headers);
+    Result<HttpReply> reply = client_.call(request.method, request.path, request.body, headers_of(request));
     if (!reply) return std::move(reply).error();
     return ApiReply{reply->status, std::move(reply->headers), std::move(reply->body)};
   }
 
   Result<void> stream(const ApiRequest& request, const std::function<bool(std::string_view)>& on_line) override {
-    Result<HttpReply> reply = client_.stream(request.path, request.headers, on_line);
+    Result<HttpReply> reply = client_.stream(request.path, headers_of(request), on_line);
     return reply ? Result<void>() : Result<void>(std::move(reply).error());
   }
 
  private:
+  HttpClient::Headers headers_of(const ApiRequest& request) const {
+    HttpClient::Headers headers = request.headers;
+    if (!name_space_.empty()) headers.emplace_back("Settle-Namespace", name_space_);
+    return headers;
+  }
+
   HttpClient client_;
+  const std::string name_space_;
 };
 
 }  // namespace
 
-std::unique_ptr<Api> connect_api(const std::string& base_url, const std::string& token, Duration timeout) {
-  return std::make_unique<HttpApi>(base_url, token, timeout);
+std::unique_ptr<Api> connect_api(const std::string& base_url, const std::string& token, const std::string& name_space,
+                                 Duration timeout) {
+  return std::make_unique<HttpApi>(base_url, token, name_space, timeout);
 }
 
 std::string percent_encode(std::string_view text) {

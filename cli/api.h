@@ -38,8 +38,9 @@ class Api {
 };
 
 /// The server at `base_url` ("http://127.0.0.1:8700"); a wrong URL is reported by the calls (invalid_argument).
-/// `timeout` bounds a whole call.
-std::unique_ptr<Api> connect_api(const std::string& base_url, const std::string& token, Duration timeout);
+/// `token` and `name_space` may be empty. `timeout` bounds a whole call.
+std::unique_ptr<Api> connect_api(const std::string& base_url, const std::string& token, const std::string& name_space,
+                                 Duration timeout);
 
 /// RFC 3986 §2.3: everything but letters, digits and -._~ as %XX.
 std::string percent_encode(std::string_view text);

@@ -131,7 +131,8 @@ int decide(Client& client, const DecideOptions& options, bool approve) {
     if (approve && !confirmed(client, document))
       return wrong_usage(client, "nothing was approved, since you did not say yes");
   }
-  Json body = Json::object({{"digest", digest}, {"who", options.who}});
+  Json body = Json::object({{"digest", digest}});
+  if (!options.who.empty()) body.set("who", options.who);
   if (!options.reason.empty()) body.set("reason", options.reason);
   // The same word of the same person again changes nothing, so a lost answer may be asked for.
   Exchange seen =

@@ -13,11 +13,13 @@
 #include "cli/api.h"
 #include "cli/approval_commands.h"
 #include "cli/client_commands.h"
+#include "cli/client_token.h"
 #include "cli/completion.h"
 #include "cli/operator_commands.h"
 #include "cli/options.h"
 #include "cli/render_problem.h"
 #include "cli/schema_lines.h"
+#include "cli/token_commands.h"
 #include "cli/tool_commands.h"
 #include "sandbox/sandbox.h"
 
@@ -79,6 +81,10 @@ const std::map<std::string, ClientCommand, std::less<>>& client_commands() {
       {"tools versions", [](Client& c, const Options& o) { return tool_versions(c, o.tools); }},
       {"tools disable", [](Client& c, const Options& o) { return enable_tool(c, o.tools, false); }},
       {"tools enable", [](Client& c, const Options& o) { return enable_tool(c, o.tools, true); }},
+      {"token create", [](Client& c, const Options& o) { return create_token(c, o.token); }},
+      {"token ls", [](Client& c, const Options&) { return list_tokens(c); }},
+      {"token revoke", [](Client& c, const Options& o) { return revoke_token(c, o.token); }},
+      {"audit", [](Client& c, const Options& o) { return list_audit(c, o.audit); }},
       {"cancel", [](Client& c, const Options& o) { return operate(c, "cancel", o.operate); }},
       {"pause", [](Client& c, const Options& o) { return operate(c, "pause", o.operate); }},
       {"resume", [](Client& c, const Options& o) { return operate(c, "resume", o.operate); }},
@@ -98,9 +104,12 @@ const std::map<std::string, ClientCommand, std::less<>>& client_commands() {
 int run_client(const ClientCommand& command, const Options& options) {
   const bool to_sandbox = options.command.starts_with("sandbox ");
   // The sandbox has no tokens, and must not be handed the one of the engine.
-  const std::unique_ptr<Api> api = to_sandbox
-                                       ? connect_api(options.sandbox.at, "", kAnswerTimeout)
-                                       : connect_api(options.global.server, options.global.token, kAnswerTimeout);
+  const Result<std::string> token =
+      to_sandbox ? Result<std::string>(std::string()) : client_token(options.global.token_file, ::getenv);
+  if (!token) return complain(options, token.error());
+  const std::unique_ptr<Api> api =
+      to_sandbox ? connect_api(options.sandbox.at, "", "", kAnswerTimeout)
+                 : connect_api(options.global.server, *token, options.global.name_space, kAnswerTimeout);
   Client client{.api = *api,
                 .out = std::cout,
                 .err = std::cerr,
@@ -125,6 +134,7 @@ int run_command(const CLI::App& app, const Options& options, const ServeCommand&
   if (options.command == "inspect") {
     InspectOptions wanted = options.inspect;
     wanted.json = options.global.json;
+    if (!options.global.name_space.empty()) wanted.name_space = options.global.name_space;
     return inspect(wanted);
   }
   if (options.command == "sandbox") {

@@ -22,6 +22,7 @@ struct ServeOptions {
 struct InspectOptions {
   std::string data;      ///< folder of the store
   std::string workflow;  ///< an id; empty: list the workflows
+  std::string name_space = "default";
   bool json = false;
 };
 

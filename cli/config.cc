@@ -92,7 +92,8 @@ class Table {
   std::vector<std::string> known_;
 };
 
-CredentialEntry read_credential(const std::string& name, const toml::table& table, std::vector<Problem>& problems) {
+CredentialEntry read_credential(const std::string& name, const toml::table& table,
+                                std::vector<std::string>& name_spaces, std::vector<Problem>& problems) {
   CredentialEntry entry;
   entry.name = name;
   Table fields(table, "credentials." + name + ".", problems);
@@ -110,6 +111,8 @@ CredentialEntry read_credential(const std::string& name, const toml::table& tabl
   fields.text("secret_env", entry.secret_env);
   fields.text("secret_file", entry.secret_file);
   fields.texts("origins", entry.origins);
+  fields.texts("namespaces", name_spaces);
+  if (name_spaces.empty()) name_spaces = {"default"};
   fields.finish();
   return entry;
 }
@@ -136,6 +139,29 @@ void read_limits(const toml::table& table, Config& config, std::vector<Problem>&
   limits.number("block_cache_bytes", config.block_cache_bytes, 1 << 20, std::int64_t{64} << 30);
   limits.finish();
   config.json.bytes_max = config.http.body_bytes_max;
+}
+
+QuotaLimits read_quota(Table& fields) {
+  QuotaLimits limits;
+  std::uint32_t per_second = 0;
+  fields.number("requests_per_second", per_second, 1, 1'000'000);
+  if (per_second != 0) limits.requests_per_second = per_second;
+  return limits;
+}
+
+/// What stands in the table itself is the usual; a table in it is that of a namespace.
+void read_quotas(const toml::table& table, QuotaOptions& quotas, std::vector<Problem>& problems) {
+  Table fields(table, "quotas.", problems);
+  quotas.usual = read_quota(fields);
+  for (const auto& [key, node] : table) {
+    const std::string name(key.str());
+    if (node.as_table() == nullptr) continue;
+    const toml::table* own = fields.table(name);
+    Table inner(*own, "quotas." + name + ".", problems);
+    quotas.own[name] = read_quota(inner);
+    inner.finish();
+  }
+  fields.finish();
 }
 
 void read_circuit(const toml::table& table, CircuitOptions& circuit, std::vector<Problem>& problems) {
@@ -202,13 +228,14 @@ Result<Config> parse_config(std::string_view text, const std::string& file_name)
     for (const auto& [key, node] : *credentials) {
       const std::string name(key.str());
       if (const toml::table* entry = node.as_table()) {
-        config.credentials.push_back(read_credential(name, *entry, problems));
+        config.credentials.push_back(read_credential(name, *entry, config.credential_name_spaces[name], problems));
       } else {
         root.wrong("credentials." + name, "a table");
       }
     }
   }
   if (const toml::table* limits = root.table("limits")) read_limits(*limits, config, problems);
+  if (const toml::table* quotas = root.table("quotas")) read_quotas(*quotas, config.quotas, problems);
   if (const toml::table* circuit = root.table("circuit")) read_circuit(*circuit, config.guard.circuit, problems);
   if (const toml::table* budget = root.table("retry_budget")) read_retry_budget(*budget, config.guard.budget, problems);
   root.finish();
@@ -244,10 +271,7 @@ Result<Config> read_config(const ServeOptions& options) {
   if (std::find(std::begin(levels), std::end(levels), config.log_level) == std::end(levels))
     return fail(ErrorCode::configuration,
                 "the log level is error, warning, info or debug, not \"" + config.log_level + "\"");
-  if (!config.dev)
-    return fail(ErrorCode::configuration,
-                "this version has no tokens yet: run with --dev, which listens on loopback only");
-  if (!is_loopback(config.listen))
+  if (config.dev && !is_loopback(config.listen))
     return fail(ErrorCode::configuration,
                 "--dev runs without tokens and listens on loopback only (127.0.0.1 or [::1]), not on " + config.listen);
   return config;

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
 #include "api/http/message.h"
+#include "api/quotas.h"
 #include "cli/commands.h"
 #include "connectors/guarded.h"
 #include "connectors/http/credentials.h"
@@ -25,8 +27,11 @@ struct Config {
 
   Values values;
   std::vector<CredentialEntry> credentials;
+  /// By name of a credential: the namespaces of which tools may name it; "*": all.
+  std::map<std::string, std::vector<std::string>, std::less<>> credential_name_spaces;
 
   HttpLimits http;
+  QuotaOptions quotas;
   JsonLimits json;
   PlanLimits plan;
   ShardLimits shard;

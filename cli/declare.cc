@@ -5,8 +5,9 @@ namespace settle {
 CLI::App* command(CLI::App& parent, Options& options, const std::string& name, const Help& help) {
   CLI::App* app = parent.add_subcommand(name, help.summary);
   const std::string path = parent.get_parent() == nullptr ? name : parent.get_name() + " " + name;
-  app->footer("About:\n" + std::string(help.about) + "\n\nExample:\n  " + help.example + "\n\nExit codes:\n  " +
-              help.exits + "\n\nThe options of `settle --help` (--server, --token, --json, --color) work here too.");
+  app->footer(
+      "About:\n" + std::string(help.about) + "\n\nExample:\n  " + help.example + "\n\nExit codes:\n  " + help.exits +
+      "\n\nThe options of `settle --help` (--server, --token-file, --namespace, --json, --color) work here too.");
   // A parent's callback runs after its subcommand's; the deepest one has the name.
   app->callback([&options, path] {
     if (options.command.empty()) options.command = path;

@@ -14,15 +14,13 @@
 namespace settle {
 namespace {
 
-constexpr const char* name_space = "default";
-
 int refuse(const Error& error) {
   std::cerr << "settle inspect: " << error.message << "\n";
   return info(error.code).exit_code;
 }
 
-/// Every workflow, newest first.
-Result<Json> list_all(const Reader& reader) {
+/// Every workflow of the namespace, newest first.
+Result<Json> list_all(const Reader& reader, const std::string& name_space) {
   Json::Array workflows;
   std::optional<Error> error;
   const std::string from = keys::summary_prefix(name_space);
@@ -44,7 +42,7 @@ Result<Json> list_all(const Reader& reader) {
 }
 
 /// {"workflow", "events", "receipts"}.
-Result<Json> show_one(const Reader& reader, const std::string& id) {
+Result<Json> show_one(const Reader& reader, const std::string& name_space, const std::string& id) {
   const Result<std::optional<Workflow>> workflow = load_for_show(reader, name_space, id);
   if (!workflow) return workflow.error();
   if (!*workflow) return fail(ErrorCode::not_found, "the store has no workflow \"" + id + "\"");
@@ -72,7 +70,8 @@ int inspect(const InspectOptions& options) {
   const Result<std::unique_ptr<ReadOnlyStore>> store = open_read_only(options.data);
   if (!store) return refuse(store.error());
   const std::unique_ptr<Reader> reader = (*store)->snapshot();
-  const Result<Json> document = options.workflow.empty() ? list_all(*reader) : show_one(*reader, options.workflow);
+  const Result<Json> document = options.workflow.empty() ? list_all(*reader, options.name_space)
+                                                         : show_one(*reader, options.name_space, options.workflow);
   if (!document) return refuse(document.error());
   if (options.json) {
     std::cout << write_json(*document, 2) << "\n";

@@ -382,9 +382,10 @@ void declare(CLI::App& app, Options& options) {
   add_text(&app, "--server", global.server, "URL", "the server to talk to")
       ->capture_default_str()
       ->envname("SETTLE_SERVER");
-  add_text(&app, "--token", global.token, "TOKEN",
-           "API token; better in the environment, where other users can't see it")
-      ->envname("SETTLE_TOKEN");
+  add_text(&app, "--token-file", global.token_file, "FILE",
+           "file that holds the API token (default: SETTLE_TOKEN, then the file of SETTLE_TOKEN_FILE)");
+  add_text(&app, "--namespace", global.name_space, "NAME", "namespace to act in (default: that of the token)")
+      ->envname("SETTLE_NAMESPACE");
   app.add_flag("--json", global.json, "print the API's documents instead of tables");
   static const std::map<std::string, ColorChoice> kColors = {
       {"auto", ColorChoice::automatic}, {"always", ColorChoice::always}, {"never", ColorChoice::never}};
@@ -398,6 +399,7 @@ void declare(CLI::App& app, Options& options) {
   declare_operators(app, options);
   declare_approvals(app, options);
   declare_changes(app, options);
+  declare_tokens(app, options);
   declare_sandbox(app, options);
   declare_rest(app, options);
 }

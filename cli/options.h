@@ -18,7 +18,8 @@ namespace settle {
 /// What every command shares.
 struct GlobalOptions {
   std::string server = "http://127.0.0.1:8700";
-  std::string token;
+  std::string token_file;  ///< see cli/client_token.h
+  std::string name_space;  ///< empty: that of the token
   bool json = false;
   ColorChoice color = ColorChoice::automatic;
 };
@@ -148,6 +149,20 @@ struct SandboxOptions {
   bool clear = false;
 };
 
+struct TokenOptions {
+  std::string name = {};
+  std::vector<std::string> scopes = {};
+  std::string expires = {};  ///< empty: as the server does it
+  bool all_name_spaces = false;
+  std::string id = {};  ///< revoke
+};
+
+struct AuditOptions {
+  std::int64_t after = 0;
+  int limit = 0;  ///< 0: all
+  bool as_lines = false;
+};
+
 /// schema validate.
 struct SchemaCommandOptions {
   std::string draft = "2020-12";  ///< of schemas without $schema: "2020-12" or "draft-07"
@@ -175,6 +190,8 @@ struct Options {
   WatchOptions watch;
   EventsOptions events;
   ToolsOptions tools;
+  TokenOptions token;
+  AuditOptions audit;
   SandboxOptions sandbox;
   SchemaCommandOptions schema;
   CompletionOptions completion;

@@ -17,6 +17,7 @@
 
 #include "api/api.h"
 #include "cli/config.h"
+#include "cli/first_token.h"
 #include "connectors/http/http_connector.h"
 #include "engine/asio_loop.h"
 #include "engine/engine.h"
@@ -133,6 +134,9 @@ class Server {
     tools_ = std::make_unique<ToolRegistry>(*store_, config_.values);
     if (const Result<void> loaded = tools_->load(); !loaded) return refuse(loaded.error());
     for (const std::string& broken : tools_->broken()) spdlog::warn("{}", log_text(broken));
+    tokens_ = std::make_unique<TokenRegistry>(*store_);
+    if (const Result<void> loaded = tokens_->load(); !loaded) return refuse(loaded.error());
+    if (const Result<void> ready = make_first_token(); !ready) return refuse(ready.error());
 
     make_parts(*credentials);
     if (const Result<void> listening = listen(); !listening) return refuse(listening.error());
@@ -180,14 +184,45 @@ class Server {
     return std::make_unique<GuardedConnector>(*part.connector, std::move(ports), config_.guard);
   }
 
+  /// A store without tokens would let nobody in: an admin of all namespaces is made, and only its file is told.
+  Result<void> make_first_token() {
+    if (config_.dev && !tokens_->empty())
+      spdlog::warn("{}", log_text("this store has tokens, and --dev asks nobody for one"));
+    if (config_.dev || !tokens_->empty()) return {};
+    const std::string file = first_token_file(config_.data);
+    const Result<TokenText> text = keep_first_token(file);
+    if (!text) return text.error();
+    Token admin;
+    admin.name = "first-admin";
+    admin.name_space = all_name_spaces;
+    admin.roles = {Role::admin};
+    admin.created_by = "settle serve";
+    const auto note = std::make_shared<AuditNote>();
+    note->entry.at = start_loop_.now();
+    note->entry.who = admin.created_by;
+    note->entry.name_space = all_name_spaces;
+    note->entry.action = "token.create";
+    note->entry.target = text->id;
+    std::size_t left = 1;
+    tokens_->create(
+        *text, std::move(admin), start_loop_.now(), start_loop_,
+        [&left](const Result<std::shared_ptr<const Token>>&) { --left; }, note);
+    wait_for(left);
+    std::cerr << "settle wrote the first admin token to " << file << "\n" << std::flush;
+    return {};
+  }
+
   /// Every loop listens on the same address; the kernel spreads the connections.
   Result<void> listen() {
     std::shared_ptr<HttpServer::Shared> shared;
     ApiOptions options;
     options.json = config_.json;
+    options.dev = config_.dev;
+    options.credential_name_spaces = config_.credential_name_spaces;
+    options.quotas = std::make_shared<Quotas>(config_.quotas);
     for (const std::unique_ptr<Part>& part : parts_) {
       if (const Result<void> usable = part->connector->ready(); !usable) return usable;
-      part->api = std::make_unique<HttpApi>(*engine_, part->loop, ready_, options);
+      part->api = std::make_unique<HttpApi>(*engine_, *tokens_, part->loop, ready_, options);
       Result<std::unique_ptr<HttpServer>> server =
           HttpServer::listen(part->io, config_.listen, config_.http, part->api->handler(), shared);
       if (!server) return std::move(server).error();
@@ -199,19 +234,25 @@ class Server {
   }
 
   /// Every tool is durable and known before anything is served: a plan that comes early must not be refused for want of
-  /// a tool. The commits are answered on a loop of their own, which only this wait runs.
+  /// a tool.
   void put_tools(const std::vector<Json>& documents) {
     std::size_t left = documents.size();
     for (const Json& document : documents) {
-      tools_->put("default", document, tools_loop_.now(), tools_loop_, [&left](const Result<ToolRegistry::Put>& put) {
+      tools_->put("default", document, start_loop_.now(), start_loop_, [&left](const Result<ToolRegistry::Put>& put) {
         // A version of the folder that was disabled stays so; that is no mistake of the folder's.
         const bool disabled = !put && put.error().code == ErrorCode::wrong_state;
         if (!put) spdlog::log(disabled ? spdlog::level::warn : spdlog::level::err, "{}", log_text(put.error().message));
         --left;
       });
     }
-    const auto keep = boost::asio::make_work_guard(tools_io_);
-    while (left > 0) tools_io_.run_one();
+    wait_for(left);
+  }
+
+  /// For commits before anything is served: they are answered on a loop of their own, which only this wait runs.
+  void wait_for(const std::size_t& left) {
+    start_io_.restart();
+    const auto keep = boost::asio::make_work_guard(start_io_);
+    while (left > 0) start_io_.run_one();
   }
 
   void recovered_all() {
@@ -260,10 +301,11 @@ class Server {
   const Config config_;
   std::atomic<bool> ready_{false};
   std::vector<std::unique_ptr<Part>> parts_;
-  boost::asio::io_context tools_io_{1};
-  AsioLoop tools_loop_{tools_io_};
+  boost::asio::io_context start_io_{1};
+  AsioLoop start_loop_{start_io_};
   std::unique_ptr<RocksStore> store_;
   std::unique_ptr<ToolRegistry> tools_;
+  std::unique_ptr<TokenRegistry> tokens_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<boost::asio::signal_set> signals_;
   std::string address_;

@@ -182,14 +182,16 @@ Result<Json> Engine::approval(const std::string& name_space, const std::string& 
 }
 
 void Engine::decide(const std::string& name_space, const std::string& id, Verdict verdict, Loop& loop,
-                    std::function<void(Result<Json>)> done) {
+                    std::function<void(Result<Json>)> done, AuditNotePtr audit) {
   const Result<Json> known = approval(name_space, id);
   if (!known) return on(loop, [done, error = known.error()] { done(error); });
   const std::string workflow = text_member(*known, "workflow");
-  operate(name_space, workflow, decide_operation(id, std::move(verdict)), loop,
-          [this, name_space, id, done = std::move(done)](const Result<Json>& decided) {
-            done(decided ? approval(name_space, id) : decided);
-          });
+  operate(
+      name_space, workflow, decide_operation(id, std::move(verdict)), loop,
+      [this, name_space, id, done = std::move(done)](const Result<Json>& decided) {
+        done(decided ? approval(name_space, id) : decided);
+      },
+      std::move(audit));
 }
 
 }  // namespace settle

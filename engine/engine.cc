@@ -212,6 +212,8 @@ void Engine::submit(SubmitRequest request, Loop& loop, std::function<void(Result
   Result<NewWorkflow> prepared = prepare(request);
   if (!prepared) return done(std::move(prepared).error());
   prepared->body_digest = body_digest;
+  prepared->audit = request.audit;
+  if (request.audit != nullptr) request.audit->entry.target = prepared->id;
   Home& home = home_of(prepared->name_space, prepared->id);
   on(home.loop, [this, &home, &loop, submission = *std::move(prepared), done = std::move(done)]() mutable {
     const std::string name_space = submission.name_space;
@@ -248,14 +250,16 @@ void Engine::show(const std::string& name_space, const std::string& id, WaitFor 
 }
 
 void Engine::operate(const std::string& name_space, const std::string& id, Shard::Operation operation, Loop& loop,
-                     std::function<void(Result<Json>)> done) {
+                     std::function<void(Result<Json>)> done, AuditNotePtr audit) {
   if (!is_name(id)) return on(loop, [done, id] { done(not_found(id)); });
   Home& home = home_of(name_space, id);
-  on(home.loop, [this, &home, name_space, id, operation = std::move(operation), &loop, done = std::move(done)] {
-    home.shard->operate(name_space, id, operation, [this, name_space, id, &loop, done](Result<void> applied) {
+  on(home.loop, [this, &home, name_space, id, operation = std::move(operation), &loop, done = std::move(done),
+                 audit = std::move(audit)] {
+    const auto answer = [this, name_space, id, &loop, done](Result<void> applied) {
       if (!applied) return on(loop, [done, error = std::move(applied).error()] { done(error); });
       get(name_space, id, WaitFor::now, Duration(0), loop, done);
-    });
+    };
+    home.shard->operate(name_space, id, operation, answer, audit);
   });
 }
 

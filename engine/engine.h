@@ -17,6 +17,7 @@ struct SubmitRequest {
   Json body;
   std::vector<std::string> tool_calls = {};  ///< ids of tool calls that may run in no other workflow
   std::string submitted_by = {};             ///< who can't approve what it does; empty: not known
+  AuditNotePtr audit = nullptr;              ///< enters the batch that creates the workflow, which becomes its target
 };
 
 struct ListQuery {
@@ -76,12 +77,12 @@ class Engine {
   /// Applies what a person asks; `done` gets the workflow's document once that is durable. Errors: not_found, those of
   /// the operation (engine/operations.h).
   void operate(const std::string& name_space, const std::string& id, Shard::Operation operation, Loop& loop,
-               std::function<void(Result<Json>)> done);
+               std::function<void(Result<Json>)> done, AuditNotePtr audit = nullptr);
 
   /// Delivers a signal; `digest` and `payload` are filled in already. Errors: not_found, invalid_argument, wrong_state,
   /// idempotency_key_reused, signals_full, disk_full, shutting_down.
   void signal(const std::string& name_space, const std::string& id, Signal signal, Loop& loop,
-              std::function<void(Result<Shard::Delivered>)> done);
+              std::function<void(Result<Shard::Delivered>)> done, AuditNotePtr audit = nullptr);
 
   // approvals.cc
   /// {"approvals": […], "next_cursor"}, newest first. Errors: invalid_argument (a cursor that is none).
@@ -91,7 +92,7 @@ class Engine {
   /// What somebody says to it; `done` gets its document once that is durable. Errors: not_found, approval_changed,
   /// wrong_state, forbidden.
   void decide(const std::string& name_space, const std::string& id, Verdict verdict, Loop& loop,
-              std::function<void(Result<Json>)> done);
+              std::function<void(Result<Json>)> done, AuditNotePtr audit = nullptr);
 
   struct Page {
     std::vector<Json> events;

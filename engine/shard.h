@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "connectors/connector.h"
+#include "engine/audit.h"
 #include "engine/children.h"
 #include "engine/limits.h"
 #include "engine/load.h"
@@ -36,6 +37,7 @@ struct NewWorkflow {
   std::optional<ParentLink> parent;  ///< the run that it runs for
   std::uint32_t depth = 0;           ///< parents above it
   std::string submitted_by;          ///< empty: not known
+  AuditNotePtr audit = nullptr;      ///< enters the batch that creates it
 };
 
 /// The refusal of a tool call that runs in another workflow.
@@ -78,7 +80,9 @@ class Shard final : private PermitSink {
   /// What a person asks of a workflow; it may refuse, and a transition without a change is fine.
   using Operation = std::function<Result<Transition>(Workflow&, const Moment&)>;
   /// Applies it to the workflow; `done` runs once that is durable. Errors: not_found, those of the operation.
-  void operate(const std::string& name_space, const std::string& id, const Operation& operation, const Done& done);
+  /// The audit's record enters the same batch, if anything changes.
+  void operate(const std::string& name_space, const std::string& id, const Operation& operation, const Done& done,
+               const AuditNotePtr& audit = nullptr);
 
   struct Delivered {
     bool created = false;  ///< false: this key brought the same signal before
@@ -87,7 +91,7 @@ class Shard final : private PermitSink {
   /// Delivers a signal; `done` runs when it is durable. Errors: not_found, wrong_state (the workflow has ended),
   /// idempotency_key_reused, signals_full, shutting_down.
   void signal(const std::string& name_space, const std::string& id, Signal signal,
-              std::function<void(Result<Delivered>)> done);
+              std::function<void(Result<Delivered>)> done, const AuditNotePtr& audit = nullptr);
 
   using OnStep = std::function<void(const Workflow& workflow, const Transition& transition, Loop& loop)>;
   /// Sees each step of a workflow that exists when it is made, before it is gathered for the disk.
@@ -132,6 +136,7 @@ class Shard final : private PermitSink {
     Transition transition;
     bool urgent = true;  ///< something waits for them to be durable
     Time since{};
+    std::vector<AuditNotePtr> audits = {};
   };
   struct Live {
     std::string key;
@@ -152,8 +157,9 @@ class Shard final : private PermitSink {
   };
 
   // shard_commit.cc
-  void apply(Live& live, Transition transition);
-  void gather(Live& live, Transition transition);
+  /// `audit`: what is written about whoever asked for the step, in the batch of the change.
+  void apply(Live& live, Transition transition, const AuditNotePtr& audit = nullptr);
+  void gather(Live& live, Transition transition, const AuditNotePtr& audit);
   void commit_gathered();
   void linger();
   void encode(Live& live, const Transition& transition, WriteBatch& batch);

@@ -59,6 +59,7 @@ void Shard::submit(NewWorkflow submission, SubmitDone done) {
     batch.guards.push_back({Family::keys, stands_for});
     batch.put(Family::keys, std::move(stands_for), encode_key({header.id, submission.body_digest}));
   }
+  if (submission.audit != nullptr) submission.audit->put_into(batch);
   encode(begun, transition, batch);
   begun.commits = 1;
   ++commits_pending_;
@@ -89,6 +90,7 @@ void Shard::created(const std::string& key, const NewWorkflow& submission, const
     committed(key, version, effects);
   } else {
     --commits_pending_;
+    if (submission.audit != nullptr) submission.audit->settled = false;
     for (const CallEffect& call : effects.calls) {
       if (PermitLine* permit = permit_of(*found, call)) permit->give_back(false, loop_);
     }
@@ -189,16 +191,18 @@ void Shard::when_durable(Live& live, std::function<void()> give) {
   live.held.push_back({live.workflow.header.version, std::move(give)});
 }
 
-void Shard::operate(const std::string& name_space, const std::string& id, const Operation& operation,
-                    const Done& done) {
+void Shard::operate(const std::string& name_space, const std::string& id, const Operation& operation, const Done& done,
+                    const AuditNotePtr& audit) {
   const Result<Live*> found = find(name_space, id);
   if (!found) return done(found.error());
   Live& chosen = **found;
-  if (chosen.creating) return chosen.after_creation.push_back([=, this] { operate(name_space, id, operation, done); });
+  if (chosen.creating)
+    return chosen.after_creation.push_back([=, this] { operate(name_space, id, operation, done, audit); });
   const std::string key = chosen.key;
   Result<Transition> transition = operation(chosen.workflow, moment(chosen));
   if (transition) {
-    apply(chosen, *std::move(transition));
+    const AuditNotePtr told = transition->changed ? audit : nullptr;
+    apply(chosen, *std::move(transition), told);
     when_durable(chosen, [done] { done({}); });
   } else {
     when_durable(chosen, [done, error = std::move(transition).error()] { done(error); });  // it shows state, too

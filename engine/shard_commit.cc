@@ -24,15 +24,15 @@ bool only_reads_back(const Workflow& workflow, const Transition& transition) {
     const bool may_be_unclear = workflow.call_of(index).tool->mode != IdempotencyMode::none;
     return workflow.actions[index].stage == Stage::reading && may_be_unclear;
   };
-  return transition.calls.empty() && transition.children.empty() && transition.signals.empty() &&
-         std::all_of(transition.actions.begin(), transition.actions.end(), reads_back);
+  return !transition.actions.empty() && transition.calls.empty() && transition.children.empty() &&
+         transition.signals.empty() && std::all_of(transition.actions.begin(), transition.actions.end(), reads_back);
 }
 
 }  // namespace
 
 /// While a batch of this loop is on its way to the disk, what changes meanwhile is gathered, so that several steps of a
 /// workflow share a batch; else it is written at once.
-void Shard::apply(Live& live, Transition transition) {
+void Shard::apply(Live& live, Transition transition, const AuditNotePtr& audit) {
   if (!transition.changed) return;
   if (on_step_) on_step_(live.workflow, transition, loop_);
   move_in_lines(live, transition.gates);
@@ -45,23 +45,24 @@ void Shard::apply(Live& live, Transition transition) {
     }
   }
   transition.calls = std::move(later);
-  gather(live, std::move(transition));
+  gather(live, std::move(transition), audit);
   if (commits_under_way_ == 0) commit_gathered();
   rearm(live);
   serve_watches(live);
 }
 
-void Shard::gather(Live& live, Transition transition) {
-  const bool urgent = !only_reads_back(live.workflow, transition);
+void Shard::gather(Live& live, Transition transition, const AuditNotePtr& audit) {
+  const bool urgent = audit != nullptr || !only_reads_back(live.workflow, transition);
   if (live.gathered) {
     live.gathered->urgent = live.gathered->urgent || urgent;
     merge(live.gathered->transition, std::move(transition));
-    return;
+  } else {
+    live.gathered = Gathered{std::move(transition), urgent, loop_.now()};
+    gathered_.push_back(&live);
+    ++live.commits;
+    ++commits_pending_;
   }
-  live.gathered = Gathered{std::move(transition), urgent, loop_.now()};
-  gathered_.push_back(&live);
-  ++live.commits;
-  ++commits_pending_;
+  if (audit != nullptr) live.gathered->audits.push_back(audit);
 }
 
 /// One batch for each workflow that has changed, but for those that may wait for what comes next.
@@ -77,8 +78,10 @@ void Shard::commit_gathered() {
   std::vector<WriteBatch> batches(changed.size());
   std::vector<Transition> transitions(changed.size());
   for (std::size_t i = 0; i < changed.size(); ++i) {
-    transitions[i] = std::exchange(changed[i]->gathered, std::nullopt)->transition;
+    Gathered gathered = *std::exchange(changed[i]->gathered, std::nullopt);
+    transitions[i] = std::move(gathered.transition);
     encode(*changed[i], transitions[i], batches[i]);
+    for (const AuditNotePtr& audit : gathered.audits) audit->put_into(batches[i]);
   }
   commits_under_way_ = changed.size();
   counters_.commits += changed.size();

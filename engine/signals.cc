@@ -32,14 +32,14 @@ std::optional<Error> signals_full(const Workflow& workflow, const Signal& signal
 }  // namespace
 
 void Shard::signal(const std::string& name_space, const std::string& id, Signal signal,
-                   std::function<void(Result<Delivered>)> done) {
+                   std::function<void(Result<Delivered>)> done, const AuditNotePtr& audit) {
   if (draining_)
     return done(fail(ErrorCode::shutting_down, "the engine is shutting down; send the signal again in a moment"));
   const Result<Live*> found = find(name_space, id);
   if (!found) return done(found.error());
   Live& chosen = **found;
   if (chosen.creating)
-    return chosen.after_creation.push_back([=, this] { this->signal(name_space, id, signal, done); });
+    return chosen.after_creation.push_back([=, this] { this->signal(name_space, id, signal, done, audit); });
   const std::string key = chosen.key;
   Workflow& workflow = chosen.workflow;
   for (std::size_t i = 0; i < workflow.signals.size() && !signal.key.empty(); ++i) {
@@ -59,13 +59,13 @@ void Shard::signal(const std::string& name_space, const std::string& id, Signal 
     return release(key);
   }
   const std::size_t index = workflow.signals.size();
-  apply(chosen, on_signal(workflow, std::move(signal), moment(chosen)));
+  apply(chosen, on_signal(workflow, std::move(signal), moment(chosen)), audit);
   when_durable(chosen, [done, answer = Delivered{true, signal_document(workflow, index)}] { done(answer); });
   release(key);
 }
 
 void Engine::signal(const std::string& name_space, const std::string& id, Signal signal, Loop& loop,
-                    std::function<void(Result<Shard::Delivered>)> done) {
+                    std::function<void(Result<Shard::Delivered>)> done, AuditNotePtr audit) {
   const auto refuse = [&](Error error) { on(loop, [done, error = std::move(error)] { done(error); }); };
   if (!is_name(id)) return refuse(fail(ErrorCode::not_found, "there is no workflow \"" + shorten(id, 130) + "\""));
   if (!is_name(signal.name))
@@ -74,11 +74,13 @@ void Engine::signal(const std::string& name_space, const std::string& id, Signal
   if (!store_.has_room())
     return refuse(fail(ErrorCode::disk_full, "the disk is nearly full; nothing new is taken until there is room"));
   Home& home = home_of(name_space, id);
-  on(home.loop, [&home, name_space, id, signal = std::move(signal), &loop, done = std::move(done)] {
-    home.shard->signal(name_space, id, signal, [&loop, done](Result<Shard::Delivered> delivered) {
-      on(loop, [done, delivered = std::move(delivered)] { done(delivered); });
-    });
-  });
+  on(home.loop,
+     [&home, name_space, id, signal = std::move(signal), &loop, done = std::move(done), audit = std::move(audit)] {
+       const auto answer = [&loop, done](Result<Shard::Delivered> delivered) {
+         on(loop, [done, delivered = std::move(delivered)] { done(delivered); });
+       };
+       home.shard->signal(name_space, id, signal, answer, audit);
+     });
 }
 
 }  // namespace settle

@@ -130,7 +130,7 @@ VersionStanding ToolRegistry::standing_of(const std::string& key, const Held* pu
 }
 
 void ToolRegistry::put(const std::string& name_space, const Json& document, Time now, CompletionSink& loop,
-                       PutDone done) {
+                       PutDone done, const AuditNotePtr& audit) {
   Result<std::shared_ptr<const Tool>> compiled = compile_tool(document, values_);
   if (!compiled) return done(std::move(compiled).error());
   const std::shared_ptr<const Tool> tool = *compiled;
@@ -156,6 +156,11 @@ void ToolRegistry::put(const std::string& name_space, const Json& document, Time
       WriteBatch batch;
       batch.put(Family::meta, keys::tool(name_space, tool->name, bytes), tool->canonical_document);
       batch.put(Family::meta, keys::tool_latest(name_space, tool->name), bytes);
+      if (audit != nullptr) {
+        audit->entry.target = tool->name + "@" + tool->version_text();
+        audit->entry.status = created ? 201 : 200;
+        audit->put_into(batch);
+      }
       change(name_space, tool->name, bytes, std::move(held), std::move(batch), loop,
              [tool, created, done] { done(Put{tool, created}); });
     }
@@ -167,7 +172,8 @@ void ToolRegistry::put(const std::string& name_space, const Json& document, Time
 }
 
 void ToolRegistry::set_enabled(const std::string& name_space, const std::string& name, const std::string& version,
-                               bool enabled, Time now, CompletionSink& loop, VersionDone done) {
+                               bool enabled, Time now, CompletionSink& loop, VersionDone done,
+                               const AuditNotePtr& audit) {
   if (is_builtin_name(name))
     return done(fail(ErrorCode::wrong_state, "\"" + name + "\" is one of Settle's own tools, which stay enabled"));
   {
@@ -192,6 +198,7 @@ void ToolRegistry::set_enabled(const std::string& name_space, const std::string&
     }
     if (held) {
       WriteBatch batch;
+      if (audit != nullptr) audit->put_into(batch);
       if (newest_left.empty()) {
         batch.erase(Family::meta, keys::tool_latest(name_space, name));
       } else {

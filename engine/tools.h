@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/audit.h"
 #include "storage/store.h"
 #include "workflows/tool.h"
 
@@ -40,7 +41,8 @@ class ToolRegistry {
   /// Checks, stores and publishes a document that came at `now`; `done` runs on `loop` once it is durable, or at once
   /// with an error. Errors: invalid_tool; wrong_state (this version is disabled: putting it again, as a start with a
   /// folder of tools does, does not enable it).
-  void put(const std::string& name_space, const Json& document, Time now, CompletionSink& loop, PutDone done);
+  void put(const std::string& name_space, const Json& document, Time now, CompletionSink& loop, PutDone done,
+           const AuditNotePtr& audit = nullptr);
 
   /// One version as it stands.
   struct Version {
@@ -54,7 +56,7 @@ class ToolRegistry {
   /// Disables or enables a version (32 raw bytes); `done` runs on `loop` once that is durable. Workflows that run keep
   /// what they began with. Doing it again changes nothing. Errors: not_found.
   void set_enabled(const std::string& name_space, const std::string& name, const std::string& version, bool enabled,
-                   Time now, CompletionSink& loop, VersionDone done);
+                   Time now, CompletionSink& loop, VersionDone done, const AuditNotePtr& audit = nullptr);
 
   /// The newest enabled version. Null: there is no such tool, or every version is disabled.
   std::shared_ptr<const Tool> latest(std::string_view name_space, std::string_view name) const;

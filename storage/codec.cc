@@ -275,6 +275,7 @@ std::string encode_action(const ActionState& action) {
     word->set_who(action.word->who);
     word->set_seen(action.word->seen);
     word->set_at(number(action.word->at));
+    word->set_by(action.word->by);
   }
   record.set_child_attention(action.child_attention);
   record.set_limit(static_cast<std::uint32_t>(action.limit));
@@ -351,8 +352,8 @@ Result<ActionState> decode_action(std::string_view bytes) {
   out.idle_fallback = record.idle_fallback();
   out.looks_from = optional_time(record.looks_from());
   if (record.has_word())
-    out.word =
-        OperatorWord{record.word().happened(), record.word().who(), record.word().seen(), time_of(record.word().at())};
+    out.word = OperatorWord{record.word().happened(), record.word().who(), record.word().seen(),
+                            time_of(record.word().at()), record.word().by()};
   out.before_at = optional_time(record.before_at());
   out.rechecks = record.rechecks();
   out.recheck_since = optional_time(record.recheck_since());

@@ -12,7 +12,7 @@ namespace settle {
 namespace {
 
 std::size_t writes_of(const WriteBatch& batch) {
-  return batch.writes.size() + 2 * batch.ledger.size();
+  return batch.writes.size() + 2 * batch.ledger.size() + batch.audit.size();
 }
 
 std::string_view view(const Hash& hash) {
@@ -21,8 +21,9 @@ std::string_view view(const Hash& hash) {
 
 class GroupBuilder {
  public:
-  GroupBuilder(const std::vector<QueuedCommit>& queue, std::uint64_t ledger_size, const DurableLookup& durable)
-      : durable_(durable), ledger_size_(ledger_size) {
+  GroupBuilder(const std::vector<QueuedCommit>& queue, std::uint64_t ledger_size, const DurableLookup& durable,
+               std::uint64_t audit_size)
+      : durable_(durable), ledger_size_(ledger_size), audit_size_(audit_size) {
     std::size_t count = 0;
     for (const QueuedCommit& commit : queue) {
       count += writes_of(commit.batch);
@@ -40,7 +41,7 @@ class GroupBuilder {
     return {};
   }
 
-  CommitGroup finish() { return {last_writes(), std::move(deliveries_), ledger_size_}; }
+  CommitGroup finish() { return {last_writes(), std::move(deliveries_), ledger_size_, audit_size_}; }
 
  private:
   /// The result of a batch of which a guard does not hold; null when all hold.
@@ -63,6 +64,7 @@ class GroupBuilder {
   void apply(WriteBatch batch) {
     for (Write& write : batch.writes) push(std::move(write));
     for (LedgerEntry& entry : batch.ledger) append(std::move(entry));
+    for (std::string& record : batch.audit) push({Family::index, audit_key(++audit_size_), std::move(record)});
   }
 
   void append(LedgerEntry entry) {
@@ -119,6 +121,7 @@ class GroupBuilder {
 
   const DurableLookup& durable_;
   std::uint64_t ledger_size_;
+  std::uint64_t audit_size_;
   std::array<bool, family_count> is_guarded_{};
   std::vector<Write> writes_;
   std::array<std::unordered_map<std::string_view, std::size_t>, family_count> written_;
@@ -128,8 +131,8 @@ class GroupBuilder {
 }  // namespace
 
 Result<CommitGroup> decide_group(std::vector<QueuedCommit> queue, std::uint64_t ledger_size,
-                                 const DurableLookup& durable) {
-  GroupBuilder builder(queue, ledger_size, durable);
+                                 const DurableLookup& durable, std::uint64_t audit_size) {
+  GroupBuilder builder(queue, ledger_size, durable, audit_size);
   for (QueuedCommit& commit : queue) {
     Result<void> added = builder.add(std::move(commit));
     if (!added) return std::move(added.error());
@@ -141,6 +144,7 @@ std::size_t bytes_of(const WriteBatch& batch) {
   constexpr std::size_t per_write = 16;  // tag, family, lengths
   std::size_t bytes = writes_of(batch) * per_write;
   for (const Write& write : batch.writes) bytes += write.key.size() + (write.value ? write.value->size() : 0);
+  for (const std::string& record : batch.audit) bytes += 9 + record.size();
   for (const LedgerEntry& entry : batch.ledger) bytes += 2 * entry.key.size() + entry.bytes.size() + sizeof(Hash);
   return bytes;
 }

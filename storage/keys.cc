@@ -149,6 +149,10 @@ std::string tool_latest(std::string_view name_space, std::string_view name) {
   return key;
 }
 
+std::string token(std::string_view id) {
+  return std::string(tokens) + std::string(id);
+}
+
 std::string after(std::string prefix) {
   while (!prefix.empty() && static_cast<unsigned char>(prefix.back()) == 0xff) prefix.pop_back();
   if (!prefix.empty()) prefix.back() = static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);

@@ -74,6 +74,8 @@ std::string tool(std::string_view name_space, std::string_view name, std::string
 std::string tool_latest(std::string_view name_space, std::string_view name);
 /// When a version came and whether it is enabled.
 std::string tool_standing(std::string_view name_space, std::string_view name, std::string_view version);
+std::string token(std::string_view id);
+inline constexpr std::string_view tokens = "token/";  ///< what the keys of all tokens begin with
 inline constexpr std::string_view clock = "clock";
 inline constexpr std::string_view leap = "leap";
 

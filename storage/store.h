@@ -42,6 +42,10 @@ struct WriteBatch {
   std::vector<Guard> guards;
   std::vector<Write> writes;
   std::vector<LedgerEntry> ledger;
+  /// Records that enter the audit log. The committer gives each the next number, from 1 on, in commit order, and stores
+  /// it at (index, audit_key(number)), in the same batch as the rest. So whoever has read up to a number misses nothing
+  /// below it.
+  std::vector<std::string> audit;
 
   void put(Family family, std::string key, std::string value) {
     writes.push_back({family, std::move(key), std::move(value)});
@@ -109,5 +113,14 @@ class Store {
 
 /// The key in family `receipts` of the ledger's entry `index`.
 std::string ledger_key(std::uint64_t index);
+
+/// The key in family `index` of the audit log's record `number`.
+std::string audit_key(std::uint64_t number);
+/// The end of those keys.
+inline constexpr std::string_view audit_end = "V";
+/// The number in such a key.
+std::uint64_t audit_number(std::string_view key);
+/// Records in the audit log. Errors: corruption.
+Result<std::uint64_t> audit_size(const Reader& reader);
 
 }  // namespace settle

@@ -92,13 +92,14 @@ void Stepper::resolve(ActionIndex index, Resolution resolution) {
   if (!waits_for_person(workflow_.actions[index])) return;  // the deadline has settled it
   ActionState& state = action(index);
   const bool on_word = rests_on_word(state);
-  state.word = OperatorWord{resolution.happened, resolution.who, resolution.seen, moment_.now};
+  state.word = OperatorWord{resolution.happened, resolution.who, resolution.seen, moment_.now, resolution.by};
   // An earlier word, which this one confirms or takes back, was no answer of the tool.
   if (on_word) state.executed_at = resolution.happened ? std::optional<Time>(moment_.now) : std::nullopt;
   note("action.resolved", index,
        Json::object({{"said", resolution.happened ? "happened" : "did_not_happen"},
                      {"who", resolution.who},
-                     {"seen", resolution.seen}}));
+                     {"seen", resolution.seen},
+                     {"by", resolution.by.empty() ? Json() : Json(resolution.by)}}));
   if (state.stage == Stage::failed) {
     seen_to(index, resolution.happened);
   } else if (resolution.happened) {

@@ -186,7 +186,8 @@ Json operator_document(const OperatorWord& word) {
   return Json::object({{"said", word.happened ? "happened" : "did_not_happen"},
                        {"who", word.who},
                        {"seen", word.seen},
-                       {"at", format_time(word.at)}});
+                       {"at", format_time(word.at)},
+                       {"by", word.by.empty() ? Json() : Json(word.by)}});
 }
 
 std::string receipt_bytes(const Workflow& workflow, ActionIndex index, std::uint32_t number, std::uint32_t supersedes,

@@ -170,6 +170,7 @@ struct OperatorWord {
   std::string who;
   std::string seen;
   Time at{};
+  std::string by = {};  ///< name of the token it came with; empty in words from before there were tokens
   friend bool operator==(const OperatorWord&, const OperatorWord&) = default;
 };
 

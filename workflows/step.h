@@ -158,6 +158,7 @@ struct Resolution {
   std::optional<Json> output = {};            ///< happened: what the tool would have answered
   bool verify = true;                         ///< happened: false where nothing can be read back
   bool send_again = false;                    ///< did not happen: send it once more instead of failing
+  std::string by = {};                        ///< name of the token that it came with
 };
 /// An operator settles what is in doubt, unverified, or failed with an effect before its fallback (CONTRACT §6). What
 /// happened is executed and then read back as always, never straight verified. Errors: wrong_state (the run waits for

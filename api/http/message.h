@@ -22,8 +22,8 @@ struct HttpRequest {
   std::string remote;      ///< address of the peer
   std::string request_id;  ///< given back in the header Request-Id
 
-  /// The first header of this (lower-case) name, or null. Host, Content-Type, Authorization, Idempotency-Key and Origin
-  /// come at most once.
+  /// The first header of this (lower-case) name, or null. Host, Content-Type, Authorization, Idempotency-Key, Origin
+  /// and Settle-Namespace come at most once.
   const std::string* header(std::string_view name) const;
 };
 

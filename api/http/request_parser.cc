@@ -14,9 +14,10 @@ namespace {
 constexpr std::array<std::string_view, 7> methods = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"};
 
 // Fields of which a second one would leave open which of the two counts.
-constexpr std::array<std::string_view, 8> single_fields = {"host",         "content-length", "transfer-encoding",
-                                                           "expect",       "authorization",  "idempotency-key",
-                                                           "content-type", "origin"};
+constexpr std::array<std::string_view, 9> single_fields = {
+    "host",          "content-length",   "transfer-encoding", "expect",
+    "authorization", "settle-namespace", "idempotency-key",   "content-type",
+    "origin"};
 
 // A chunk size beyond this many digits is either padding or larger than any limit.
 constexpr unsigned chunk_digits_max = 8;

@@ -97,7 +97,7 @@ CommitGroup MemoryStore::decide(std::vector<QueuedCommit> queue) const {
     if (at == table.end()) return std::optional<std::string>();
     return std::optional(at->second);
   };
-  Result<CommitGroup> group = decide_group(std::move(queue), ledger_size_, durable);
+  Result<CommitGroup> group = decide_group(std::move(queue), ledger_size_, durable, audit_size_);
   SETTLE_ASSERT(group);  // a look-up in memory has no way to fail
   return *std::move(group);
 }
@@ -105,6 +105,7 @@ CommitGroup MemoryStore::decide(std::vector<QueuedCommit> queue) const {
 void MemoryStore::apply(CommitGroup& group) {
   for (const Write& write : group.writes) apply(write);
   ledger_size_ = group.ledger_size;
+  audit_size_ = group.audit_size;
 }
 
 void MemoryStore::apply(const Write& write) {

@@ -60,6 +60,7 @@ class MemoryStore final : public Store {
   std::deque<Delivery> deliveries_;
   bool is_delivering_ = false;
   std::uint64_t ledger_size_ = 0;
+  std::uint64_t audit_size_ = 0;
   bool has_room_ = true;
 };
 

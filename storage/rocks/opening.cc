@@ -136,6 +136,9 @@ Result<Opening> check_existing(const RocksOptions& options, const FloorRecord& f
   if (opening.is_new) return opening;
   Result<std::unique_ptr<ReadOnlyStore>> view = open_read_only(options.directory);
   if (!view) return std::move(view.error());
+  // Asked for again once the store is open for writing: damage in its way has to be found before that.
+  const Result<std::uint64_t> audited = audit_size(*(*view)->snapshot());
+  if (!audited) return audited.error();
   return opening;
 }
 

@@ -122,6 +122,7 @@ class RocksStore::Impl {
   Database database_;
   StoreHead head_;  ///< written by the committer's thread only; `partitions` never changes once open
   std::atomic<std::uint64_t> ledger_size_{0};
+  std::uint64_t audit_size_ = 0;  ///< the committer's
   std::atomic<std::uint64_t> last_group_{0};
   std::atomic<std::uint64_t> groups_{0};
   std::atomic<std::uint64_t> batches_{0};
@@ -188,6 +189,9 @@ Result<void> RocksStore::Impl::adopt(const Opening& opening) {
   Result<void> checked = check_against_floor(opening.floor, *head, *reader, database_.oldest_log(), options_.directory);
   if (!checked) return checked;
   head_ = *head;
+  const Result<std::uint64_t> audited = audit_size(*reader);
+  if (!audited) return audited.error();
+  audit_size_ = *audited;
   if (head_.group == 0) {
     // The first group holds nothing but the head itself: format and partitions.
     head_.partitions = opening.floor.partitions;
@@ -280,13 +284,14 @@ void RocksStore::Impl::commit_group(std::vector<QueuedCommit> queue) {
   const std::size_t count = queue.size();
   const std::unique_ptr<Reader> durable = make_reader(database_, nullptr, options_.directory);
   const DurableLookup lookup = [&durable](Family family, std::string_view key) { return durable->get(family, key); };
-  Result<CommitGroup> group = decide_group(std::move(queue), head_.ledger_size, lookup);
+  Result<CommitGroup> group = decide_group(std::move(queue), head_.ledger_size, lookup, audit_size_);
   if (!group) fail_stop("look-up of a guard", options_.directory, group.error().message);
 
   // A group in which every batch lost writes nothing: what they lost to is durable already.
   if (!group->writes.empty()) {
     const rocksdb::Status written = write(*group);
     if (!written.ok()) fail_stop("commit", options_.directory, written.ToString());
+    audit_size_ = group->audit_size;
     ledger_size_.store(head_.ledger_size, std::memory_order_release);
     last_group_.store(head_.group, std::memory_order_relaxed);
     groups_.fetch_add(1, std::memory_order_relaxed);

@@ -74,12 +74,14 @@ class Answer:
 class Client:
     """One request, one connection: nothing of an earlier test leaks into the next."""
 
-    def __init__(self, port, timeout=None):
+    def __init__(self, port, timeout=None, token=None, name_space=None):
         self.port, self.timeout = port, timeout or PATIENCE + 60
+        self.access = {**({"Authorization": f"Bearer {token}"} if token else {}),
+                       **({"Settle-Namespace": name_space} if name_space else {})}
 
     def send(self, method, path, body=None, headers=None):
         """`body`: bytes as they are, anything else as JSON."""
-        headers = dict(headers or {})
+        headers = {**self.access, **(headers or {})}
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
         if body is not None:
@@ -182,7 +184,8 @@ class Raw:
 class Engine:
     """`settle serve` in a folder: may be killed and started again on the same store, each time on a new port."""
 
-    def __init__(self, folder, tools=(), values=None, config="", environment=None):
+    def __init__(self, folder, tools=(), values=None, config="", environment=None, dev=True):
+        self.dev = dev
         self.folder = pathlib.Path(folder)
         self.data = self.folder / "data"
         self.tools_dir = self.folder / "tools"
@@ -208,7 +211,7 @@ class Engine:
 
     def command(self, *more, listen="127.0.0.1:0"):
         return [BINARY, "serve", "--data", str(self.data), "--tools", str(self.tools_dir), "--config",
-                str(self.config_file), "--listen", listen, "--dev", *more]
+                str(self.config_file), "--listen", listen, *(["--dev"] if self.dev else []), *more]
 
     def launch(self, command=None):
         """Starts the process and collects its standard error; see `start` for one that is expected to serve."""
@@ -237,6 +240,23 @@ class Engine:
         self.process.wait(PATIENCE)
         self.reader.join()
         return self.process.returncode, self.log()
+
+    @property
+    def admin_token_file(self):
+        return self.data / "admin.token"
+
+    def client_of(self, token, name_space=None):
+        return Client(self.port, token=token, name_space=name_space)
+
+    def admin(self, name_space=None):
+        """With the token of the first start."""
+        return self.client_of(self.admin_token_file.read_text().strip(), name_space)
+
+    def make_token(self, *scopes, name="somebody", name_space="default", **more):
+        """The text of a new token."""
+        answer = self.admin().post("/v1/tokens", {"name": name, "scopes": list(scopes), "namespace": name_space, **more})
+        assert answer.status == 201, answer
+        return answer.json["token"]
 
     @property
     def url(self):
@@ -333,9 +353,9 @@ class EngineTest(Assertions):
         self.world = World()
         self.addCleanup(self.world.close)
 
-    def prepare(self, *tools, config="", environment=None, values=None):
+    def prepare(self, *tools, config="", environment=None, values=None, dev=True):
         made = Engine(tempfile.mkdtemp(dir=self.folder), tools, values or {"world": self.world.url}, config,
-                      environment)
+                      environment, dev)
         self.addCleanup(made.close)
         return made
 

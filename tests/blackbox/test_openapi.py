@@ -60,7 +60,7 @@ class Routes(Described):
 
     def test_it_describes_exactly_the_routes_and_query_parameters_of_the_router(self):
         source = "".join(file.read_text() for file in sorted((ROOT / "api").glob("*.cc")))
-        rows = re.findall(r'\{"([A-Z]+)",\s*"(/[^"]*)",\s*\{([^}]*)\},\s*(true|false),', source)
+        rows = re.findall(r'\{"([A-Z]+)",\s*"(/[^"]*)",\s*\{([^}]*)\},\s*(true|false),\s*\w+', source)
         self.assertGreater(len(rows), 10, "the rows of the router were found")
         routed = {(method, path): (set(re.findall(r'"([^"]+)"', query)), body == "true") for method, path, query,
                   body in rows}

@@ -124,7 +124,7 @@ class Resolving(Operators):
         text = client.get(f"/v1/workflows/{id}/report").json["text"]
         self.assertIn("rests on the word of ada", text)
         event, = [event for event in client.events(id) if event["type"] == "action.resolved"]
-        self.assertEqual(event["data"], {"said": "happened", "who": "ada", "seen": "looked into the shop"})
+        self.assertEqual(event["data"], {"said": "happened", "who": "ada", "seen": "looked into the shop", "by": "dev"})
         self.resolve(id, "a", 409, happened=said(record_id="thing-2"))
 
     def duplicate(self):

@@ -24,8 +24,8 @@ auto stored_members(State& state) {
          backoffs, call, generation, unclear, doubted, adopted, throttled, held, call_write, limit, call_origin,
          call_credential, look_endpoints, wake_at, since, scheduled_at, first_send_at, closed_at, executed_at,
          verified_at, observed_at, looks_from, status_code, record_id, error, refusal, effect, confidence, checks,
-         receipt, receipt_before, word, child_attention, input, output, before, before_at, rechecks, recheck_since, recheck_failed,
-         approval_requests, approval, earlier_decisions, pass] = state;
+         receipt, receipt_before, word, child_attention, input, output, before, before_at, rechecks, recheck_since,
+         recheck_failed, approval_requests, approval, earlier_decisions, pass] = state;
   (void)receipt_before, (void)input, (void)output, (void)before, (void)pass;
   return std::tie(planned, role, element, parent, fallback, elements, first_element, idle_fallback, stage, attempt,
                   counted, backoffs, call, generation, unclear, doubted, adopted, throttled, held, call_write, limit,
@@ -84,7 +84,7 @@ ActionState filled_action() {
   out.checks = {{"/i", Operator::equals, Json("j"), Json("k"), true, true, "o"},
                 {"/l", Operator::less, Json(1), Json(), false, false, ""}};
   out.receipt = 23;
-  out.word = OperatorWord{true, "m", "n", at(24)};
+  out.word = OperatorWord{true, "m", "n", at(24), "o"};
   out.child_attention = true;
   out.limit = Limit::concurrency;
   out.before_at = at(25);

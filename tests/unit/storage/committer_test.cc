@@ -155,6 +155,26 @@ TEST(CommitterTest, LedgerEntriesAreNumberedInQueueOrderAndALoserTakesNoNumber) 
   EXPECT_EQ(receipts, want);
 }
 
+TEST(CommitterTest, AuditRecordsAreNumberedInQueueOrderAndALoserTakesNoNumber) {
+  NullSink sink;
+  std::vector<QueuedCommit> queue;
+  queue.push_back(put(sink, "a", "1"));
+  queue.back().batch.audit = {"first", "second"};
+  queue.push_back(put(sink, "a", "2", {a_is_absent}));
+  queue.back().batch.audit = {"lost"};
+  queue.push_back(put(sink, "b", "3"));
+  queue.back().batch.audit = {"third"};
+  const Result<CommitGroup> group = decide_group(std::move(queue), 0, look_in({}), 7);
+  ASSERT_TRUE(group);
+  EXPECT_EQ(group->audit_size, 10U);
+  std::string records;
+  for (const Write& write : group->writes) {
+    if (write.family == Family::index)
+      records += std::to_string(audit_number(write.key)) + "=" + write.value.value_or("-") + " ";
+  }
+  EXPECT_EQ(records, "8=first 9=second 10=third ");
+}
+
 TEST(CommitterTest, AReceiptCountsAsPresentForAGuard) {
   NullSink sink;
   std::vector<QueuedCommit> queue;

@@ -224,6 +224,18 @@ TEST_P(StoreContractTest, TheLedgerIsContiguousInCommitOrderAcrossReopening) {
   EXPECT_EQ(index, rounds * per_round);
 }
 
+TEST_P(StoreContractTest, TheAuditLogGoesOnBehindItsLastRecordAfterReopening) {
+  for (std::uint64_t round = 0; round < 3; ++round) {
+    WriteBatch batch;
+    batch.audit = {"one", "two"};
+    EXPECT_TRUE(commit_and_wait(store(), std::move(batch)).applied);
+    const Result<std::uint64_t> size = audit_size(*store().snapshot());
+    ASSERT_TRUE(size);
+    EXPECT_EQ(*size, 2 * (round + 1));
+    reopen();
+  }
+}
+
 TEST_P(StoreContractTest, EverythingIsThereAfterReopening) {
   for (int i = 0; i < 50; ++i) put(Family::state, "k" + std::to_string(i), std::to_string(i));
   EXPECT_TRUE(commit_and_wait(store(), guarded("g", "kept")).applied);
