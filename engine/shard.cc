@@ -129,7 +129,10 @@ void Shard::set_timer(Live& live, std::optional<Time> at) {
 }
 
 void Shard::arm_timer() {
-  if (timers_.empty() || timers_.begin()->first >= timer_armed_) return;
+  // After a leap of the clock, what was armed may be due already and still wait as long as before; it must not keep
+  // later timers from being armed.
+  const bool late = timer_armed_ <= loop_.now();
+  if (timers_.empty() || (timers_.begin()->first >= timer_armed_ && !late)) return;
   if (timer_ != 0) loop_.cancel(timer_);
   timer_armed_ = std::min(timers_.begin()->first, loop_.now() + timer_wait_max);
   timer_ = loop_.schedule(timer_armed_, [this] { timer(); });
