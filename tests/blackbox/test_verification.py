@@ -153,6 +153,7 @@ class RecheckTest(harness.EngineTest):
         document = engine.client.end_of(id)
         self.assertEqual(document["outcome"], "verified")
         self.assertIsNotNone(document["actions"][0]["next_at"])
+        receipts = engine.client.receipts(id)
         gate = self.world.fault("GET", "/things/", "gate_before")
         gate.wait_reached()
         self.assertEqual(engine.client.workflow(id)["actions"][0]["state"], "verified")
@@ -163,7 +164,7 @@ class RecheckTest(harness.EngineTest):
         document = engine.client.workflow(id)
         self.assertEqual((document["status"], document["outcome"], document["attention"]), ("ended", "verified", False))
         self.assertIsNone(document["actions"][0]["next_at"])
-        self.assertEqual(len(engine.client.receipts(id)), 2)
+        self.assertEqual(engine.client.receipts(id), receipts, "a look that finds it so issues none")
         engine.kill9()
         looks = len(self.world.calls)
         engine.start()
@@ -185,8 +186,10 @@ class RecheckTest(harness.EngineTest):
                          ("ended", "failed", before["ended_at"]))
         self.assertEqual((action["state"], action["phase"], action["effect"]), ("failed", "no_longer_holds", "none"))
         receipts = engine.client.receipts(id)
-        self.assertEqual([receipt["state"] for receipt in receipts], ["executed", "verified", "failed"])
-        self.assertEqual(receipts[2]["supersedes"], receipts[1]["receipt"])
+        # That of the answer may be left out for that of the read-back, when both came before the disk took the first.
+        states = [receipt["state"] for receipt in receipts]
+        self.assertIn(states, [["executed", "verified", "failed"], ["verified", "failed"]])
+        self.assertEqual(receipts[-1]["supersedes"], receipts[-2]["receipt"])
         self.assertEqual(self.events(engine, id)[-3:],
                          ["action.failed", "workflow.attention", "workflow.outcome_changed"])
         listed = engine.client.get("/v1/workflows?outcome=failed&attention=true").json["workflows"]
