@@ -1,8 +1,11 @@
 #include "api/open_answers.h"
 
+#include <algorithm>
 #include <vector>
 
 namespace settle {
+
+constexpr Duration looked_at_every{5'000};
 
 /// Shared by the responder and, once there is one, its stream; with the last of them it is forgotten.
 struct OpenAnswers::Open {
@@ -12,8 +15,9 @@ struct OpenAnswers::Open {
         actor(ask.actor),
         request_id(ask.request.request_id),
         responder(ask.responder) {}
+  /// Whoever drops it last may be on another loop.
   ~Open() {
-    if (const auto watcher = owner.lock()) watcher->forget(actor.token->id, number);
+    if (const auto watcher = owner.lock()) watcher->drop(actor.token->id, number);
   }
   Open(const Open&) = delete;
   Open& operator=(const Open&) = delete;
@@ -82,16 +86,22 @@ void OpenAnswers::watch(Ask& ask) {
   auto open = std::make_shared<Open>(weak_from_this(), ask, number);
   OfToken& token = tokens_[id];
   token.open.emplace(number, open);
-  if (ask.actor.token->expires_at && !token.timer) {
-    token.timer = loop_.schedule(*ask.actor.token->expires_at, [self = weak_from_this(), id] {
-      const auto here = self.lock();
-      if (here == nullptr) return;
-      const auto found = here->tokens_.find(id);
-      if (found != here->tokens_.end()) found->second.timer.reset();
-      here->end(id);
-    });
-  }
+  if (ask.actor.token->expires_at && !token.timer) expire_in_time(id, *ask.actor.token->expires_at);
   ask.responder = std::make_shared<EndableResponder>(std::move(open));
+}
+
+/// Looks again every few seconds, since a wall clock that leaps ahead moves no timer that is set.
+void OpenAnswers::expire_in_time(const std::string& id, Time expires_at) {
+  const Time next = std::min(expires_at, loop_.now() + looked_at_every);
+  tokens_[id].timer = loop_.schedule(next, [self = weak_from_this(), id, expires_at] {
+    const auto here = self.lock();
+    if (here == nullptr) return;
+    const auto found = here->tokens_.find(id);
+    if (found == here->tokens_.end()) return;
+    found->second.timer.reset();
+    if (here->loop_.now() < expires_at) return here->expire_in_time(id, expires_at);
+    here->end(id);
+  });
 }
 
 void OpenAnswers::end(const std::string& token_id) {
@@ -109,6 +119,13 @@ std::size_t OpenAnswers::count() const {
   std::size_t sum = 0;
   for (const auto& entry : tokens_) sum += entry.second.open.size();
   return sum;
+}
+
+void OpenAnswers::drop(const std::string& token_id, std::uint64_t number) {
+  if (loop_.here()) return forget(token_id, number);
+  loop_.post([self = weak_from_this(), token_id, number] {
+    if (const auto there = self.lock()) there->forget(token_id, number);
+  });
 }
 
 void OpenAnswers::forget(const std::string& token_id, std::uint64_t number) {

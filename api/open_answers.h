@@ -32,6 +32,9 @@ class OpenAnswers : public std::enable_shared_from_this<OpenAnswers> {
     std::map<std::uint64_t, std::weak_ptr<Open>> open;
     std::optional<std::uint64_t> timer;  ///< when it expires
   };
+  void expire_in_time(const std::string& id, Time expires_at);
+  /// Forgets it, from whatever loop. Thread: any.
+  void drop(const std::string& token_id, std::uint64_t number);
   void forget(const std::string& token_id, std::uint64_t number);
 
   const AccessGate gate_;

@@ -214,11 +214,8 @@ void HttpApi::operate(Ask ask, const MakeOperation& operation, bool retry) {
   fields.finish();
   if (std::optional<Error> error = refused(std::move(problems))) return ask.refuse(*error);
   const std::string name_space = ask.name_space(), id = ask.param(0);
-  engine_.operate(name_space, id, operation(name_space, latest), loop_,
-                  [ask = std::move(ask)](const Result<Json>& document) {
-                    if (!document) return ask.refuse(document.error());
-                    ask.json(200, *document, {{"ETag", etag_of(*document)}});
-                  });
+  const AuditNotePtr audit = ask.audit;
+  engine_.operate(name_space, id, operation(name_space, latest), loop_, answer_of(std::move(ask)), audit);
 }
 
 void HttpApi::operate_on_many(Ask ask, const MakeOperation& operation, bool retry) {

@@ -80,7 +80,6 @@ void HttpApi::from_tool_calls(Ask ask) {
     return answer_plan(ask, *request, {}, at_their_calls(std::move(warnings), *request, known));
   }
 
-  if (request->wait) keep_while_allowed(ask);
   // Without an id or a key of the caller's, the ids of the calls are what makes a repeat harmless.
   const bool by_calls = request->id.empty() && key->empty();
   SubmitRequest submission{ask.name_space(), *std::move(key),
@@ -100,7 +99,9 @@ void HttpApi::from_tool_calls(Ask ask) {
                    const std::string id = started->workflow.find("id")->as_string();
                    ResponseHeaders headers = {{"Location", "/v1/workflows/" + id}};
                    if (!started->created) headers.emplace_back("Idempotent-Replayed", "true");
-                   answer_results(ask, id, request->format, request->wait.value_or(Duration(0)),
+                   Ask waiting = ask;  // from here on it may be ended: what it asked for is done, and written down
+                   if (request->wait) keep_while_allowed(waiting);
+                   answer_results(waiting, id, request->format, request->wait.value_or(Duration(0)),
                                   request->wait ? WaitFor::attention : WaitFor::now, started->created ? 201 : 200,
                                   std::move(headers));
                  });

@@ -69,7 +69,7 @@ std::string render_one(const Json& approval, const View& view) {
       tool_of(approval) + ", " + text_of(part("tool"), "risk") + ", " + short_hash(text_of(part("tool"), "version")));
   const Json& call = part("call");
   if (call.size() > 0)
-    say("call", text_of(call, "method") + " " + text_of(call, "origin") +
+    say("call", text_of(call, "method") + " " + text_of(call, "url") +
                     (text_of(call, "credential", "").empty() ? "" : " as " + text_of(call, "credential")));
   say("input", approval.find("input") == nullptr ? "-" : write_json(*approval.find("input")));
   say("why", text_of(approval, "why"));

@@ -33,9 +33,18 @@ Error failed(const std::string& what, const std::string& file) {
   return fail(ErrorCode::io_error, what + " of " + file + ": " + error.message());
 }
 
+Result<void> sync_folder_of(const std::string& file) {
+  const File folder(std::filesystem::path(file).parent_path().string(), O_RDONLY | O_DIRECTORY);
+  if (!folder || ::fsync(folder.number()) != 0) return failed("sync of the folder", file);
+  return {};
+}
+
+/// The token of a start that was cut off. It may not have reached the disk, so it is seen to that it does.
 Result<TokenText> take_up(const std::string& file) {
   const File there(file, O_RDONLY);
   if (!there) return failed("opening", file);
+  if (::fsync(there.number()) != 0) return failed("sync", file);
+  if (const Result<void> synced = sync_folder_of(file); !synced) return synced.error();
   struct stat about{};
   if (::fstat(there.number(), &about) != 0) return failed("a look", file);
   std::array<char, 256> bytes{};
@@ -56,16 +65,28 @@ std::string first_token_file(const std::string& data_folder) {
   return (std::filesystem::path(data_folder) / "admin.token").string();
 }
 
+/// Under its name there is never a part of it: it is written beside, and named when it is on the disk.
 Result<TokenText> keep_first_token(const std::string& file) {
-  const File made(file, O_WRONLY | O_CREAT | O_EXCL);
-  if (!made && errno == EEXIST) return take_up(file);
-  if (!made) return failed("creation", file);
+  const std::string beside = file + ".new";
+  ::unlink(beside.c_str());  // of a start that was cut off
   const TokenText token = fresh_token();
-  const std::string line = write_token(token) + "\n";
-  const bool written = ::write(made.number(), line.data(), line.size()) == static_cast<ssize_t>(line.size());
-  if (!written || ::fsync(made.number()) != 0) return failed("writing", file);
-  const File folder(std::filesystem::path(file).parent_path().string(), O_RDONLY | O_DIRECTORY);
-  if (!folder || ::fsync(folder.number()) != 0) return failed("sync of the folder", file);
+  {
+    const File made(beside, O_WRONLY | O_CREAT | O_EXCL);
+    if (!made) return failed("creation", beside);
+    const std::string line = write_token(token) + "\n";
+    const bool written = ::write(made.number(), line.data(), line.size()) == static_cast<ssize_t>(line.size());
+    if (!written || ::fsync(made.number()) != 0) {
+      const Error error = failed("writing", beside);
+      ::unlink(beside.c_str());
+      return error;
+    }
+  }
+  const bool named = ::link(beside.c_str(), file.c_str()) == 0;
+  const int why = errno;
+  ::unlink(beside.c_str());
+  errno = why;
+  if (!named) return why == EEXIST ? take_up(file) : Result<TokenText>(failed("creation", file));
+  if (const Result<void> synced = sync_folder_of(file); !synced) return synced.error();
   return token;
 }
 

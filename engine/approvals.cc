@@ -32,7 +32,7 @@ Json call_document(const Tool& tool) {
   const std::string prefix = tool.execute.url.constant_prefix();
   return Json::object({{"connector", tool.execute.connector},
                        {"method", tool.execute.method},
-                       {"origin", origin_of(prefix)},
+                       {"url", prefix},
                        {"credential", text_or_null(tool.execute.credential)}});
 }
 
@@ -112,7 +112,9 @@ Json approval_document(const Workflow& workflow, ActionIndex run, const Approval
   Json out = line_of(workflow, run, request);
   out.set("plan_digest", workflow.header.plan_digest);
   out.set("why", why_asked(workflow, run));
-  out.set("call", call_document(*workflow.call_of(run).tool));
+  // What a request of before has asked for is not what the configuration says now.
+  const bool stands = request.digest == approval_digest(workflow, run);
+  out.set("call", stands ? call_document(*workflow.call_of(run).tool) : Json());
   out.set("input", state.input ? *state.input : Json());
   return out;
 }

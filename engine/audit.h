@@ -16,6 +16,7 @@ struct AuditNote {
 
   void put_into(WriteBatch& batch, std::string outcome = "done") {
     entry.outcome = std::move(outcome);
+    if (entry.status == 0) entry.status = 200;
     batch.audit.push_back(encode_audit(entry));
     settled = true;
   }

@@ -199,6 +199,9 @@ void Shard::operate(const std::string& name_space, const std::string& id, const 
   if (chosen.creating)
     return chosen.after_creation.push_back([=, this] { operate(name_space, id, operation, done, audit); });
   const std::string key = chosen.key;
+  // A retry must not change what the receipts of the end are written from.
+  if (chosen.gathered && chosen.workflow.header.status == WorkflowStatus::ended)
+    return when_durable(chosen, [=, this] { operate(name_space, id, operation, done, audit); });
   // After a leap of the clock a timer is late by the engine's time: what is due comes before what a person says.
   const std::optional<Time> due = chosen.workflow.next_wake();
   if (!draining_ && due && *due <= loop_.now()) apply(chosen, on_timer(chosen.workflow, moment(chosen)));

@@ -99,14 +99,11 @@ void Shard::commit_gathered() {
 /// Sees to it that nothing waits for longer than linger_max.
 void Shard::linger() {
   if (std::exchange(lingers_, true)) return;
-  loop_.schedule(loop_.now() + linger_max, [this] {
+  Time first = Time::max();
+  for (const Live* live : gathered_) first = std::min(first, live->gathered->since);
+  loop_.schedule(first + linger_max, [this] {
     lingers_ = false;
-    if (gathered_.empty()) return;
-    if (commits_under_way_ == 0) {
-      commit_gathered();
-    } else {
-      linger();
-    }
+    if (commits_under_way_ == 0 && !gathered_.empty()) commit_gathered();  // else when those have come back
   });
 }
 

@@ -79,6 +79,10 @@ void merge(Transition& into, Transition&& next) {
   append(into.history, std::move(next.history));
   for (const IssuedReceipt& receipt : next.receipts) add(into.receipts, receipt);
   append(into.calls, std::move(next.calls));
+  for (const ChildEffect& effect : next.children) {
+    const auto same = [&](const ChildEffect& one) { return one.action == effect.action && one.child == effect.child; };
+    if (effect.cancel) std::erase_if(into.children, same);  // not begun only to be cancelled
+  }
   append(into.children, std::move(next.children));
   append(into.approvals, std::move(next.approvals));
 }

@@ -53,7 +53,7 @@ std::string approval_digest(const Workflow& workflow, ActionIndex run) {
                               {"element", state.element ? Json(static_cast<std::int64_t>(*state.element)) : Json()},
                               {"input", state.input ? *state.input : Json()},
                               {"namespace", workflow.header.name_space},
-                              {"origin", origin_of(tool.execute.url.constant_prefix())},
+                              {"url", tool.execute.url.constant_prefix()},
                               {"plan_digest", workflow.header.plan_digest},
                               {"role", name_of(state.role)},
                               {"tool", Json::object({{"name", tool.name}, {"version", tool.version_text()}})},

@@ -49,6 +49,10 @@ void Stepper::await_approval(ActionIndex index) {
   SETTLE_ASSERT(needed.has_value());
   void_approval(index);
   ActionState& state = action(index);
+  if (state.attempt == 0) {  // what was looked at before may be from elsewhere, and will be old by then
+    state.before = nullptr;
+    state.before_at = std::nullopt;
+  }
   ApprovalRequest request;
   request.number = ++state.approval_requests;
   request.digest = approval_digest(workflow_, index);

@@ -51,6 +51,7 @@ void Stepper::send(ActionIndex index) {
   issue_call(index, spec, *std::move(call), !spec.safe);
   out_.calls.back().permit = moment_.gate != nullptr && tool(index).rate_limit.any();
   out_.calls.back().leave_by = repeat_by(index);
+  if (state.approval) out_.calls.back().at_once = false;  // also a safe one: who agreed has to be durable first
   if (!state.first_send_at) state.first_send_at = moment_.now;
   state.throttled = false;
   enter(index, Stage::sending);

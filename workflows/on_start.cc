@@ -145,6 +145,8 @@ void Stepper::cancel_elements(ActionIndex index) {
       give_back(run);
     } else if (workflow_.awaits_turn(i) || never_begun(run) || waits_idly(run)) {
       cancelled(run);
+    } else if (workflow_.actions[run].stage == Stage::awaiting_approval && workflow_.actions[run].unclear) {
+      resolve_doubt(run);  // it will not be sent again
     }
   }
 }

@@ -18,6 +18,7 @@ constexpr std::array<std::string_view, 9> single_fields = {
     "host",          "content-length",   "transfer-encoding", "expect",
     "authorization", "settle-namespace", "idempotency-key",   "content-type",
     "origin"};
+static_assert(single_fields.size() <= 16, "one bit each in single_fields_seen");
 
 // A chunk size beyond this many digits is either padding or larger than any limit.
 constexpr unsigned chunk_digits_max = 8;
@@ -177,7 +178,7 @@ void RequestParser::take_field_line(std::string_view line) {
 void RequestParser::take_known_field(std::string_view name, std::string_view value) {
   const auto single = std::find(single_fields.begin(), single_fields.end(), name);
   if (single != single_fields.end()) {
-    const auto bit = static_cast<std::uint8_t>(1U << (single - single_fields.begin()));
+    const auto bit = static_cast<std::uint16_t>(1U << (single - single_fields.begin()));
     if ((now_.single_fields_seen & bit) != 0) return refuse("the field " + std::string(name) + " comes twice");
     now_.single_fields_seen |= bit;
   }

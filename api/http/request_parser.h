@@ -68,7 +68,7 @@ class RequestParser {
     bool expects_continue = false;
     bool asks_close = false;
     bool asks_keep_alive = false;
-    std::uint8_t single_fields_seen = 0;  ///< one bit for each field that may come only once
+    std::uint16_t single_fields_seen = 0;  ///< one bit for each field that may come only once
     // body
     std::size_t body_wire_bytes = 0;
     Chunk chunk = Chunk::size;

@@ -49,7 +49,7 @@ class Life(Approvals):
                          ("open", id, "thing", "main"))
         self.assertEqual(request["input"], {"name": "name-of-thing"})
         self.assertEqual((request["tool"]["name"], request["tool"]["risk"]), ("things.ask", "write"))
-        self.assertEqual(request["call"], {"connector": "http", "method": "POST", "origin": self.world.url,
+        self.assertEqual(request["call"], {"connector": "http", "method": "POST", "url": self.world.url + "/things",
                                            "credential": None})
         self.assertEqual((request["approvers"], request["approved"], request["decisions"]), (1, 0, []))
         self.assertTrue(request["why"])

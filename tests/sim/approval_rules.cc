@@ -64,7 +64,7 @@ std::string Monitor::digest_of(const Step& step, ActionIndex index) const {
                                       {"role", name_of(run.role)},
                                       {"tool", Json::object({{"name", tool.name}, {"version", version}})},
                                       {"input", run.input == nullptr ? Json() : *run.input},
-                                      {"origin", origin},
+                                      {"url", origin + "/" + tool.name + (tool.reads_only() ? "/fetch/" : "/effects")},
                                       {"credential", ""}});
   return "sha256:" + to_hex(sha256(canonical(document)));
 }

@@ -102,6 +102,7 @@ void Monitor::follow(const std::string& id, const Shadow& shadow, ActionIndex fr
 
 void Monitor::stepped(const WriteBatch& batch, Time now, bool clock_ahead) {
   if (is_dropped(batch)) return counters_.note("a guard did not hold");
+  ++steps;
   std::string id;
   for (const Write& write : batch.writes) {
     if (write.family == Family::keys) keys_.insert(write.key);

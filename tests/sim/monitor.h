@@ -26,6 +26,7 @@ class Monitor {
   std::function<std::unique_ptr<Reader>()> on_disk;
   /// The monotonic time of the step that comes next.
   Time real_now{};
+  std::uint64_t steps = 0;    ///< so far
   bool clock_jumped = false;  ///< the wall clock has: a wait by it may be shorter than by a good clock
   std::map<std::string, std::vector<SentSignal>> sent_signals;  ///< by workflow, answered or not
   std::vector<SentVerdict> sent_verdicts;                       ///< answered or not

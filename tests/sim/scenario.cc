@@ -361,7 +361,9 @@ void Scenario::heal() {
   engine_.run(Duration(200));
   resume_paused();
   engine_.run(Duration(200));
-  const auto goes_on = [&] { return !is_quiet() && !engine_.spins() && engine_.schedule.now() - begun < bound(); };
+  const auto has_time = [&] { return !engine_.spins() && engine_.schedule.now() - begun < bound(); };
+  const auto goes_on = [&] { return !is_quiet() && has_time(); };
+  std::uint64_t steps = 0;
   do {
     while (goes_on()) {
       engine_.run(Duration(1'000));
@@ -369,8 +371,10 @@ void Scenario::heal() {
       decide_all();
       resume_paused();  // a pause that was asked for earlier may have waited for a slow disk
     }
+    steps = engine_.monitor.steps;
     engine_.run(Duration(4'000));  // what is on its way lands
-  } while (goes_on());  // a deadline may have ended what waited for a person
+    // A deadline may have ended what waited for a person.
+  } while (goes_on() || (engine_.monitor.steps != steps && has_time()));
 }
 
 void Scenario::judge() {

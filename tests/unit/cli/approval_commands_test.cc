@@ -15,7 +15,7 @@ const char* const kRequest = R"({"id": "ap_1", "state": "open", "workflow": "wf_
   "approvers": 2, "approved": 1, "digest": "sha256:d",
   "decisions": [{"by": "ada", "decision": "approved", "reason": "fine", "at": "2026-11-22T20:01:00.000Z"}],
   "plan_digest": "sha256:p", "why": "every call of it needs approval",
-  "call": {"connector": "http", "method": "POST", "origin": "https://bank.test", "credential": "bank"},
+  "call": {"connector": "http", "method": "POST", "url": "https://bank.test", "credential": "bank"},
   "input": {"amount": 7}})";
 
 class ApprovalCommands : public ClientTest {
