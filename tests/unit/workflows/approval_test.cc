@@ -336,6 +336,35 @@ TEST(Approval, the_look_before_and_the_line_of_the_tool_come_after_it) {
   EXPECT_EQ(run.happened("action.approval_requested"), 1U);
 }
 
+TEST(Approval, a_read_that_was_agreed_to_leaves_only_when_that_is_durable) {
+  ToolSpec spec = asking();
+  spec.reads = true;
+  Driver run = asked(spec);
+  EXPECT_EQ(run.decide(true, "ada"), "");
+  ASSERT_EQ(run.stage(), sending);
+  EXPECT_FALSE(run.call()->call.write);
+  EXPECT_FALSE(run.call()->at_once);
+}
+
+TEST(Approval, what_was_looked_at_before_an_earlier_request_is_looked_at_anew) {
+  ToolSpec spec = asking();
+  spec.before = true;
+  spec.rate_limit = R"({"concurrency": 1})";
+  Driver run(plan_of(make_tool(spec)));
+  run.gate.shut = Limit::concurrency;
+  run.start();
+  run.decide(true, "ada");
+  run.answer(rejected(404));
+  ASSERT_EQ(run.stage(), gated);
+  spec.host = "https://other.test";
+  run.swap_tool(make_tool(spec));
+  run.permit();
+  ASSERT_EQ(run.stage(), awaiting_approval) << "it would go elsewhere";
+  run.decide(true, "bob");
+  EXPECT_EQ(run.stage(), before_reading);
+  EXPECT_TRUE(run.call()->call.url.starts_with("https://other.test"));
+}
+
 TEST(Approval, only_what_the_condition_asks_about_waits) {
   const char* const rule = R"({"when": {"equals": [{"$from": "/input/value"}, "v"]}})";
   EXPECT_EQ(asked(asking(IdempotencyMode::key, rule)).stage(), awaiting_approval);
