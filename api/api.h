@@ -66,6 +66,7 @@ class HttpApi {
 
   // registry_api.cc
   void put_tool(Ask ask);
+  bool is_open_to(const std::string& credential, const std::string& name_space) const;
   /// Notes every call below `value` that names a credential of other namespaces.
   void find_foreign_credentials(const Json& value, const std::string& place, const std::string& name_space,
                                 std::vector<Problem>& problems) const;

@@ -152,7 +152,7 @@ class Access(WithTokens):
                   f'[credentials.shared]\nsecret_env = "S"\n{origins}\nnamespaces = ["default", "b"]\n'
                   f'[credentials.every]\nsecret_env = "S"\n{origins}\nnamespaces = ["*"]')
         engine = self.guarded(config=config, environment={"S": "a-secret"})
-        for name, places in (("own", {"default"}), ("shared", {"default", "b"}), ("every", {"default", "b", "c"})):
+        for name, places in (("own", {"default"}), ("not-yet", {"default"}), ("shared", {"default", "b"}), ("every", {"default", "b", "c"})):
             with_auth = changed(KEY, execute={**KEY["execute"], "auth": name})
             for name_space in ("default", "b", "c"):
                 with self.subTest(name, name_space=name_space):
