@@ -27,13 +27,13 @@ class SeenResponder final : public Responder {
  public:
   explicit SeenResponder(std::shared_ptr<Seen> seen) : seen_(std::move(seen)) {}
   void send(HttpResponse response) override {
-    SETTLE_ASSERT(!seen_->response && seen_->feed == nullptr);  // as the real one does
+    SETTLE_ASSERT(!seen_->response && !seen_->streams);  // as the real one does
     seen_->response = std::move(response);
   }
   std::shared_ptr<HttpStream> stream(HttpResponse head) override {
     seen_->streamed = head.body;
-    seen_->feed = std::make_shared<SeenStream>(seen_);
-    return seen_->feed;
+    seen_->streams = true;
+    return std::make_shared<SeenStream>(seen_);
   }
   void abort(bool, const HttpResponse*, std::size_t) override {}
 
@@ -133,7 +133,7 @@ std::shared_ptr<Seen> ApiWorld::start(const std::string& method, const std::stri
 HttpResponse ApiWorld::ask(const std::string& method, const std::string& target, const std::string& token,
                            const std::string& body, std::vector<std::pair<std::string, std::string>> headers) {
   const std::shared_ptr<Seen> seen = start(method, target, token, body, std::move(headers));
-  EXPECT_TRUE(reaches([&] { return seen->response || seen->feed; })) << method << " " << target;
+  EXPECT_TRUE(reaches([&] { return seen->response || seen->streams; })) << method << " " << target;
   return seen->response.value_or(HttpResponse{});
 }
 

@@ -27,7 +27,7 @@ class StillConnector final : public Connector {
 /// What a responder was told.
 struct Seen {
   std::optional<HttpResponse> response;
-  std::shared_ptr<HttpStream> feed;
+  bool streams = false;
   std::string streamed;
   bool feed_closed = false;
 };

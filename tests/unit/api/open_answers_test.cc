@@ -16,7 +16,7 @@ TEST(OpenAnswers, a_revoke_ends_the_waits_and_feeds_of_that_token_and_of_no_othe
   const auto feed = world.start("GET", "/v1/workflows/w-own/events", leaked, "", live);
   const auto kept_wait = world.start("GET", "/v1/workflows/w-own?wait=60s", other);
   const auto kept_feed = world.start("GET", "/v1/workflows/w-own/events", other, "", live);
-  ASSERT_TRUE(world.reaches([&] { return feed->feed != nullptr && kept_feed->feed != nullptr; }));
+  ASSERT_TRUE(world.reaches([&] { return feed->streams && kept_feed->streams; }));
   EXPECT_FALSE(wait->response);
 
   const std::string admin = world.token("admin", "own", {Role::admin});
