@@ -134,7 +134,7 @@ void HttpApi::submit(Ask ask) {
   if (const Json* id = body->find("id"); id != nullptr && id->is_string())
     ask.audit->entry.target = shorten(id->as_string(), 130);  // also where it is refused
   SubmitRequest request{.name_space = ask.name_space(), .idempotency_key = *std::move(key), .body = *std::move(body)};
-  request.submitted_by = ask.actor.is_known() ? ask.actor.who() : "";
+  request.submitted_by = ask.actor.submitter();
   request.audit = ask.audit;
   ask.audit->entry.status = 201;
   engine_.submit(std::move(request), loop_, [ask = std::move(ask)](const Result<Engine::Started>& started) {

@@ -86,7 +86,7 @@ void HttpApi::from_tool_calls(Ask ask) {
                            submission_of(*request, by_calls ? workflow_id_of(request->calls) : request->id)};
   for (std::size_t i = 0; by_calls && i < request->calls.size(); ++i)
     submission.tool_calls.push_back(request->calls[i].id);
-  submission.submitted_by = ask.actor.is_known() ? ask.actor.who() : "";
+  submission.submitted_by = ask.actor.submitter();
   submission.audit = ask.audit;
   engine_.submit(std::move(submission), loop_,
                  [this, ask = std::move(ask), request, known](const Result<Engine::Started>& started) {

@@ -15,6 +15,10 @@ inline Json time_or_null(const std::optional<Time>& time) {
   return time ? Json(format_time(*time)) : Json();
 }
 
+inline Json text_or_null(std::string_view text) {
+  return text.empty() ? Json() : Json(text);
+}
+
 /// The member `name` where it is a text, else "".
 inline std::string text_member(const Json& document, std::string_view name) {
   const Json* value = document.find(name);

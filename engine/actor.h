@@ -18,6 +18,8 @@ struct Actor {
   bool has(Role role) const { return token->roles.has(role); }
   /// With --dev nobody is: whoever asks says who they are.
   bool is_known() const { return token != nullptr && !token->id.empty(); }
+  /// Who can't approve what they submit; empty: not known.
+  std::string submitter() const { return is_known() ? who() : ""; }
 };
 
 }  // namespace settle

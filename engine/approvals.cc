@@ -11,10 +11,6 @@ Error no_approval(const std::string& id) {
   return fail(ErrorCode::not_found, "there is no approval \"" + shorten(id, 80) + "\"");
 }
 
-Json text_or_null(const std::string& text) {
-  return text.empty() ? Json() : Json(text);
-}
-
 Json decision_documents(const ApprovalRequest& request) {
   Json::Array out;
   for (const ApprovalDecision& one : request.decisions) {
@@ -29,10 +25,9 @@ Json decision_documents(const ApprovalRequest& request) {
 /// Where the call goes; null: a tool of Settle's own makes none.
 Json call_document(const Tool& tool) {
   if (tool.builtin != Builtin::none) return {};
-  const std::string prefix = tool.execute.url.constant_prefix();
   return Json::object({{"connector", tool.execute.connector},
                        {"method", tool.execute.method},
-                       {"url", prefix},
+                       {"url", tool.execute.url.constant_prefix()},
                        {"credential", text_or_null(tool.execute.credential)}});
 }
 

@@ -1,13 +1,11 @@
 #include "engine/audit.h"
 
+#include "base/json_parts.h"
+
 namespace settle {
 namespace {
 
 constexpr std::size_t scanned_max = 20'000;
-
-Json text_or_null(const std::string& text) {
-  return text.empty() ? Json() : Json(text);
-}
 
 Json audit_document(std::uint64_t number, const AuditEntry& entry) {
   Json::Array scopes;

@@ -9,10 +9,6 @@
 namespace settle {
 namespace {
 
-Json text_or_null(std::string_view text) {
-  return text.empty() ? Json() : Json(text);
-}
-
 Json labels_document(const std::map<std::string, std::string>& labels) {
   Json out = Json::object();
   for (const auto& [name, value] : labels) out.set(name, value);

@@ -319,10 +319,15 @@ TEST(Approval, a_repeat_after_a_retry_over_what_may_be_there_asks_anew_and_keeps
   EXPECT_EQ(told(agreed), (std::vector<std::string>{"ada approved", "bob approved"}));
 }
 
-TEST(Approval, the_look_before_and_the_line_of_the_tool_come_after_it) {
-  ToolSpec spec = asking();
-  spec.before = true;
-  spec.rate_limit = R"({"concurrency": 1})";
+ToolSpec asking_with_a_look_before_and_a_line() {
+  ToolSpec out = asking();
+  out.before = true;
+  out.rate_limit = R"({"concurrency": 1})";
+  return out;
+}
+
+/// Agreed to, looked at, and in line.
+Driver in_line(const ToolSpec& spec) {
   Driver run(plan_of(make_tool(spec)));
   run.gate.shut = Limit::concurrency;
   run.start();
@@ -331,6 +336,11 @@ TEST(Approval, the_look_before_and_the_line_of_the_tool_come_after_it) {
   EXPECT_EQ(run.stage(), before_reading);
   run.answer(rejected(404));
   EXPECT_EQ(run.stage(), gated);
+  return run;
+}
+
+TEST(Approval, the_look_before_and_the_line_of_the_tool_come_after_it) {
+  Driver run = in_line(asking_with_a_look_before_and_a_line());
   run.permit();
   EXPECT_EQ(run.stage(), sending);
   EXPECT_EQ(run.happened("action.approval_requested"), 1U);
@@ -347,15 +357,8 @@ TEST(Approval, a_read_that_was_agreed_to_leaves_only_when_that_is_durable) {
 }
 
 TEST(Approval, what_was_looked_at_before_an_earlier_request_is_looked_at_anew) {
-  ToolSpec spec = asking();
-  spec.before = true;
-  spec.rate_limit = R"({"concurrency": 1})";
-  Driver run(plan_of(make_tool(spec)));
-  run.gate.shut = Limit::concurrency;
-  run.start();
-  run.decide(true, "ada");
-  run.answer(rejected(404));
-  ASSERT_EQ(run.stage(), gated);
+  ToolSpec spec = asking_with_a_look_before_and_a_line();
+  Driver run = in_line(spec);
   spec.host = "https://other.test";
   run.swap_tool(make_tool(spec));
   run.permit();
