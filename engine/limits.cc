@@ -88,11 +88,10 @@ void PermitLine::leave(const std::string& workflow, ActionIndex run) {
   waiting_.erase(found);
 }
 
-void PermitLine::give_back(bool used, Loop& loop) {
+void PermitLine::give_back(Loop& loop) {
   const std::lock_guard lock(mutex_);
   SETTLE_ASSERT(under_way_ > 0);
   --under_way_;
-  if (!used && full_at_ && limits_.per_second > 0) *full_at_ -= interval();
   serve(loop);
 }
 

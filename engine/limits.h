@@ -45,8 +45,9 @@ class PermitLine {
   void join(const std::string& workflow, ActionIndex run, PermitSink& sink, Loop& loop);
   /// Waits no longer. (A permit that is on its way already comes all the same.)
   void leave(const std::string& workflow, ActionIndex run);
-  /// The call has ended, or (not `used`) was never made: then it does not count at all.
-  void give_back(bool used, Loop& loop);
+  /// The call has ended, or was never made. For the rate it counts all the same: whoever gives back late must not make up
+  /// for time in which others were sent.
+  void give_back(Loop& loop);
   /// The provider asks not to be called before `until`. Believed for a minute at most: then one call asks again.
   void pause(Time until, Loop& loop);
   /// Gives no permit to those who wait any more.

@@ -92,7 +92,7 @@ void Shard::created(const std::string& key, const NewWorkflow& submission, const
     --commits_pending_;
     if (submission.audit != nullptr) submission.audit->settled = false;
     for (const CallEffect& call : effects.calls) {
-      if (PermitLine* permit = permit_of(*found, call)) permit->give_back(false, loop_);
+      if (PermitLine* permit = permit_of(*found, call)) permit->give_back(loop_);
     }
     live_.erase(key);
     done(answer_existing(submission, result));

@@ -24,20 +24,20 @@ PermitLine* Shard::permit_of(const Live& live, const CallEffect& call) {
   return &gate_.line(live.workflow.header.name_space, *live.workflow.call_of(call.action).tool);
 }
 
-/// The turn of a run has come. When it is not sent all the same (it was cancelled, or its time is over), the permit
-/// goes to the next one.
+/// The turn of a run has come. When it is not sent all the same (it was cancelled, or its time is over), its place goes to
+/// the next one.
 void Shard::permitted(PermitLine& line, const std::string& key, ActionIndex run) {
-  if (draining_) return line.give_back(false, loop_);
+  if (draining_) return line.give_back(loop_);
   const auto [name_space, id] = split(key);
   const Result<Live*> found = find(name_space, id);
-  if (!found) return line.give_back(false, loop_);  // reported when it was read first
+  if (!found) return line.give_back(loop_);  // reported when it was read first
   if ((*found)->creating) {
-    line.give_back(false, loop_);
+    line.give_back(loop_);
     return (*found)->after_creation.push_back([this, &line, key, run] { line.join(key, run, *this, loop_); });
   }
   gate_.hold(run);
   apply(**found, on_permit((*found)->workflow, run, moment(**found)));
-  if (gate_.take_back()) line.give_back(false, loop_);
+  if (gate_.take_back()) line.give_back(loop_);
   release(key);
 }
 
@@ -45,8 +45,7 @@ void Shard::permitted(PermitLine& line, const std::string& key, ActionIndex run)
 void Shard::return_permit(PermitLine& line, const Outcome& outcome) {
   if (outcome.retry_after && (outcome.status == 429 || outcome.status == 503))
     line.pause(outcome.ended + *outcome.retry_after, loop_);
-  const bool used = outcome.code != "engine_stopping";
-  line.give_back(used, loop_);
+  line.give_back(loop_);
 }
 
 }  // namespace settle

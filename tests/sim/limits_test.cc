@@ -58,7 +58,7 @@ TEST(PermitLine, concurrency_is_what_is_under_way_and_comes_back) {
   test.join("a", 7);
   test.run(Duration(60'000));
   EXPECT_TRUE(test.granted.empty());
-  test.line.give_back(true, test.loop);
+  test.line.give_back(test.loop);
   test.run(Duration(1));
   EXPECT_EQ(test.granted, std::vector<std::string>{"a/7"});
   EXPECT_EQ(test.line.standing().under_way, 2U);
@@ -73,7 +73,7 @@ TEST(PermitLine, each_workflow_has_its_turn_and_nobody_passes_those_who_wait) {
   test.join("other", 1);
   for (int i = 0; i < 7; ++i) {
     EXPECT_EQ(test.line.enter(test.loop.now()), Limit::concurrency);
-    test.line.give_back(true, test.loop);
+    test.line.give_back(test.loop);
     test.run(Duration(1));
   }
   EXPECT_EQ(test.granted,
@@ -93,19 +93,23 @@ TEST(PermitLine, whoever_leaves_gets_none_and_joining_twice_is_joining_once) {
   test.line.leave("a", 1);
   test.line.leave("b", 5);
   for (int i = 0; i < 3; ++i) {
-    test.line.give_back(true, test.loop);
+    test.line.give_back(test.loop);
     test.run(Duration(1));
     if (test.granted.size() < static_cast<std::size_t>(i) + 1) break;
   }
   EXPECT_EQ(test.granted, (std::vector<std::string>{"b/1", "b/2"}));
 }
 
-TEST(PermitLine, a_permit_that_was_not_used_does_not_count) {
+TEST(PermitLine, what_is_given_back_late_does_not_make_up_for_time) {
   Line test({1, 0});
   test.run(Duration(1'000));
-  EXPECT_EQ(test.line.enter(test.loop.now()), Limit::none);
-  EXPECT_EQ(test.line.enter(test.loop.now()), Limit::per_second);
-  test.line.give_back(false, test.loop);
+  EXPECT_EQ(test.line.enter(test.loop.now()), Limit::none) << "one, whose call is never made";
+  test.run(Duration(1'000));
+  EXPECT_EQ(test.line.enter(test.loop.now()), Limit::none) << "another one, whose call leaves";
+  test.run(Duration(200));
+  test.line.give_back(test.loop);
+  EXPECT_EQ(test.line.enter(test.loop.now()), Limit::per_second) << "0.2 s after it, at one a second";
+  test.run(Duration(800));
   EXPECT_EQ(test.line.enter(test.loop.now()), Limit::none);
 }
 
@@ -146,7 +150,7 @@ TEST(PermitLine, after_close_nobody_gets_a_permit) {
   EXPECT_EQ(test.line.enter(test.loop.now()), Limit::none);
   test.join("a", 1);
   test.line.close();
-  test.line.give_back(true, test.loop);
+  test.line.give_back(test.loop);
   test.run(Duration(10'000));
   EXPECT_TRUE(test.granted.empty());
 }

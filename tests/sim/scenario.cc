@@ -324,7 +324,8 @@ bool Scenario::rests(const Monitor::Shadow& workflow, ActionIndex index) const {
          is_final(run.stage) || is_parked(run.stage);
 }
 
-/// P7's bound: what every run may still wait for, one after the other, and 60 s.
+/// P7's bound: what every run may still wait for, one after the other, until the clock shows again what it showed before
+/// it was set back, and 60 s.
 Duration Scenario::bound() const {
   Duration each{0};
   for (const SimTool& tool : tools_) {
@@ -337,7 +338,8 @@ Duration Scenario::bound() const {
   each = std::max(each, flow_wait_max);
   std::size_t runs = 0;  // of all together: a workflow may wait for others
   for (const auto& [id, workflow] : engine_.monitor.workflows()) runs += workflow.runs.size();
-  return each * static_cast<std::int64_t>(2 * runs + 2) + Duration(60'000);
+  return each * static_cast<std::int64_t>(2 * runs + 2) + std::max(Duration(0), -engine_.schedule.wall_offset) +
+         Duration(60'000);
 }
 
 /// Only what is paused: a request would wake what the engine has forgotten.
