@@ -77,7 +77,11 @@ void Stepper::revive(ActionIndex index) {
   if (state.fallback == 0) return revive_run(index);
   ActionState& main = action(index);
   main.scheduled_at = std::nullopt;  // of an element: it waits for its turn
-  if (may_have_happened(workflow_.actions[main.fallback])) return revive_run(main.fallback);
+  // A workflow that ran in its place may have been retried itself since, so that is asked, and not this begun again.
+  const ActionState& fallback = workflow_.actions[main.fallback];
+  const auto runs_plan = [&](ActionIndex run) { return tool(run).builtin == Builtin::run_plan; };
+  const bool asks = runs_plan(main.fallback) && fallback.attempt > 0 && !runs_plan(index);
+  if (asks || may_have_happened(fallback)) return revive_run(main.fallback);
   main.idle_fallback = std::exchange(main.fallback, 0);
   revive_run(index);
 }

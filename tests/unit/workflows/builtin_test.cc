@@ -251,6 +251,29 @@ TEST(RunPlan, elements_whose_workflows_did_something_are_asked_again_in_turn_aft
   EXPECT_EQ(run.workflow.header.outcome, WorkflowOutcome::verified);
 }
 
+TEST(RunPlan, a_fallback_that_ran_a_workflow_is_asked_again_and_the_action_not_sent_again) {
+  for (const bool was_retried : {true, false}) {
+    Driver run = plan_run(R"({"id": "a0", "tool": "box.put", "input": {"name": "n", "value": "v"},
+        "fallback": {"tool": "flow.run_plan", "input": )" +
+                          std::string(child_input) + "}}");
+    run.answer(rejected(422), 0);
+    const std::string child = child_id(run.workflow, 1);
+    run.child_ended(1, ended(WorkflowOutcome::failed));
+    ASSERT_EQ(run.workflow.header.outcome, WorkflowOutcome::failed);
+    EXPECT_EQ(run.retry(), "");
+    EXPECT_EQ(run.stage(0), Stage::failed) << "not sent again beside what the workflow may have done since";
+    EXPECT_EQ(run.stage(1), Stage::waiting);
+    EXPECT_EQ(child_id(run.workflow, 1), child);
+    run.child_ended(1,
+                    was_retried ? ended(WorkflowOutcome::verified, Effect::complete) : ended(WorkflowOutcome::failed));
+    if (!was_retried) {
+      EXPECT_NE(child_id(run.workflow, 1), child) << "it still did nothing: another one";
+      run.child_ended(1, ended(WorkflowOutcome::verified, Effect::complete));
+    }
+    EXPECT_EQ(run.workflow.header.outcome, WorkflowOutcome::verified);
+  }
+}
+
 TEST(RunPlan, the_action_is_what_the_workflow_became) {
   for (const ChildRow& row : child_rows) {
     SCOPED_TRACE(row.name);
