@@ -134,6 +134,7 @@ void read_limits(const toml::table& table, Config& config, std::vector<Problem>&
   limits.number("json_nodes", config.json.nodes_max, 100, many);
   limits.number("actions_per_plan", config.plan.actions_max, 1, 1'000'000);
   limits.number("live_workflows", config.shard.live_max, 1, many);
+  limits.number("calls_per_workflow", config.shard.calls_per_workflow, 1, many);
   limits.number("waiting_requests", config.shard.watches_max, 1, many);
   limits.number("connections_per_host", config.connections_per_host, 1, 65'536);
   limits.number("block_cache_bytes", config.block_cache_bytes, 1 << 20, std::int64_t{64} << 30);

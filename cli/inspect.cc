@@ -26,7 +26,7 @@ Result<Json> list_all(const Reader& reader, const std::string& name_space) {
   const std::string from = keys::summary_prefix(name_space);
   const Result<void> scanned = reader.scan(
       Family::index, {.from = from, .to = keys::after(from)}, [&](std::string_view key, std::string_view value) {
-        const auto place = keys::parse_summary(key, name_space);
+        const auto place = keys::parse_place(key, from);
         Result<Summary> summary = decode_summary(value);
         if (!place || !summary) {
           error = place ? summary.error() : fail(ErrorCode::corruption, "a listing entry has a wrong key");

@@ -4,6 +4,7 @@
 #include <random>
 
 #include "base/text.h"
+#include "receipts/packed.h"
 #include "storage/keys.h"
 #include "workflows/fields.h"
 #include "workflows/receipt.h"
@@ -81,6 +82,10 @@ Result<void> Engine::recover(std::function<void()> ready, std::function<void(con
   const std::optional<Time> leapt = *leap ? parse_time(**leap) : std::nullopt;
   if (newest) homes_[0].loop.not_before(*newest);
   lines_.begin(homes_[0].loop.now());
+  Result<std::optional<WriteBatch>> marks = marks_to_begin_with(*reader);
+  if (!marks) return marks.error();
+  // Before whatever any loop commits later.
+  if (*marks) store_.commit(**std::move(marks), homes_[0].loop, [](const CommitResult&) {});
   std::vector<std::vector<keys::Due>> due(homes_.size());
   const Result<void> scanned = reader->scan(Family::due, {}, [&](std::string_view key, std::string_view) {
     std::optional<keys::Due> entry = keys::parse_due(key);
@@ -316,7 +321,7 @@ Result<std::string> Engine::receipt(const std::string& name_space, const std::st
     const Result<std::optional<std::string>> stored =
         reader->get(Family::receipts, keys::OfWorkflow(name_space, parsed->first).receipt(parsed->second));
     if (!stored) return stored.error();
-    if (*stored && (*stored)->size() > 8) return (*stored)->substr(8);
+    if (*stored && (*stored)->size() > 8) return unpack_receipt(std::string_view(**stored).substr(8));
   }
   return fail(ErrorCode::not_found, "there is no receipt \"" + shorten(id, 150) + "\"");
 }
@@ -346,55 +351,7 @@ void Engine::report(const std::string& name_space, const std::string& id, Loop& 
 }
 
 Result<Json> Engine::list(const ListQuery& query) const {
-  constexpr std::size_t scanned_max = 20'000;  // a page of a rare filter may come back short, with a cursor to go on
-  std::string from = keys::summary_prefix(query.name_space);
-  const std::string to = keys::after(from);
-  if (query.created_before) from = keys::summary(query.name_space, *query.created_before - Duration(1), "");
-  if (!query.cursor.empty()) {
-    const std::size_t dot = query.cursor.find('.');
-    const std::optional<std::size_t> at = parse_index(query.cursor.substr(0, dot));
-    if (dot == std::string::npos || !at || !is_name(query.cursor.substr(dot + 1)))
-      return fail(ErrorCode::invalid_argument, "this cursor is none that the list gave");
-    from =
-        keys::summary(query.name_space, Time(Duration(static_cast<std::int64_t>(*at))), query.cursor.substr(dot + 1)) +
-        '\0';
-  }
-  Json::Array found;
-  std::optional<Error> error;
-  std::string last;
-  std::size_t scanned = 0;
-  bool more = false;
-  const Result<void> result = store_.snapshot()->scan(
-      Family::index, {.from = from, .to = to}, [&](std::string_view key, std::string_view value) {
-        const auto place = keys::parse_summary(key, query.name_space);
-        Result<Summary> summary = decode_summary(value);
-        if (!place || !summary) {
-          error = place ? summary.error() : fail(ErrorCode::corruption, "a listing entry has a wrong key");
-          return false;
-        }
-        if (query.created_after && summary->created_at <= *query.created_after) return false;
-        if (found.size() >= query.limit || scanned >= scanned_max) {
-          more = true;
-          return false;
-        }
-        ++scanned;
-        summary->id = place->second;
-        last = std::to_string(place->first.time_since_epoch().count()) + "." + place->second;
-        const auto label = summary->labels.find(query.label_name);
-        const bool fits =
-            (!query.status || summary->status == *query.status) &&
-            (!query.outcome || summary->outcome == *query.outcome) &&
-            (!query.attention || summary->attention == *query.attention) &&
-            (query.name.empty() || summary->name == query.name) &&
-            (query.tool.empty() ||
-             std::find(summary->tools.begin(), summary->tools.end(), query.tool) != summary->tools.end()) &&
-            (query.label_name.empty() || (label != summary->labels.end() && label->second == query.label_value));
-        if (fits) found.push_back(summary_document(*summary));
-        return true;
-      });
-  if (!result) return result.error();
-  if (error) return *error;
-  return Json::object({{"workflows", std::move(found)}, {"next_cursor", more ? Json(last) : Json()}});
+  return list_workflows(*store_.snapshot(), query);
 }
 
 void Engine::shutdown(Duration patience, std::function<void()> done) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/documents.h"
+#include "engine/listing.h"
 #include "engine/shard.h"
 
 namespace settle {
@@ -18,19 +19,6 @@ struct SubmitRequest {
   std::vector<std::string> tool_calls = {};  ///< ids of tool calls that may run in no other workflow
   std::string submitted_by = {};             ///< who can't approve what it does; empty: not known
   AuditNotePtr audit = nullptr;              ///< enters the batch that creates the workflow, which becomes its target
-};
-
-struct ListQuery {
-  std::string name_space = "default";
-  std::optional<WorkflowStatus> status;
-  std::optional<WorkflowOutcome> outcome;
-  std::optional<bool> attention;
-  std::string name;
-  std::string label_name, label_value;
-  std::string tool;  ///< that the plan calls somewhere
-  std::optional<Time> created_after, created_before;
-  std::size_t limit = 50;
-  std::string cursor;  ///< of the page before; empty: from the newest
 };
 
 /// Which requests for approval; without a state all of them, the open ones first.

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <set>
 
+#include "receipts/packed.h"
 #include "storage/big_endian.h"
 #include "storage/keys.h"
 #include "workflows/builtin_tools.h"
@@ -47,7 +48,7 @@ Result<std::shared_ptr<const Plan>> load_plan(std::string_view bytes, const Stor
 
 /// Every record of one workflow, undecoded.
 struct RawWorkflow {
-  std::string header, plan;
+  std::string header, progress, plan;
   std::map<std::uint32_t, std::string> actions, inputs, outputs, befores, signals;
 };
 
@@ -59,6 +60,7 @@ Result<RawWorkflow> read_raw(const Reader& reader, const std::string& name_space
                                              const std::string_view rest = key.substr(prefix.size());
                                              const char kind = rest.empty() ? '\0' : rest[0];
                                              if (kind == 'w') raw.header = value;
+                                             if (kind == 'x') raw.progress = value;
                                              if (kind == 'p') raw.plan = value;
                                              if (rest.size() != 5) return true;
                                              const std::uint32_t index = read_be32(rest, 1);
@@ -71,6 +73,14 @@ Result<RawWorkflow> read_raw(const Reader& reader, const std::string& name_space
                                            });
   if (!scanned) return scanned.error();
   return raw;
+}
+
+Result<StoredHeader> header_of(const std::string& whole, const std::string& progress) {
+  Result<StoredHeader> out = decode_header(whole);
+  if (!out || progress.empty()) return out;
+  const Result<void> applied = apply_progress(progress, *out);
+  if (!applied) return applied.error();
+  return out;
 }
 
 /// Puts header, plan and actions together, and makes sure that they fit each other.
@@ -189,7 +199,7 @@ Result<std::optional<LoadedWorkflow>> load_workflow(const Reader& reader, const 
   const Result<RawWorkflow> raw = read_raw(reader, name_space, id);
   if (!raw) return raw.error();
   if (raw->header.empty()) return std::optional<LoadedWorkflow>();
-  Result<StoredHeader> stored = decode_header(raw->header);
+  Result<StoredHeader> stored = header_of(raw->header, raw->progress);
   if (!stored) return std::move(stored).error();
   Result<std::shared_ptr<const Plan>> plan = load_plan(raw->plan, *stored, tools, name_space, id);
   if (!plan) return std::move(plan).error();
@@ -198,12 +208,25 @@ Result<std::optional<LoadedWorkflow>> load_workflow(const Reader& reader, const 
   return std::optional<LoadedWorkflow>(LoadedWorkflow{*std::move(workflow), stored->due_at});
 }
 
+Result<std::optional<StoredHeader>> load_header(const Reader& reader, const std::string& name_space,
+                                                const std::string& id) {
+  const keys::OfWorkflow records(name_space, id);
+  const Result<std::optional<std::string>> whole = reader.get(Family::state, records.header());
+  if (!whole) return whole.error();
+  if (!*whole) return std::optional<StoredHeader>();
+  const Result<std::optional<std::string>> progress = reader.get(Family::state, records.progress());
+  if (!progress) return progress.error();
+  Result<StoredHeader> header = header_of(**whole, progress->value_or(""));
+  if (!header) return std::move(header).error();
+  return std::optional(*std::move(header));
+}
+
 Result<std::optional<Workflow>> load_for_show(const Reader& reader, const std::string& name_space,
                                               const std::string& id) {
   const Result<RawWorkflow> raw = read_raw(reader, name_space, id);
   if (!raw) return raw.error();
   if (raw->header.empty()) return std::optional<Workflow>();
-  Result<StoredHeader> stored = decode_header(raw->header);
+  Result<StoredHeader> stored = header_of(raw->header, raw->progress);
   if (!stored) return std::move(stored).error();
   Result<std::shared_ptr<const Plan>> plan = plan_for_show(*raw, *stored, id);
   if (!plan) return std::move(plan).error();
@@ -248,13 +271,21 @@ Result<std::vector<std::string>> load_receipts(const Reader& reader, const std::
                                                const std::string& id) {
   std::vector<std::string> out;
   const keys::OfWorkflow records(name_space, id);
+  std::optional<Error> error;
   const Result<void> scanned =
       reader.scan(Family::receipts, {.from = records.receipt(0), .to = records.receipt(0xffffffffU)},
                   [&](std::string_view, std::string_view value) {
-                    if (value.size() > 8) out.emplace_back(value.substr(8));
+                    if (value.size() <= 8) return true;
+                    Result<std::string> receipt = unpack_receipt(value.substr(8));
+                    if (!receipt) {
+                      error = receipt.error();
+                      return false;
+                    }
+                    out.push_back(*std::move(receipt));
                     return true;
                   });
   if (!scanned) return scanned.error();
+  if (error) return *error;
   return out;
 }
 

@@ -59,6 +59,7 @@ Result<Shard::Live*> Shard::find(const std::string& name_space, const std::strin
   made->durable = made->workflow.header.version;
   made->receipts_taken = made->workflow.header.receipts;
   made->due_at = (*loaded)->due_at;
+  made->marks = marks_of(made->workflow.header);
   made->attention_told = made->workflow.header.attention;
   loop_.not_before(newest_time(made->workflow));
   Live& out = *made;

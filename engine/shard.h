@@ -14,6 +14,7 @@
 #include "engine/audit.h"
 #include "engine/children.h"
 #include "engine/limits.h"
+#include "engine/listing.h"
 #include "engine/load.h"
 #include "engine/loop.h"
 #include "engine/tools.h"
@@ -56,7 +57,8 @@ enum class WaitFor : std::uint8_t { now, ended, attention, events };
 struct ShardLimits {
   std::size_t live_max = 200'000;  ///< workflows in memory; beyond: submissions are refused (overloaded)
   std::size_t watches_max = 20'000;
-  Duration rest_after{30'000};  ///< a workflow whose next timer is farther away leaves memory
+  std::uint32_t calls_per_workflow = 64;  ///< under way at one time; further actions start when one has ended
+  Duration rest_after{30'000};            ///< a workflow whose next timer is farther away leaves memory
 };
 
 /// All workflows of some partitions: loads, asks the core, commits, and only then acts. Everything runs on one loop;
@@ -150,6 +152,7 @@ class Shard final : private PermitSink {
     bool end_told = false;                       ///< to its parent
     std::optional<bool> attention_told = false;  ///< null: it has asked, and is to be told whatever it is
     std::optional<Time> due_at;                  ///< as stored
+    Marks marks = 0;                             ///< as stored
     std::optional<Time> timer_at;                ///< as in timers_
     std::map<std::uint64_t, Watch> watches;
     std::deque<Held> held;
@@ -184,7 +187,9 @@ class Shard final : private PermitSink {
   void arm_timer();
   void timer();
   void release(const std::string& key);
-  Moment moment(const Live& live) { return {loop_.now(), loop_.entropy(), &gate_, loop_.leapt(), live.receipts_taken}; }
+  Moment moment(const Live& live) {
+    return {loop_.now(), loop_.entropy(), &gate_, loop_.leapt(), live.receipts_taken, limits_.calls_per_workflow};
+  }
 
   // shard_permits.cc
   void permitted(PermitLine& line, const std::string& key, ActionIndex run) override;

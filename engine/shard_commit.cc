@@ -116,6 +116,8 @@ void Shard::encode(Live& live, const Transition& transition, WriteBatch& batch) 
     if (due) batch.put(Family::due, records.due(*due), "");
   }
   live.due_at = due;
+  const Marks marks = marks_of(workflow.header);
+  change_marks(workflow.header, std::exchange(live.marks, marks), marks, batch);
   write_step(workflow, transition, due, batch);
   live.receipts_taken = workflow.header.receipts;
   const auto is_end = [](const HistoryEvent& event) { return event.type == "workflow.ended"; };

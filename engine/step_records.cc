@@ -5,6 +5,7 @@
 
 #include "engine/approvals.h"
 #include "receipts/entry.h"
+#include "receipts/packed.h"
 #include "storage/codec.h"
 #include "storage/keys.h"
 #include "workflows/receipt.h"
@@ -58,13 +59,8 @@ void write_payloads(const Workflow& workflow, const Transition& transition, cons
 }  // namespace
 
 std::optional<Time> due_of(const Workflow& workflow) {
-  if (workflow.gated > 0) return workflow.header.created_at;
-  for (ActionIndex i = 0; i < workflow.actions.size(); ++i) {
-    const Stage stage = workflow.actions[i].stage;
-    const bool has_child = stage == Stage::waiting && workflow.call_of(i).tool->builtin == Builtin::run_plan;
-    if (is_calling(stage) || has_child) return workflow.header.created_at;
-  }
-  return workflow.next_wake();
+  const bool under_way = workflow.gated > 0 || workflow.calling > 0 || workflow.children > 0;
+  return under_way ? workflow.header.created_at : workflow.next_wake();
 }
 
 void merge(Transition& into, Transition&& next) {
@@ -91,7 +87,12 @@ void write_step(const Workflow& workflow, const Transition& transition, const st
                 WriteBatch& batch) {
   const WorkflowHeader& header = workflow.header;
   const keys::OfWorkflow records(header.name_space, header.id);
-  batch.put(Family::state, records.header(), encode_header(workflow, due));
+  const auto retries = [](const HistoryEvent& event) { return event.type == "workflow.retried"; };
+  const std::vector<HistoryEvent>& history = transition.history;
+  // What stays as it was submitted is written once, and again with the versions of tools that a retry goes on with.
+  const bool whole = header.version == 1 || std::any_of(history.begin(), history.end(), retries);
+  if (whole) batch.put(Family::state, records.header(), encode_header(workflow, due));
+  if (header.version > 1) batch.put(Family::state, records.progress(), encode_progress(header, due));
   for (const ActionIndex index : transition.actions)
     batch.put(Family::state, records.action(index), encode_action(workflow.actions[index]));
   write_payloads(workflow, transition, records, batch);
@@ -107,6 +108,7 @@ void write_step(const Workflow& workflow, const Transition& transition, const st
                       receipt_bytes(workflow, issued.action, issued.number, issued.supersedes, issued.at),
                       {}};
     entry.hash = ledger_entry(entry.bytes);
+    entry.bytes = pack_receipt(entry.bytes);
     batch.ledger.push_back(std::move(entry));
   }
   const auto shows = [](const HistoryEvent& event) { return event.type.starts_with("workflow."); };

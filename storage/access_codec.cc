@@ -5,19 +5,9 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "storage/record_values.h"
 
 namespace settle {
-namespace {
-
-std::int64_t number(const std::optional<Time>& time) {
-  return time ? time->time_since_epoch().count() : 0;
-}
-
-std::optional<Time> time_of(std::int64_t number) {
-  return number == 0 ? std::nullopt : std::optional<Time>(Time(Duration(number)));
-}
-
-}  // namespace
 
 std::string encode_token(const Token& token) {
   records::TokenRecord record;
@@ -49,8 +39,8 @@ Result<Token> decode_token(std::string_view bytes, std::string id) {
   std::copy(record.secret_hash().begin(), record.secret_hash().end(), token.secret_hash.begin());
   token.created_at = Time(Duration(record.created_at()));
   token.created_by = record.created_by();
-  token.expires_at = time_of(record.expires_at());
-  token.revoked_at = time_of(record.revoked_at());
+  token.expires_at = optional_time(record.expires_at());
+  token.revoked_at = optional_time(record.revoked_at());
   token.revoked_by = record.revoked_by();
   return token;
 }

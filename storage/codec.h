@@ -23,8 +23,13 @@ struct StoredHeader {
   std::vector<PinnedTool> tools;
   std::optional<Time> due_at;
 };
+/// What stays as it was submitted; of its first version also how far it is.
 std::string encode_header(const Workflow& workflow, const std::optional<Time>& due_at);
 Result<StoredHeader> decode_header(std::string_view bytes);
+/// How far it is, alone.
+std::string encode_progress(const WorkflowHeader& header, const std::optional<Time>& due_at);
+/// Puts a later record of that into a header.
+Result<void> apply_progress(std::string_view bytes, StoredHeader& header);
 
 /// Without input and output, which have keys of their own.
 std::string encode_action(const ActionState& action);

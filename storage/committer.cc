@@ -99,7 +99,7 @@ class GroupBuilder {
   }
 
   /// Sorted, since neighbouring keys make the store's own insertion about twice as fast, and without the writes that a
-  /// later one of the group covers.
+  /// later one of the group covers. A mark that comes and goes in one group, or goes and comes, was never touched.
   std::vector<Write> last_writes() {
     std::vector<std::size_t> order(writes_.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
@@ -113,8 +113,13 @@ class GroupBuilder {
     for (const std::size_t index : order) {
       Write& write = writes_[index];
       const bool covers = !last.empty() && last.back().family == write.family && last.back().key == write.key;
-      if (covers) last.back() = std::move(write);
-      if (!covers) last.push_back(std::move(write));
+      if (covers && write.is_mark) {
+        last.pop_back();
+      } else if (covers) {
+        last.back() = std::move(write);
+      } else {
+        last.push_back(std::move(write));
+      }
     }
     return last;
   }

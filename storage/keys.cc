@@ -81,16 +81,34 @@ std::string summary_prefix(std::string_view name_space) {
   return key;
 }
 
-std::string summary(std::string_view name_space, Time created, std::string_view id) {
-  std::string key = summary_prefix(name_space);
-  append_be64(key, ~milliseconds(created));
-  key += id;
+std::string mark_prefix(std::string_view name_space, char of) {
+  std::string key = "M";
+  append_name(key, name_space);
+  key += of;
   return key;
 }
 
-std::optional<std::pair<Time, std::string>> parse_summary(std::string_view key, std::string_view name_space) {
-  const std::size_t from = name_space.size() + 2;
-  if (key.size() < from + 9) return std::nullopt;
+namespace {
+
+std::string at_place(std::string prefix, Time created, std::string_view id) {
+  append_be64(prefix, ~milliseconds(created));
+  prefix += id;
+  return prefix;
+}
+
+}  // namespace
+
+std::string summary(std::string_view name_space, Time created, std::string_view id) {
+  return at_place(summary_prefix(name_space), created, id);
+}
+
+std::string mark(std::string_view name_space, char of, Time created, std::string_view id) {
+  return at_place(mark_prefix(name_space, of), created, id);
+}
+
+std::optional<std::pair<Time, std::string>> parse_place(std::string_view key, std::string_view prefix) {
+  const std::size_t from = prefix.size();
+  if (!key.starts_with(prefix) || key.size() < from + 9) return std::nullopt;
   const Time created(Duration(static_cast<std::int64_t>(~read_be64(key, from))));
   return std::pair(created, std::string(key.substr(from + 8)));
 }

@@ -28,6 +28,7 @@ class OfWorkflow {
 
   // state
   std::string header() const { return record('w'); }
+  std::string progress() const { return record('x'); }
   std::string plan() const { return record('p'); }
   std::string action(std::uint32_t index) const { return numbered('a', index); }
   std::string input(std::uint32_t index) const { return numbered('i', index); }
@@ -59,7 +60,11 @@ std::optional<Due> parse_due(std::string_view key);
 // index: newest first
 std::string summary(std::string_view name_space, Time created, std::string_view id);
 std::string summary_prefix(std::string_view name_space);
-std::optional<std::pair<Time, std::string>> parse_summary(std::string_view key, std::string_view name_space);
+/// The same place in a list of those workflows only that one thing is true of (engine/listing.h).
+std::string mark(std::string_view name_space, char of, Time created, std::string_view id);
+std::string mark_prefix(std::string_view name_space, char of);
+/// Creation and id of a key whose prefix is `prefix`; null when it is none.
+std::optional<std::pair<Time, std::string>> parse_place(std::string_view key, std::string_view prefix);
 /// A request for approval, by its id.
 std::string approval(std::string_view name_space, std::string_view id);
 /// Its line in the list of those that are open, or of those that are not: newest first.
@@ -78,6 +83,7 @@ std::string token(std::string_view id);
 inline constexpr std::string_view tokens = "token/";  ///< what the keys of all tokens begin with
 inline constexpr std::string_view clock = "clock";
 inline constexpr std::string_view leap = "leap";
+inline constexpr std::string_view marks = "marks";  ///< there when the workflows are marked for listings
 
 /// The smallest key above all that begin with `prefix`; empty: there is none.
 std::string after(std::string prefix);

@@ -21,6 +21,7 @@ struct Write {
   Family family = Family::state;
   std::string key;
   std::optional<std::string> value;  ///< null deletes
+  bool is_mark = false;              ///< the key comes and goes, and is never written over
 };
 
 /// A condition of a commit: `key` must be absent when the batch comes to its place in the queue (what earlier batches
@@ -51,6 +52,10 @@ struct WriteBatch {
     writes.push_back({family, std::move(key), std::move(value)});
   }
   void erase(Family family, std::string key) { writes.push_back({family, std::move(key), std::nullopt}); }
+  /// A key without a value that is absent so far, and goes by unmark() only; then nothing of it remains in the store's
+  /// files, where an erased key leaves a note that readers have to pass.
+  void mark(Family family, std::string key) { writes.push_back({family, std::move(key), std::string(), true}); }
+  void unmark(Family family, std::string key) { writes.push_back({family, std::move(key), std::nullopt, true}); }
 };
 
 struct CommitResult {

@@ -134,6 +134,10 @@ const PlannedCall& Workflow::call_of(ActionIndex run) const {
   return action;
 }
 
+bool Workflow::waits_for_child(ActionIndex run) const {
+  return actions[run].stage == Stage::waiting && call_of(run).tool->builtin == Builtin::run_plan;
+}
+
 namespace {
 
 Gathering gathering_of(const Workflow& workflow, const ActionState& action) {
@@ -159,6 +163,8 @@ void derive(Workflow& workflow) {
   workflow.unmet.assign(plan.size(), 0);
   workflow.wakes.clear();
   workflow.gatherings.clear();
+  workflow.held.clear();
+  workflow.calling = workflow.children = 0;
   workflow.open = workflow.parked = workflow.fallen = workflow.gated = workflow.failed = 0;
   for (ActionIndex i = 0; i < plan.size(); ++i) {
     for (const ActionIndex need : plan[i].needs)
@@ -174,6 +180,9 @@ void derive(Workflow& workflow) {
     workflow.parked += awaits_person(action.stage) || action.child_attention ? 1 : 0;
     workflow.fallen += is_fallen(action) ? 1 : 0;
     workflow.gated += action.stage == Stage::gated ? 1 : 0;
+    workflow.calling += is_calling(action.stage) ? 1 : 0;
+    workflow.children += workflow.waits_for_child(i) ? 1 : 0;
+    if (action.stage == Stage::ready) workflow.held.insert(i);
   }
   const WorkflowHeader& header = workflow.header;
   if (header.deadline_at && !header.expired && header.status == WorkflowStatus::running)

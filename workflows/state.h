@@ -331,10 +331,13 @@ struct Workflow {
   std::set<std::pair<Time, ActionIndex>> wakes;  ///< runs with wake_at, and the deadline (as deadline_wake)
   std::map<ActionIndex, Gathering> gatherings;   ///< each `for_each` under way
   std::uint32_t open = 0;                        ///< runs that are not final
-  std::uint32_t parked = 0;  ///< runs that wait for a person (awaits_person), or for a workflow that does
-  std::uint32_t fallen = 0;  ///< runs that no longer hold (is_fallen)
-  std::uint32_t gated = 0;   ///< runs that wait for a permit
-  std::uint32_t failed = 0;  ///< actions of the plan that failed for good: without a fallback, or with it
+  std::uint32_t parked = 0;    ///< runs that wait for a person (awaits_person), or for a workflow that does
+  std::uint32_t fallen = 0;    ///< runs that no longer hold (is_fallen)
+  std::uint32_t gated = 0;     ///< runs that wait for a permit
+  std::uint32_t calling = 0;   ///< runs with a call under way
+  std::uint32_t children = 0;  ///< runs that wait for a workflow
+  std::set<ActionIndex> held;  ///< runs that may start, but for a pause or for too many calls under way
+  std::uint32_t failed = 0;    ///< actions of the plan that failed for good: without a fallback, or with it
 
   static constexpr ActionIndex deadline_wake = UINT32_MAX;
 
@@ -349,6 +352,7 @@ struct Workflow {
   ActionIndex effective_run(ActionIndex run) const { return actions[run].fallback == 0 ? run : actions[run].fallback; }
   const ActionState& effective(ActionIndex run) const { return actions[effective_run(run)]; }
 
+  bool waits_for_child(ActionIndex run) const;
   /// Nothing of this element is under way, nor was since the latest retry.
   bool awaits_turn(ActionIndex element) const {
     return !actions[element].scheduled_at && !is_final(effective(element).stage);

@@ -29,6 +29,7 @@ struct Moment {
   /// The newest receipt that was handed to the store. One with a greater number is left out when its action issues
   /// another, which takes its number (CONTRACT §5).
   std::uint32_t receipts_taken = std::numeric_limits<std::uint32_t>::max();
+  std::uint32_t calls_max = 0;  ///< no action starts while so many calls of the workflow are under way; 0: no limit
 };
 
 /// One line of a workflow's history. `data` is small.

@@ -103,11 +103,17 @@ void Stepper::enter(ActionIndex index, Stage stage, std::optional<Time> wake_at)
   if (gated_before || gated) out_.gates.push_back(index);
   if (gated && !gated_before) ++workflow_.gated;
   if (gated_before && !gated) --workflow_.gated;
+  if (workflow_.waits_for_child(index)) --workflow_.children;
+  if (is_calling(state.stage)) --workflow_.calling;
+  if (is_calling(stage)) ++workflow_.calling;
+  if (state.stage == Stage::ready) workflow_.held.erase(index);
+  if (stage == Stage::ready) workflow_.held.insert(index);
   if (state_of(state.stage) != state_of(stage) || is_unstarted(state.stage) || is_parked(stage) ||
       (gated && !gated_before) || (stage == Stage::awaiting_approval && stage != state.stage))
     state.since = moment_.now;
   state.held = false;
   state.stage = stage;
+  if (workflow_.waits_for_child(index)) ++workflow_.children;
 }
 
 /// What every failure leaves in the state and in the history. What follows from it is the caller's matter.
@@ -261,7 +267,7 @@ void Stepper::run_ready() {
     ready_.pop_front();
     if (workflow_.actions[index].stage == Stage::revived) take_turn(index);
     if (!is_unstarted(workflow_.actions[index].stage)) continue;
-    if (workflow_.header.paused) {
+    if (workflow_.header.paused || (!has_room() && calls(index))) {
       if (workflow_.actions[index].stage == Stage::blocked) enter(index, Stage::ready);
       action(index).scheduled_at = moment_.now;
     } else {
@@ -270,11 +276,31 @@ void Stepper::run_ready() {
   }
 }
 
+/// One workflow has only so many calls under way at a time: what leaves then is soon on its way, and others have their
+/// turn between.
+bool Stepper::has_room() const {
+  return moment_.calls_max == 0 || workflow_.calling < moment_.calls_max;
+}
+
+bool Stepper::calls(ActionIndex index) const {
+  return tool(index).builtin == Builtin::none && !workflow_.gathers(index);
+}
+
+/// Calls have ended, so others that were held may start.
+void Stepper::use_room() {
+  while (!workflow_.header.paused && !workflow_.held.empty() && has_room()) {
+    ready_.push_back(*workflow_.held.begin());
+    run_ready();
+  }
+}
+
 Transition Stepper::finish() {
   run_ready();
+  use_room();
   while (std::exchange(newly_failed_, false)) {
     give_up_fallbacks();
     run_ready();
+    use_room();
   }
   WorkflowHeader& header = workflow_.header;
   const bool undo = workflow_.plan->on_failure == OnFailure::compensate && workflow_.failed > 0;

@@ -215,6 +215,9 @@ class Stepper {
   /// An action failed, and by the plan's rule nothing new may start.
   bool stopping() const { return workflow_.failed > 0 && workflow_.plan->on_failure != OnFailure::continue_others; }
   void run_ready();
+  bool has_room() const;
+  bool calls(ActionIndex index) const;
+  void use_room();
   void forget_deadline();
   void enter(ActionIndex index, Stage stage, std::optional<Time> wake_at = std::nullopt);
   void fail(ActionIndex index, std::string code, std::string message, Effect effect);

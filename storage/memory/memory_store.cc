@@ -111,6 +111,7 @@ void MemoryStore::apply(CommitGroup& group) {
 void MemoryStore::apply(const Write& write) {
   std::shared_ptr<Table>& table = tables_[static_cast<std::size_t>(write.family)];
   if (table.use_count() > 1) table = std::make_shared<Table>(*table);
+  SETTLE_ASSERT(!write.is_mark || table->contains(write.key) != write.value.has_value());
   if (write.value) table->insert_or_assign(write.key, *write.value);
   if (!write.value) table->erase(write.key);
 }

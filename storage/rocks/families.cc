@@ -76,6 +76,8 @@ rocksdb::ColumnFamilyOptions family_options(Family family, const RocksOptions& o
     out.memtable_insert_with_hint_prefix_extractor =
         std::make_shared<KeyPrefix<receipt_prefix_length>>("settle.ReceiptPrefix");
   }
+  // Marks that came and went stay in memory until a flush, and listings have to pass them.
+  if (family == Family::index) out.write_buffer_size = std::min<std::size_t>(out.write_buffer_size, 8 << 20);
   if (family == Family::due) {
     // Timers and outbox are queues: files full of deletions are compacted before seeks have to wade through them.
     out.table_properties_collector_factories.push_back(rocksdb::NewCompactOnDeletionCollectorFactory(1024, 256));

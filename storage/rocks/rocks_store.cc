@@ -70,7 +70,8 @@ class FailStopListener final : public rocksdb::EventListener {
 };
 
 rocksdb::Status put(rocksdb::WriteBatch& batch, rocksdb::ColumnFamilyHandle* family, const Write& write) {
-  return write.value ? batch.Put(family, write.key, *write.value) : batch.Delete(family, write.key);
+  if (write.value) return batch.Put(family, write.key, *write.value);
+  return write.is_mark ? batch.SingleDelete(family, write.key) : batch.Delete(family, write.key);
 }
 
 /// Bytes of all log files: the replay may write as much again, as tables.
@@ -189,6 +190,7 @@ Result<void> RocksStore::Impl::adopt(const Opening& opening) {
   Result<void> checked = check_against_floor(opening.floor, *head, *reader, database_.oldest_log(), options_.directory);
   if (!checked) return checked;
   head_ = *head;
+  head_.format = store_format;  // an older store is one of this format from its next group on
   const Result<std::uint64_t> audited = audit_size(*reader);
   if (!audited) return audited.error();
   audit_size_ = *audited;

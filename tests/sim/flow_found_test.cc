@@ -2,6 +2,7 @@
 // shows it.
 #include <gtest/gtest.h>
 
+#include "engine/load.h"
 #include "storage/keys.h"
 #include "tests/sim/oracles.h"
 
@@ -52,13 +53,13 @@ class OneCall {
     engine.submit({"w", false, ""});
   }
   /// Nothing stays in memory that has nothing to do there.
-  void start() { engine.start(tools_, "http://sim", 1, Duration(50)); }
+  void start() { engine.start(tools_, "http://sim", 1, {.rest_after = Duration(50)}); }
   void run_until(Time time) { engine.run(time - engine.schedule.now()); }
   const Monitor::Shadow& parent() { return engine.monitor.workflows().at("w"); }
   const Monitor::Shadow& child() { return engine.monitor.workflows().at(parent().child_of(0)); }
   bool durably_ended() {
-    const auto bytes = engine.store.snapshot()->get(Family::state, keys::OfWorkflow("default", "w").header());
-    return *bytes && decode_header(**bytes)->header.status == WorkflowStatus::ended;
+    const auto header = load_header(*engine.store.snapshot(), "default", "w");
+    return *header && (*header)->header.status == WorkflowStatus::ended;
   }
 
   Verdict verdict;

@@ -39,7 +39,7 @@ class OneAction {
     start();
     engine.submit({"w", false, "key"});
   }
-  void start() { engine.start(tools_, "http://sim", 1, Duration(30'000)); }
+  void start() { engine.start(tools_, "http://sim", 1, {}); }
   const ActionState& run() { return engine.monitor.workflows().at("w").runs.at(0); }
   std::size_t effects() { return engine.world.truths["w.a.main.0"].effects.size(); }
 

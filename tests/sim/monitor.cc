@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "receipts/packed.h"
 #include "storage/big_endian.h"
 #include "storage/keys.h"
 #include "workflows/receipt.h"
@@ -53,6 +54,11 @@ void Monitor::apply(Shadow& shadow, const Write& write, std::string_view rest) {
     const Result<StoredHeader> header = decode_header(*write.value);
     SETTLE_ASSERT(header);
     shadow.header = header->header;
+  } else if (rest[0] == 'x') {
+    StoredHeader header{.header = shadow.header, .plan_name = {}, .tools = {}, .due_at = {}};
+    const Result<void> applied = apply_progress(*write.value, header);
+    SETTLE_ASSERT(applied);
+    shadow.header = header.header;
   } else if (rest[0] == 'a') {
     const std::uint32_t index = read_be32(rest, 1);
     const Result<ActionState> run = decode_action(*write.value);
@@ -127,7 +133,7 @@ void Monitor::stepped(const WriteBatch& batch, Time now, bool clock_ahead) {
   if (before.runs.empty() && parent) children_[{parent->workflow, parent->run}].push_back(id);
   Step step{before, after, batch, now, clock_ahead, {}};
   for (const LedgerEntry& entry : batch.ledger) {
-    const Result<Json> document = read_receipt(entry.bytes);
+    const Result<Json> document = read_receipt(*unpack_receipt(entry.bytes));
     SETTLE_ASSERT(document);
     step.receipts.emplace(parse_receipt_id(document->find("receipt")->as_string())->second, *document);
   }
@@ -141,12 +147,16 @@ void Monitor::written(const WriteBatch& batch) {
     if (write.family != Family::state) continue;
     const Place place = place_of(write.key);
     id = place.id;
-    if (place.rest[0] == 'w') count_steps(id, decode_header(*write.value)->header.version);
+    if (place.rest[0] == 'x') {
+      StoredHeader header;
+      SETTLE_ASSERT(apply_progress(*write.value, header));
+      count_steps(id, header.header.version);
+    }
     if (newest_[write.key] != write.value.value_or(""))
       verdict_.violated("P1", id, "a record is written that is not as the last step has left it");
   }
   for (const LedgerEntry& entry : batch.ledger) {
-    const Result<Json> receipt = read_receipt(entry.bytes);
+    const Result<Json> receipt = read_receipt(*unpack_receipt(entry.bytes));
     SETTLE_ASSERT(receipt);
     const std::uint32_t number = parse_receipt_id(receipt->find("receipt")->as_string())->second;
     const std::vector<ActionState>& runs = workflows_[id].runs;
@@ -254,6 +264,7 @@ void Monitor::judge_run(const Step& step, ActionIndex index, const ActionState* 
   }
   judge_recheck(step, index, before, after);
   judge_gated(step, index, before, after);
+  judge_held(step, index, before, after);
   judge_line(step, index, before, after);
   if (after.stage == Stage::gathering) judge_elements(step, index, after);
   if (before != nullptr && after.stage == Stage::failed && before->unclear) judge_denial(step, index, *before, after);

@@ -30,6 +30,7 @@ class Monitor {
   bool clock_jumped = false;  ///< the wall clock has: a wait by it may be shorter than by a good clock
   std::map<std::string, std::vector<SentSignal>> sent_signals;  ///< by workflow, answered or not
   std::vector<SentVerdict> sent_verdicts;                       ///< answered or not
+  std::uint32_t calls_max = 0;                                  ///< of one workflow, under way at a time
   std::string origin;                                           ///< what `${sim}` stands for at the moment
 
   /// A workflow made a step at `now`, the engine's time: what it changes, as if it had a batch of its own.
@@ -169,6 +170,7 @@ class Monitor {
   static bool may_fall(const Step& step, ActionIndex index, const ActionState& before, const ActionState& after);
   void judge_recheck(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after);
   void judge_gated(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after);
+  void judge_held(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after);
   void tell_intents_over(const Step& step);
   void judge_held(const Step& step);
   void judge_line(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after);
@@ -197,7 +199,6 @@ class Monitor {
   // child_rules.cc
   void judge_birth(const Step& step);
   void judge_asking(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after);
-  bool did_something(const Step& step, ActionIndex index) const;
   void judge_child_end(const Step& step, ActionIndex index, const ActionState& after);
   void judge_end_of_parent(const Step& step);
   void judge_deeds_of_list(const Step& step, ActionIndex index, const ActionState& after);

@@ -1,5 +1,7 @@
 // The rules of limits and of looks beside the plain read-back, judged at the commit.
 
+#include <algorithm>
+
 #include "tests/sim/monitor.h"
 
 namespace settle::sim {
@@ -48,6 +50,18 @@ void Monitor::judge_recheck(const Step& step, ActionIndex index, const ActionSta
     if (is_undoing(other.role) && other.parent == index)
       violated(step, "P6", index, "is looked at again though it was undone on purpose");
   }
+}
+
+/// Held is only what the pause holds, or the calls of others, whose end lets it begin.
+void Monitor::judge_held(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after) {
+  const std::vector<ActionState>& runs = step.after.runs;
+  const auto calling = static_cast<std::uint32_t>(
+      std::count_if(runs.begin(), runs.end(), [](const ActionState& run) { return is_calling(run.stage); }));
+  const bool begins = is_calling(after.stage) && (before == nullptr || is_unstarted(before->stage));
+  if (begins && calling > calls_max) violated(step, "C4", index, "begins beside too many calls of its workflow");
+  if (after.stage != Stage::ready || step.after.header.paused) return;
+  if (calling < calls_max) violated(step, "P7", index, "is held for nothing");
+  if (before == nullptr || before->stage != Stage::ready) counters_.note("held while others call");
 }
 
 /// CONTRACT §2: what waits in line was never sent, says that it waits, and for which limit.

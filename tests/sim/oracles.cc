@@ -1,8 +1,11 @@
 #include "tests/sim/oracles.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/hash.h"
+#include "engine/listing.h"
+#include "receipts/packed.h"
 #include "storage/big_endian.h"
 #include "storage/keys.h"
 #include "tests/sim/judged.h"
@@ -219,7 +222,7 @@ void judge_receipts(const Evidence& evidence) {
       Family::receipts, {.from = ledger_key(0), .to = ""}, [&](std::string_view key, std::string_view value) {
         if (key != ledger_key(entries)) return false;
         const auto receipt = evidence.reader->get(Family::receipts, value.substr(32));
-        const bool good = receipt && *receipt && sha256((*receipt)->substr(8)) == [&] {
+        const bool good = receipt && *receipt && sha256(*unpack_receipt((*receipt)->substr(8))) == [&] {
           Hash hash;
           std::copy(value.begin(), value.begin() + 32, hash.begin());
           return hash;
@@ -230,6 +233,25 @@ void judge_receipts(const Evidence& evidence) {
       });
   if (!scanned || entries != evidence.engine.store.ledger_size())
     evidence.verdict.violated("receipts", "", "the ledger has gaps");
+}
+
+void judge_listings(const Evidence& evidence) {
+  const auto judge = [&](const ListQuery& query, const auto& fits) {
+    const Result<Json> page = list_workflows(*evidence.reader, query);
+    std::set<std::string> listed, expected;
+    for (const Json& workflow : page->find("workflows")->as_array()) listed.insert(text_of(workflow.find("id")));
+    for (const auto& [id, workflow] : evidence.durable.workflows()) {
+      if (fits(workflow.header)) expected.insert(id);
+    }
+    if (listed != expected) evidence.verdict.violated("listings", "", "a list has others than it says");
+  };
+  const std::size_t limit = 1'000;
+  judge({.limit = limit}, [](const WorkflowHeader&) { return true; });
+  judge({.attention = true, .limit = limit}, [](const WorkflowHeader& header) { return header.attention; });
+  for (const WorkflowStatus status : {WorkflowStatus::running, WorkflowStatus::paused, WorkflowStatus::ended})
+    judge({.status = status, .limit = limit}, [&](const auto& header) { return shown_status(header) == status; });
+  for (const WorkflowOutcome outcome : {WorkflowOutcome::failed, WorkflowOutcome::cancelled})
+    judge({.outcome = outcome, .limit = limit}, [&](const auto& header) { return header.outcome == outcome; });
 }
 
 void judge_all(SimEngine& engine, Verdict& verdict, Counters& counters) {
@@ -245,6 +267,7 @@ void judge_all(SimEngine& engine, Verdict& verdict, Counters& counters) {
   judge_receipts(evidence);
   judge_looks(evidence);
   judge_rechecks(evidence);
+  judge_listings(evidence);
 }
 
 }  // namespace settle::sim

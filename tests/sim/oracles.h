@@ -17,6 +17,8 @@ struct Evidence {
 // One function for each promise of FINDINGS §5 that can be judged when all is over. The others (P2, P6, P21 and what is
 // acknowledged) are judged at the moment itself, in monitor.cc and sim_engine.cc.
 
+/// Each list has just the workflows that it says.
+void judge_listings(const Evidence& evidence);
 /// P1: every acknowledged workflow is there.
 void judge_durability(const Evidence& evidence);
 /// P3: at most one effect for `key` and `lookup`, whatever happened.

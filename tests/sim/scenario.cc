@@ -119,7 +119,9 @@ void Scenario::draw_by_mood() {
 
 void Scenario::start() {
   static const std::vector<Duration> rests = {Duration(50), Duration(1'000), Duration(30'000)};
-  engine_.start(tools_, origin_, 1 + dice_.below(3), dice_.of(rests));
+  static const std::vector<std::uint32_t> calls_max = {1, 2, 64};
+  const std::size_t loops = 1 + dice_.below(3);
+  engine_.start(tools_, origin_, loops, {.calls_per_workflow = dice_.of(calls_max), .rest_after = dice_.of(rests)});
 }
 
 /// Something happens, and time passes.
@@ -324,8 +326,8 @@ bool Scenario::rests(const Monitor::Shadow& workflow, ActionIndex index) const {
          is_final(run.stage) || is_parked(run.stage);
 }
 
-/// P7's bound: what every run may still wait for, one after the other, until the clock shows again what it showed before
-/// it was set back, and 60 s.
+/// P7's bound: what every run may still wait for, one after the other, until the clock shows again what it showed
+/// before it was set back, and 60 s.
 Duration Scenario::bound() const {
   Duration each{0};
   for (const SimTool& tool : tools_) {

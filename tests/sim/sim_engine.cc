@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "connectors/http/classify.h"
+#include "engine/load.h"
 #include "engine/step_records.h"
 #include "storage/keys.h"
 #include "workflows/receipt.h"
@@ -114,7 +115,7 @@ SimEngine::~SimEngine() {
 }
 
 void SimEngine::start(const std::vector<SimTool>& tools, const std::string& origin, std::size_t loops,
-                      Duration rest_after) {
+                      const ShardLimits& limits_of_shards) {
   const auto clock = std::make_shared<Clock>();
   for (std::size_t i = 0; i < loops; ++i) {
     loops_.push_back(std::make_unique<SimLoop>(schedule, dice.next(), clock));
@@ -131,9 +132,10 @@ void SimEngine::start(const std::vector<SimTool>& tools, const std::string& orig
   }
   if (first) put_tools(tools);
   limits.begin();
+  monitor.calls_max = limits_of_shards.calls_per_workflow;
   std::vector<Engine::Part> parts;
   for (std::size_t i = 0; i < loops; ++i) parts.push_back({loops_[i].get(), carriers_[i].get()});
-  engine_ = std::make_unique<Engine>(store, *tools_, std::move(parts), ShardLimits{.rest_after = rest_after});
+  engine_ = std::make_unique<Engine>(store, *tools_, std::move(parts), limits_of_shards);
   engine_->observe([this](const Workflow& workflow, const Transition& transition, Loop& loop) {
     WriteBatch batch;
     write_step(workflow, transition, due_of(workflow), batch);
@@ -359,9 +361,9 @@ void SimEngine::cancel(const std::string& id) {
   engine_->operate("default", id, cancel_operation(), *loops_[0], [this, id](const Result<Json>& document) {
     if (!document) return judge_refused_operation(id, "cancelled", document.error());
     counters_.note("cancelled by the operator");
-    const auto bytes = store.snapshot()->get(Family::state, keys::OfWorkflow("default", id).header());
-    if (!*bytes) return verdict_.violated("P1", id, "a cancelled workflow is lost");
-    const WorkflowHeader header = decode_header(**bytes)->header;
+    const std::optional<StoredHeader> stored = *load_header(*store.snapshot(), "default", id);
+    if (!stored) return verdict_.violated("P1", id, "a cancelled workflow is lost");
+    const WorkflowHeader& header = stored->header;
     // It may have ended, and have been retried, in the commits that came with this one.
     if (header.status == WorkflowStatus::running && header.retries == 0)
       verdict_.violated("P1", id, "a cancellation was acknowledged before it was durable");

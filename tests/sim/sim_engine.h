@@ -26,7 +26,8 @@ class SimEngine final {
   ~SimEngine();
 
   /// Starts the engine on what the store holds. `origin` is what `${sim}` stands for in its configuration.
-  void start(const std::vector<SimTool>& tools, const std::string& origin, std::size_t loops, Duration rest_after);
+  void start(const std::vector<SimTool>& tools, const std::string& origin, std::size_t loops,
+             const ShardLimits& limits_of_shards);
   /// kill -9: the engine and all that it was about to do are gone.
   void crash();
   /// An orderly stop that takes at most `patience`; a crash on the way is possible. True: it stopped.

@@ -2,6 +2,7 @@
 // be said of a workflow that ran for another.
 
 #include "base/hash.h"
+#include "engine/load.h"
 #include "storage/keys.h"
 #include "tests/sim/sim_engine.h"
 
@@ -48,10 +49,9 @@ void SimEngine::judge_refusal(const std::string& id, const SentSignal& sent, con
       fair = fair || (other.key == sent.key && !sent.key.empty() && other != sent);
   }
   if (error.code == ErrorCode::wrong_state) {
-    const auto bytes = store.snapshot()->get(Family::state, keys::OfWorkflow("default", id).header());
-    const auto header = *bytes ? std::optional(decode_header(**bytes)->header) : std::nullopt;
+    const std::optional<StoredHeader> stored = *load_header(*store.snapshot(), "default", id);
     // It may have been retried in the commits that came with its end.
-    fair = header && (header->status == WorkflowStatus::ended || header->retries > 0);
+    fair = stored && (stored->header.status == WorkflowStatus::ended || stored->header.retries > 0);
     for (const auto& [place, acknowledged] : acknowledged_signals_) {
       if (place.first == id && !sent.key.empty() && acknowledged == sent) fair = false;  // a repeat is known as one
     }
@@ -62,8 +62,7 @@ void SimEngine::judge_refusal(const std::string& id, const SentSignal& sent, con
 /// A refusal shows state, too: who is told that it has ended must not see it run after a crash.
 void SimEngine::judge_refused_operation(const std::string& id, const std::string& what, const Error& error) {
   if (error.code != ErrorCode::wrong_state || what == "resolved" || what == "retry accepted") return;
-  const auto bytes = store.snapshot()->get(Family::state, keys::OfWorkflow("default", id).header());
-  const WorkflowHeader header = *bytes ? decode_header(**bytes)->header : WorkflowHeader();
+  const WorkflowHeader header = load_header(*store.snapshot(), "default", id)->value_or(StoredHeader()).header;
   const bool over = header.status == WorkflowStatus::ended || header.status == WorkflowStatus::cancelling;
   // It may have ended, and have been retried, in the commits that came with this one.
   if (!over && header.retries == 0) verdict_.violated("P1", id, "refused for an end that is not durable: " + what);

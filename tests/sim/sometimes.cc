@@ -120,6 +120,7 @@ constexpr std::string_view wanted[] = {
     "rate limited: concurrency",
     "rate limited: retry_after",
     "shown as rate limited",
+    "held while others call",
     "busy, and processed, as the tool foresees",
     "code before_unreadable",
     "code verification_pending",

@@ -155,6 +155,29 @@ TEST(CommitterTest, LedgerEntriesAreNumberedInQueueOrderAndALoserTakesNoNumber) 
   EXPECT_EQ(receipts, want);
 }
 
+TEST(CommitterTest, AMarkThatComesAndGoesInOneGroupWasNeverTouched) {
+  NullSink sink;
+  const auto change = [&](std::initializer_list<std::pair<const char*, bool>> marks) {
+    QueuedCommit commit;
+    commit.sink = &sink;
+    for (const auto& [key, comes] : marks) {
+      if (comes) commit.batch.mark(Family::index, key);
+      if (!comes) commit.batch.unmark(Family::index, key);
+    }
+    return commit;
+  };
+  std::vector<QueuedCommit> queue;
+  queue.push_back(change({{"comes", true}, {"goes", false}, {"comes and goes", true}, {"goes and comes", false}}));
+  queue.push_back(change({{"comes and goes", false}, {"goes and comes", true}, {"thrice", true}}));
+  queue.push_back(change({{"thrice", false}}));
+  queue.push_back(change({{"thrice", true}}));
+  const Result<CommitGroup> group = decide_group(std::move(queue), 0, look_in({}), 0);
+  ASSERT_TRUE(group);
+  std::string left;
+  for (const Write& write : group->writes) left += write.key + (write.value ? " comes, " : " goes, ");
+  EXPECT_EQ(left, "comes comes, goes goes, thrice comes, ");
+}
+
 TEST(CommitterTest, AuditRecordsAreNumberedInQueueOrderAndALoserTakesNoNumber) {
   NullSink sink;
   std::vector<QueuedCommit> queue;

@@ -102,6 +102,21 @@ WriteBatch guarded(const std::string& key, const std::string& value) {
   return batch;
 }
 
+TEST_P(StoreContractTest, AMarkComesAndGoesAnyNumberOfTimes) {
+  for (int round = 0; round < 6; ++round) {
+    WriteBatch comes;
+    comes.mark(Family::index, "m");
+    EXPECT_TRUE(commit_and_wait(store(), std::move(comes)).applied);
+    if (round % 2 == 0) reopen();
+    EXPECT_EQ(value_of(Family::index, "m"), "") << round;
+    WriteBatch goes;
+    goes.unmark(Family::index, "m");
+    EXPECT_TRUE(commit_and_wait(store(), std::move(goes)).applied);
+    if (round % 3 == 0) reopen();
+    EXPECT_EQ(value_of(Family::index, "m"), "(absent)") << round;
+  }
+}
+
 TEST_P(StoreContractTest, ABatchIsAppliedWholeInEveryFamily) {
   WriteBatch batch;
   for (std::size_t i = 0; i < family_count; ++i) batch.put(static_cast<Family>(i), "k", "family " + std::to_string(i));

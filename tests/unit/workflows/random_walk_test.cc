@@ -23,7 +23,9 @@ class Walk {
         crashes_(chance(10) ? 30 : 3),
         operates_(chance(40)),
         drawn_(draw_plan(dice_)),
-        run_(drawn_.plan, seed) {}
+        run_(drawn_.plan, seed) {
+    if (chance(30)) run_.calls_max = 1 + static_cast<std::uint32_t>(below(3));
+  }
 
   void go() {
     run_.start();

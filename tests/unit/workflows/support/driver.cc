@@ -308,6 +308,11 @@ void Driver::check_counters(const Workflow& before, const Transition& transition
   EXPECT_EQ(fresh.parked, workflow.parked);
   EXPECT_EQ(fresh.fallen, workflow.fallen);
   EXPECT_EQ(fresh.gated, workflow.gated);
+  EXPECT_EQ(fresh.calling, workflow.calling);
+  EXPECT_EQ(fresh.children, workflow.children);
+  EXPECT_EQ(fresh.held, workflow.held);
+  const bool has_room = calls_max == 0 || workflow.calling < calls_max;
+  EXPECT_TRUE(workflow.held.empty() || workflow.header.paused || !has_room) << "held for nothing";
   EXPECT_EQ(fresh.failed, workflow.failed);
   EXPECT_EQ(fresh.gatherings, workflow.gatherings);
   EXPECT_EQ(inconsistency_of(workflow, PlanKnown::whole), std::nullopt);

@@ -138,6 +138,7 @@ class Driver {
   std::size_t happened(std::string_view type) const;
 
   TestGate gate;
+  std::uint32_t calls_max = 0;
   Workflow workflow;
   Time now = Time(Duration(1'800'000'000'000));
   Time leapt = Time::min();
@@ -156,7 +157,11 @@ class Driver {
   void check_calls(const Workflow& before, const Transition& transition);
   void check_children(const Transition& transition) const;
   void check_approvals(const Workflow& before, const Transition& transition) const;
-  Moment moment() { return Moment{now, ++entropy_, &gate, leapt}; }
+  Moment moment() {
+    Moment out{now, ++entropy_, &gate, leapt};
+    out.calls_max = calls_max;
+    return out;
+  }
 
   std::uint64_t entropy_;
   std::map<ActionIndex, std::size_t> sends_;

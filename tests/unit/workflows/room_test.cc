@@ -1,0 +1,91 @@
+// How many calls of one workflow may be under way at a time: the others are held, and begin as those end.
+#include "tests/unit/workflows/support/fixture.h"
+
+namespace settle::test {
+namespace {
+
+constexpr std::string_view ten_elements =
+    R"({"name": "p", "actions": [{"id": "a", "tool": "box.put", "for_each": [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+        "input": {"name": "n", "value": "v"}}]})";
+constexpr std::string_view four_actions =
+    R"({"name": "p", "actions": [{"id": "a", "tool": "box.put", "input": {"name": "n", "value": "v"}},
+        {"id": "b", "tool": "box.put", "input": {"name": "n", "value": "v"}},
+        {"id": "c", "tool": "flow.sleep", "input": {"for": "1h"}},
+        {"id": "d", "tool": "box.put", "input": {"name": "n", "value": "v"}}]})";
+
+Driver limited(std::string_view plan, std::uint32_t calls_max) {
+  Driver out(make_plan(json(plan), {make_tool()}));
+  out.calls_max = calls_max;
+  out.start();
+  return out;
+}
+
+std::vector<ActionIndex> in(const Driver& run, Stage stage) {
+  std::vector<ActionIndex> out;
+  for (ActionIndex i = 0; i < run.workflow.actions.size(); ++i) {
+    if (run.stage(i) == stage) out.push_back(i);
+  }
+  return out;
+}
+
+using Runs = std::vector<ActionIndex>;
+
+TEST(Room, elements_begin_in_order_as_the_calls_of_others_end) {
+  Driver run = limited(ten_elements, 3);
+  EXPECT_EQ(in(run, Stage::sending), (Runs{1, 2, 3}));
+  EXPECT_EQ(in(run, Stage::ready), (Runs{4, 5, 6, 7, 8, 9, 10}));
+  EXPECT_EQ(run.open.size(), 3U) << "no other call has an intent";
+  run.answer(done(), 2);
+  EXPECT_EQ(in(run, Stage::sending), (Runs{1, 3})) << "its read-back is a call, too";
+  run.answer(seen(), 2);
+  EXPECT_EQ(in(run, Stage::sending), (Runs{1, 3, 4}));
+  std::size_t most = 0;
+  while (!run.open.empty()) {
+    most = std::max(most, run.open.size());
+    const ActionIndex next = run.open.rbegin()->first;
+    run.answer(run.stage(next) == Stage::sending ? done() : seen(), next);
+  }
+  EXPECT_EQ(most, 3U);
+  EXPECT_EQ(run.workflow.header.outcome, WorkflowOutcome::verified);
+}
+
+TEST(Room, what_makes_no_call_needs_none) {
+  Driver run = limited(four_actions, 1);
+  EXPECT_EQ(run.stage(0), Stage::sending);
+  EXPECT_EQ(run.stage(1), Stage::ready);
+  EXPECT_EQ(run.stage(2), Stage::waiting);
+  run.answer(not_sent(), 0);
+  EXPECT_EQ(run.stage(0), Stage::backing_off) << "which holds nobody up";
+  EXPECT_EQ(run.stage(1), Stage::sending);
+}
+
+TEST(Room, after_a_restart_and_a_pause_it_goes_on_where_it_was) {
+  Driver run = limited(ten_elements, 2);
+  EXPECT_TRUE(run.restart());
+  EXPECT_EQ(in(run, Stage::backing_off), (Runs{1, 2})) << "unclear, so that others may begin";
+  EXPECT_EQ(in(run, Stage::sending), (Runs{3, 4}));
+  EXPECT_TRUE(run.pause());
+  run.calls_max = 4;
+  while (!run.open.empty()) run.answer(ambiguous(), run.open.begin()->first);
+  EXPECT_EQ(in(run, Stage::ready).size(), 6U) << "paused";
+  EXPECT_TRUE(run.resume());
+  EXPECT_EQ(run.open.size(), 4U);
+}
+
+TEST(Room, what_is_held_is_cancelled_at_once) {
+  Driver run = limited(ten_elements, 3);
+  run.cancel();
+  EXPECT_EQ(in(run, Stage::cancelled).size(), 7U);
+  while (!run.open.empty()) run.answer(rejected(422), run.open.begin()->first);
+  EXPECT_EQ(run.workflow.header.status, WorkflowStatus::ended);
+}
+
+TEST(Room, a_failed_element_stops_what_is_held) {
+  Driver run = limited(ten_elements, 3);
+  run.answer(rejected(422), 1);
+  EXPECT_EQ(in(run, Stage::cancelled).size(), 7U);
+  EXPECT_EQ(in(run, Stage::sending), (Runs{2, 3}));
+}
+
+}  // namespace
+}  // namespace settle::test
