@@ -8,6 +8,7 @@
 #include "storage/keys.h"
 #include "workflows/fields.h"
 #include "workflows/receipt.h"
+#include "workflows/waiting.h"
 
 namespace settle {
 namespace {
@@ -324,6 +325,17 @@ Result<std::string> Engine::receipt(const std::string& name_space, const std::st
     if (*stored && (*stored)->size() > 8) return unpack_receipt(std::string_view(**stored).substr(8));
   }
   return fail(ErrorCode::not_found, "there is no receipt \"" + shorten(id, 150) + "\"");
+}
+
+Result<bool> Engine::is_replaced(const WorkflowHeader& header) const {
+  if (!header.parent) return false;
+  const std::string key = keys::OfWorkflow(header.name_space, header.parent->workflow).action(header.parent->run);
+  const Result<std::optional<std::string>> stored = store_.snapshot()->get(Family::state, key);
+  if (!stored) return stored.error();
+  if (!*stored) return false;
+  const Result<ActionState> run = decode_action(**stored);
+  if (!run) return run.error();
+  return child_id(header.name_space, header.parent->workflow, header.parent->action, *run) != header.id;
 }
 
 void Engine::report(const std::string& name_space, const std::string& id, Loop& loop,

@@ -69,6 +69,11 @@ Shard::Operation resume_operation() {
 Shard::Operation retry_operation(const Engine& engine, std::string name_space, bool latest) {
   return [&engine, name_space = std::move(name_space), latest](Workflow& workflow,
                                                                const Moment& moment) -> Result<Transition> {
+    const Result<bool> replaced = engine.is_replaced(workflow.header);
+    if (!replaced) return replaced.error();
+    if (*replaced)
+      return fail(ErrorCode::wrong_state, "another workflow has taken the place of \"" + workflow.header.id +
+                                              "\" for workflow \"" + workflow.header.parent->workflow + "\"");
     if (!latest || workflow.header.status != WorkflowStatus::ended) return on_retry(workflow, nullptr, moment);
     Result<std::shared_ptr<const Plan>> plan = engine.check(name_space, workflow.plan->document);
     if (!plan) return std::move(plan).error();

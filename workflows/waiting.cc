@@ -13,10 +13,14 @@ Confidence weaker(Confidence a, Confidence b) {
   return *std::find_if(std::begin(from_weak), std::end(from_weak), [&](Confidence c) { return c == a || c == b; });
 }
 
+std::string child_id(std::string_view name_space, std::string_view workflow, std::string_view action,
+                     const ActionState& run) {
+  return "wf_" +
+         idempotency_key(name_space, workflow, action, run.element.value_or(0), name_of(run.role), run.generation);
+}
+
 std::string child_id(const Workflow& workflow, ActionIndex run) {
-  const ActionState& state = workflow.actions[run];
-  return "wf_" + idempotency_key(workflow.header.name_space, workflow.header.id, workflow.action_of(run).id,
-                                 state.element.value_or(0), name_of(state.role), state.generation);
+  return child_id(workflow.header.name_space, workflow.header.id, workflow.action_of(run).id, workflow.actions[run]);
 }
 
 Json waits_for(const Workflow& workflow, ActionIndex run) {

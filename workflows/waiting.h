@@ -10,6 +10,8 @@ namespace settle {
 
 /// Id of the workflow that this run of flow.run_plan runs: "wf_" and the idempotency key of the run.
 std::string child_id(const Workflow& workflow, ActionIndex run);
+std::string child_id(std::string_view name_space, std::string_view workflow, std::string_view action,
+                     const ActionState& run);
 
 /// {"until": TIME}, {"signal": NAME}, {"workflow": ID, "attention": BOOL} or {"limit": NAME, "tool": NAME, "since":
 /// TIME, "until": TIME} or {"approval": ID, "approvers": N, "approved": N, "since": TIME, "until": TIME or null,

@@ -131,6 +131,24 @@ TEST(Children, that_were_retried_and_did_their_work_are_not_begun_once_more_for_
   EXPECT_TRUE(world.verdict.good());
 }
 
+TEST(Children, whose_place_another_has_taken_are_not_retried) {
+  OneCall world(Builtin::run_plan);
+  world.engine.world.faults[Fault::refused] = 1;
+  world.engine.run(Duration(200));
+  const std::string old = world.child().header.id;
+  world.engine.retry("w", false);
+  world.engine.run(Duration(200));
+  ASSERT_NE(world.child().header.id, old) << "nothing of the old one had happened";
+  world.engine.world.heal();
+  world.engine.retry(old, false);
+  world.engine.run(Duration(200));
+  EXPECT_EQ(world.engine.monitor.workflows().at(old).header.retries, 0U);
+  world.engine.retry("w", false);
+  world.engine.run(Duration(200));
+  EXPECT_EQ(world.parent().header.outcome, WorkflowOutcome::executed);
+  EXPECT_TRUE(world.verdict.good());
+}
+
 /// Each of them finds that it is too late only at the disk, one after the other.
 void submit_again(OneCall& world, int times) {
   for (int i = 0; i < times; ++i) world.engine.submit({"w", false, ""});
