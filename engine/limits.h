@@ -45,8 +45,8 @@ class PermitLine {
   void join(const std::string& workflow, ActionIndex run, PermitSink& sink, Loop& loop);
   /// Waits no longer. (A permit that is on its way already comes all the same.)
   void leave(const std::string& workflow, ActionIndex run);
-  /// The call has ended, or was never made. For the rate it counts all the same: whoever gives back late must not make up
-  /// for time in which others were sent.
+  /// The call has ended, or was never made. For the rate it counts all the same: whoever gives back late must not make
+  /// up for time in which others were sent.
   void give_back(Loop& loop);
   /// The provider asks not to be called before `until`. Believed for a minute at most: then one call asks again.
   void pause(Time until, Loop& loop);

@@ -24,8 +24,8 @@ PermitLine* Shard::permit_of(const Live& live, const CallEffect& call) {
   return &gate_.line(live.workflow.header.name_space, *live.workflow.call_of(call.action).tool);
 }
 
-/// The turn of a run has come. When it is not sent all the same (it was cancelled, or its time is over), its place goes to
-/// the next one.
+/// The turn of a run has come. When it is not sent all the same (it was cancelled, or its time is over), its place goes
+/// to the next one.
 void Shard::permitted(PermitLine& line, const std::string& key, ActionIndex run) {
   if (draining_) return line.give_back(loop_);
   const auto [name_space, id] = split(key);

@@ -324,8 +324,8 @@ bool Scenario::rests(const Monitor::Shadow& workflow, ActionIndex index) const {
          is_final(run.stage) || is_parked(run.stage);
 }
 
-/// P7's bound: what every run may still wait for, one after the other, until the clock shows again what it showed before
-/// it was set back, and 60 s.
+/// P7's bound: what every run may still wait for, one after the other, until the clock shows again what it showed
+/// before it was set back, and 60 s.
 Duration Scenario::bound() const {
   Duration each{0};
   for (const SimTool& tool : tools_) {
