@@ -4,6 +4,7 @@
 
 #include <array>
 #include <filesystem>
+#include <system_error>
 
 #include "base/hash.h"
 #include "cli/private_file.h"
@@ -34,7 +35,8 @@ std::string webhook_key_file(const std::string& data_folder) {
 }
 
 Result<std::string> keep_webhook_key(const std::string& file) {
-  if (!std::filesystem::exists(file)) {
+  std::error_code unknown;  // then it is tried, and said what is wrong
+  if (!std::filesystem::exists(file, unknown)) {
     std::array<unsigned char, key_bytes> random{};
     SETTLE_ASSERT(RAND_priv_bytes(random.data(), static_cast<int>(random.size())) == 1);
     const std::string_view bytes(reinterpret_cast<const char*>(random.data()), random.size());

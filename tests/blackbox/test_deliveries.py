@@ -141,6 +141,27 @@ class NotTaken(WithReceiver):
         self.assertEqual(engine.stop(), 0, "an orderly end does not wait for it")
 
 
+    def test_what_the_feed_lets_go_of_is_missed_and_said_and_the_rest_is_delivered(self):
+        receiver = self.receiver()
+        engine = self.engine(config=self.config_for(receiver, before="[events]\nkeep_records = 5\n"))
+        self.put(engine.client, receiver, types=["workflow.ended"])
+        engine.client.post("/v1/subscriptions/hook:pause")
+        for number in range(12):
+            self.run_one(engine.client, f"w{number}")
+        engine.stop()
+        engine.start()  # the first look of retention comes with the start
+        place = self.subscription(engine.client)["cursor"]
+        wait_until(lambda: engine.client.get(f"/v1/events?after={place}").status == 410, "its place is not kept any more")
+        engine.client.post("/v1/subscriptions/hook:resume")
+        document = self.until(engine.client, lambda one: one["behind"] == 0, "it has caught up")
+        self.assertEqual(document["missed"]["from"], place)
+        self.assertEqual(document["state"], "active")
+        self.assertIn("has missed events", engine.log())
+        took = [one.workflow for one in receiver.taken()]
+        self.assertEqual(took[-1], "w11")
+        self.assertNotIn("w0", took)
+
+
 class AfterAKill(WithReceiver):
     def test_nothing_is_lost_order_is_kept_and_what_comes_twice_has_the_same_id(self):
         dice = random.Random(7)
