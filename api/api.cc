@@ -18,6 +18,7 @@ HttpApi::HttpApi(Engine& engine, TokenRegistry& tokens, Loop& loop, const std::a
       options_(options),
       gate_(options.dev ? nullptr : &tokens, loop),
       open_(std::make_shared<OpenAnswers>(gate_, loop)),
+      feed_watch_(std::make_shared<FeedWatch>(engine.store(), loop, engine.feed_bell())),
       trail_(engine.store(), loop),
       router_(routes(), gate_, trail_, Quotas::Meter(options.quotas)) {
   tokens.on_revoked([&loop, open = open_](const std::string& id) { loop.post([open, id] { open->end(id); }); });
@@ -92,6 +93,8 @@ std::vector<Route> HttpApi::routes() {
   for (Route& route : approval_routes()) out.push_back(std::move(route));
   for (Route& route : token_routes()) out.push_back(std::move(route));
   for (Route& route : audit_routes()) out.push_back(std::move(route));
+  for (Route& route : feed_routes()) out.push_back(std::move(route));
+  for (Route& route : subscription_routes()) out.push_back(std::move(route));
   return out;
 }
 

@@ -9,6 +9,8 @@
 #include "api/router.h"
 #include "api/tool_formats.h"
 #include "engine/engine.h"
+#include "engine/feed.h"
+#include "engine/feed_watch.h"
 
 namespace settle {
 
@@ -88,6 +90,26 @@ class HttpApi {
   std::vector<Route> audit_routes();
   void audit(Ask ask);
 
+  // feed_api.cc
+  friend class FeedPage;
+  std::vector<Route> feed_routes();
+  void feed(Ask ask);
+  void release_retention(Ask ask);
+
+  // subscription_api.cc
+  std::vector<Route> subscription_routes();
+  void put_subscription(Ask ask);
+  void subscriptions(Ask ask);
+  void subscription(Ask ask);
+  void delete_subscription(Ask ask);
+  void pause_subscription(Ask ask);
+  void resume_subscription(Ask ask);
+  void rotate_secret(Ask ask);
+  void dead_letters(Ask ask);
+  void dead_letter(Ask ask);
+  void redrive(Ask ask);
+  void purge(Ask ask);
+
   // signal_api.cc
   void signal(Ask ask);
 
@@ -105,6 +127,8 @@ class HttpApi {
   const ApiOptions options_;
   const AccessGate gate_;
   const std::shared_ptr<OpenAnswers> open_;
+  const std::shared_ptr<FeedWatch> feed_watch_;
+  FeedReader feed_reader_;
   AuditTrail trail_;
   Router router_;
 };

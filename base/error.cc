@@ -41,6 +41,7 @@ const std::vector<ErrorCodeInfo>& all_error_codes() {
       {approval_changed, "approval_changed", "What would be sent is not what was looked at", 409, false, 5},
       {insufficient_scope, "insufficient_scope", "The token has not the scope for this", 403, false, 6},
       {quota_exceeded, "quota_exceeded", "The namespace has used up what it may have", 429, true, 7},
+      {cursor_expired, "cursor_expired", "The feed does not reach back that far any more", 410, false, 4},
   };
   return table;
 }

@@ -45,6 +45,7 @@ enum class ErrorCode : std::uint8_t {
   approval_changed,    ///< what was looked at is not what would be sent
   insufficient_scope,  ///< the token has none of the scopes that this needs
   quota_exceeded,      ///< the namespace has used up what it may have
+  cursor_expired,      ///< the feed does not reach back that far any more
 };
 
 struct ErrorCodeInfo {

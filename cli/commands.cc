@@ -19,6 +19,7 @@
 #include "cli/options.h"
 #include "cli/render_problem.h"
 #include "cli/schema_lines.h"
+#include "cli/subscription_commands.h"
 #include "cli/token_commands.h"
 #include "cli/tool_commands.h"
 #include "sandbox/sandbox.h"
@@ -85,6 +86,23 @@ const std::map<std::string, ClientCommand, std::less<>>& client_commands() {
       {"token ls", [](Client& c, const Options&) { return list_tokens(c); }},
       {"token revoke", [](Client& c, const Options& o) { return revoke_token(c, o.token); }},
       {"audit", [](Client& c, const Options& o) { return list_audit(c, o.audit); }},
+      {"subscription put", [](Client& c, const Options& o) { return put_subscription(c, o.subscription); }},
+      {"subscription ls", [](Client& c, const Options&) { return list_subscriptions(c); }},
+      {"subscription show", [](Client& c, const Options& o) { return show_subscription(c, o.subscription); }},
+      {"subscription rm", [](Client& c, const Options& o) { return delete_subscription(c, o.subscription); }},
+      {"subscription pause",
+       [](Client& c, const Options& o) { return operate_subscription(c, "pause", o.subscription); }},
+      {"subscription resume",
+       [](Client& c, const Options& o) { return operate_subscription(c, "resume", o.subscription); }},
+      {"subscription rotate-secret", [](Client& c, const Options& o) { return rotate_secret(c, o.subscription); }},
+      {"dead-letters ls", [](Client& c, const Options& o) { return list_dead_letters(c, o.dead_letters); }},
+      {"dead-letters show", [](Client& c, const Options& o) { return show_dead_letter(c, o.dead_letters); }},
+      {"dead-letters redrive",
+       [](Client& c, const Options& o) { return operate_dead_letters(c, "redrive", o.dead_letters); }},
+      {"dead-letters purge",
+       [](Client& c, const Options& o) { return operate_dead_letters(c, "purge", o.dead_letters); }},
+      {"retention release", [](Client& c, const Options&) { return release_retention(c); }},
+      {"feed", [](Client& c, const Options& o) { return show_feed(c, o.feed); }},
       {"cancel", [](Client& c, const Options& o) { return operate(c, "cancel", o.operate); }},
       {"pause", [](Client& c, const Options& o) { return operate(c, "pause", o.operate); }},
       {"resume", [](Client& c, const Options& o) { return operate(c, "resume", o.operate); }},

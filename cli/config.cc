@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "base/text.h"
+#include "connectors/http/origin.h"
 
 namespace settle {
 namespace {
@@ -103,8 +104,10 @@ CredentialEntry read_credential(const std::string& name, const toml::table& tabl
     entry.kind = CredentialKind::header;
   } else if (kind == "basic") {
     entry.kind = CredentialKind::basic;
+  } else if (kind == "webhook") {
+    entry.kind = CredentialKind::webhook;
   } else if (kind != "bearer") {
-    fields.wrong("kind", "\"bearer\", \"basic\" or \"header\"");
+    fields.wrong("kind", "\"bearer\", \"basic\", \"header\" or \"webhook\"");
   }
   fields.text("header", entry.header_name);
   fields.text("username", entry.username);
@@ -183,6 +186,32 @@ void read_retry_budget(const toml::table& table, RetryBudgetOptions& budget, std
   fields.finish();
 }
 
+void read_webhooks(const toml::table& table, Config& config, std::vector<Problem>& problems) {
+  Table fields(table, "webhooks.", problems);
+  DeliveryLimits& limits = config.webhooks;
+  fields.duration("timeout", limits.timeout);
+  fields.duration("first_retry", limits.first_retry);
+  fields.duration("retry_max", limits.retry_max);
+  fields.number("attempts", limits.attempts_max, 1, 1'000);
+  fields.duration("disable_after", limits.disable_after);
+  fields.number("calls", limits.calls_max, 1, 256);
+  fields.number("dead_letters", limits.dead_letters_max, 1, 100'000);
+  fields.texts("allow_private", config.webhooks_private);
+  for (std::string& origin : config.webhooks_private) {
+    const std::optional<Origin> read = parse_origin(origin);
+    if (!read) fields.wrong("allow_private", "origins such as \"http://127.0.0.1:9000\", not \"" + origin + "\"");
+    if (read) origin = read->text;
+  }
+  fields.finish();
+}
+
+void read_events(const toml::table& table, FeedRetentionOptions& events, std::vector<Problem>& problems) {
+  Table fields(table, "events.", problems);
+  fields.duration("keep", events.keep);
+  fields.number("keep_records", events.records_max, 1, 1'000'000'000);
+  fields.finish();
+}
+
 bool is_loopback(const std::string& listen) {
   return listen.starts_with("127.") || listen.starts_with("[::1]");
 }
@@ -239,6 +268,8 @@ Result<Config> parse_config(std::string_view text, const std::string& file_name)
   if (const toml::table* quotas = root.table("quotas")) read_quotas(*quotas, config.quotas, problems);
   if (const toml::table* circuit = root.table("circuit")) read_circuit(*circuit, config.guard.circuit, problems);
   if (const toml::table* budget = root.table("retry_budget")) read_retry_budget(*budget, config.guard.budget, problems);
+  if (const toml::table* webhooks = root.table("webhooks")) read_webhooks(*webhooks, config, problems);
+  if (const toml::table* events = root.table("events")) read_events(*events, config.events, problems);
   root.finish();
   if (problems.empty()) return config;
   std::string message = file_name + ": " + problems[0].message;

@@ -9,6 +9,8 @@
 #include "cli/commands.h"
 #include "connectors/guarded.h"
 #include "connectors/http/credentials.h"
+#include "engine/delivery.h"
+#include "engine/feed_retention.h"
 #include "engine/shard.h"
 #include "workflows/plan.h"
 
@@ -37,6 +39,9 @@ struct Config {
   ShardLimits shard;
   std::size_t connections_per_host = 256;
   GuardOptions guard;
+  DeliveryLimits webhooks;
+  std::vector<std::string> webhooks_private;  ///< origins behind which webhooks may find a private address
+  FeedRetentionOptions events;
   std::string ca_file;
   std::size_t block_cache_bytes = 64U << 20;
 };

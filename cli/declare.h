@@ -46,6 +46,9 @@ void declare_approvals(CLI::App& app, Options& options);
 /// What a person decides: cancel, pause, resume, retry, resolve (operator_options.cc).
 void declare_operators(CLI::App& app, Options& options);
 
+/// subscription, dead-letters, feed (subscription_options.cc).
+void declare_subscriptions(CLI::App& app, Options& options);
+
 /// Tokens (token_options.cc).
 void declare_tokens(CLI::App& app, Options& options);
 

@@ -400,6 +400,7 @@ void declare(CLI::App& app, Options& options) {
   declare_approvals(app, options);
   declare_changes(app, options);
   declare_tokens(app, options);
+  declare_subscriptions(app, options);
   declare_sandbox(app, options);
   declare_rest(app, options);
 }

@@ -163,6 +163,27 @@ struct AuditOptions {
   bool as_lines = false;
 };
 
+struct SubscriptionOptions {
+  std::string name = {};
+  std::string url = {};
+  std::vector<std::string> types = {}, workflows = {}, labels = {}, name_spaces = {};
+  std::string credential = {};
+  std::string from = {};     ///< empty: from now on, or where it was
+  std::string overlap = {};  ///< empty: as the server does it
+};
+
+struct DeadLetterOptions {
+  std::string subscription = {};
+  std::string letter = {};  ///< empty: all
+  std::string after = {};
+};
+
+struct FeedOptions {
+  std::string after = {};
+  std::string type = {};
+  bool follow = false;
+};
+
 /// schema validate.
 struct SchemaCommandOptions {
   std::string draft = "2020-12";  ///< of schemas without $schema: "2020-12" or "draft-07"
@@ -192,6 +213,9 @@ struct Options {
   ToolsOptions tools;
   TokenOptions token;
   AuditOptions audit;
+  SubscriptionOptions subscription;
+  DeadLetterOptions dead_letters;
+  FeedOptions feed;
   SandboxOptions sandbox;
   SchemaCommandOptions schema;
   CompletionOptions completion;

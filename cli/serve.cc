@@ -18,6 +18,8 @@
 #include "api/api.h"
 #include "cli/config.h"
 #include "cli/first_token.h"
+#include "cli/webhook_key.h"
+#include "cli/webhook_ports.h"
 #include "connectors/http/http_connector.h"
 #include "engine/asio_loop.h"
 #include "engine/engine.h"
@@ -137,13 +139,17 @@ class Server {
     tokens_ = std::make_unique<TokenRegistry>(*store_);
     if (const Result<void> loaded = tokens_->load(); !loaded) return refuse(loaded.error());
     if (const Result<void> ready = make_first_token(); !ready) return refuse(ready.error());
+    Result<std::string> key = keep_webhook_key(webhook_key_file(config_.data));
+    if (!key) return refuse(key.error());
 
-    make_parts(*credentials);
+    make_parts(*credentials, *std::move(key));
     if (const Result<void> listening = listen(); !listening) return refuse(listening.error());
     put_tools(*documents);
     const Result<void> recovered = engine_->recover(
         [this] { recovered_all(); }, [](const Error& error) { spdlog::error("{}", log_text(error.message)); });
     if (!recovered) return refuse(recovered.error());
+    retention_ = std::make_shared<FeedRetention>(*store_, parts_[0]->loop, config_.events, clock_);
+    retention_->start();
     wait_for_signals();  // before anybody is told: whoever is told may send one
     std::cerr << "settle listening on http://" << address_ << "\n" << std::flush;
     run_loops();
@@ -152,13 +158,12 @@ class Server {
   }
 
  private:
-  void make_parts(const std::shared_ptr<const CredentialStore>& credentials) {
+  void make_parts(const std::shared_ptr<const CredentialStore>& credentials, std::string webhook_key) {
     const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
     const int threads = config_.threads > 0 ? config_.threads : cores;
     std::vector<Engine::Part> engine_parts;
-    const auto clock = std::make_shared<Clock>();
     for (int i = 0; i < threads; ++i) {
-      auto part = std::make_unique<Part>(clock);
+      auto part = std::make_unique<Part>(clock_);
       HttpConnectorOptions options;
       options.connections_per_host_max =
           std::max<std::size_t>(1, config_.connections_per_host / static_cast<std::size_t>(threads));
@@ -169,7 +174,13 @@ class Server {
       engine_parts.push_back({&part->loop, part->guard.get()});
       parts_.push_back(std::move(part));
     }
-    engine_ = std::make_unique<Engine>(*store_, *tools_, std::move(engine_parts), config_.shard, config_.plan);
+    OutboxOptions outbox;
+    outbox.limits = config_.webhooks;
+    outbox.key = std::move(webhook_key);
+    outbox.webhooks = webhook_ports(credentials, config_.credential_name_spaces, config_.webhooks_private);
+    outbox.tell = [](const std::string& sentence) { spdlog::warn("{}", log_text(sentence)); };
+    engine_ = std::make_unique<Engine>(*store_, *tools_, std::move(engine_parts), config_.shard, config_.plan,
+                                       std::move(outbox));
   }
 
   std::unique_ptr<GuardedConnector> guard(Part& part) const {
@@ -292,6 +303,7 @@ class Server {
   /// Downwards: what uses a thing goes before it. The store writes what is queued and its floor last.
   void close() {
     signals_.reset();
+    retention_.reset();
     for (const std::unique_ptr<Part>& part : parts_) part->server.reset();
     store_.reset();
     for (const std::unique_ptr<Part>& part : parts_) part->connector.reset();
@@ -300,6 +312,7 @@ class Server {
 
   const Config config_;
   std::atomic<bool> ready_{false};
+  const std::shared_ptr<Clock> clock_ = std::make_shared<Clock>();
   std::vector<std::unique_ptr<Part>> parts_;
   boost::asio::io_context start_io_{1};
   AsioLoop start_loop_{start_io_};
@@ -307,6 +320,7 @@ class Server {
   std::unique_ptr<ToolRegistry> tools_;
   std::unique_ptr<TokenRegistry> tokens_;
   std::unique_ptr<Engine> engine_;
+  std::shared_ptr<FeedRetention> retention_;
   std::unique_ptr<boost::asio::signal_set> signals_;
   std::string address_;
 };

@@ -43,7 +43,7 @@ Result<Json> audit_page(const Reader& reader, std::string_view name_space, std::
                                               error = entry.error();
                                               return false;
                                             }
-                                            after = audit_number(key);
+                                            after = number_of_key(key);
                                             const bool visible =
                                                 name_space == all_name_spaces || entry->name_space == name_space;
                                             if (visible) records.push_back(audit_document(after, *entry));

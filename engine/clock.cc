@@ -21,7 +21,10 @@ Time Clock::now(Nanoseconds wall, Nanoseconds steady) {
   raise(ahead_, offset);
   const Time now(std::chrono::floor<Duration>(steady + Nanoseconds(ahead_.load(std::memory_order_relaxed))));
   const std::int64_t most = raise(wall_, offset);
-  if (most != never && offset > most + tolerance.count()) knows_leap(now);
+  if (most != never && offset > most + tolerance.count()) {
+    leapt_by_.store((offset - most) / 1'000'000, std::memory_order_relaxed);
+    knows_leap(now);
+  }
   return now;
 }
 

@@ -24,6 +24,8 @@ class Clock {
   /// now() after the wall clock last leapt ahead of the monotonic one; Time::min(): never. What has to have lasted by
   /// the outside's time, too, counts from there.
   Time leapt() const { return Time(Duration(leapt_.load(std::memory_order_relaxed))); }
+  /// How far that was, when this process saw it; 0: it did not, or nobody knows.
+  Duration leapt_by() const { return Duration(leapt_by_.load(std::memory_order_relaxed)); }
   /// A leap that an earlier process has stored.
   void knows_leap(Time leap);
 
@@ -32,6 +34,7 @@ class Clock {
 
   std::atomic<std::int64_t> ahead_{never / 2};  ///< now() minus the monotonic clock, in nanoseconds; only grows
   std::atomic<std::int64_t> wall_{never};       ///< the most that the wall clock was seen ahead of it
+  std::atomic<std::int64_t> leapt_by_{0};       ///< of the same leap, in milliseconds
   std::atomic<std::int64_t> leapt_{Time::min().time_since_epoch().count()};
 };
 

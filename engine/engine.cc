@@ -49,16 +49,20 @@ std::string new_workflow_id(Time now, std::uint64_t entropy_high, std::uint64_t 
          hex.substr(20);
 }
 
-Engine::Engine(Store& store, ToolRegistry& tools, std::vector<Part> parts, ShardLimits limits, PlanLimits plan_limits)
+Engine::Engine(Store& store, ToolRegistry& tools, std::vector<Part> parts, ShardLimits limits, PlanLimits plan_limits,
+               OutboxOptions outbox)
     : store_(store), tools_(tools), plan_limits_(plan_limits), lines_(tools) {
   lines_.begin(parts[0].loop->now());
   SETTLE_ASSERT(!parts.empty());
   limits.live_max = limits.live_max / parts.size() + 1;
   for (const Part& part : parts) {
     homes_.push_back({*part.loop, *part.connector,
-                      std::make_unique<Shard>(*part.loop, store, tools, *part.connector, lines_, limits)});
+                      std::make_unique<Shard>(*part.loop, store, tools, *part.connector, lines_, bell_, limits)});
   }
   connect_shards();
+  std::vector<Outbox::Part> outbox_parts;
+  for (const Part& part : parts) outbox_parts.push_back({part.loop, part.connector});
+  outbox_ = std::make_unique<Outbox>(store, outbox_parts, bell_, std::move(outbox));
 }
 
 Engine::Home& Engine::home_of(const std::string& name_space, const std::string& id) {
@@ -95,6 +99,7 @@ Result<void> Engine::recover(std::function<void()> ready, std::function<void(con
     return true;
   });
   if (!scanned) return scanned;
+  if (const Result<void> loaded = outbox_->load(); !loaded) return loaded;
   const auto left = std::make_shared<std::atomic<std::size_t>>(homes_.size());
   Loop& first = homes_[0].loop;
   for (std::size_t i = 0; i < homes_.size(); ++i) {
@@ -369,16 +374,18 @@ Result<Json> Engine::list(const ListQuery& query) const {
 void Engine::shutdown(Duration patience, std::function<void()> done) {
   stopping_ = true;
   lines_.close();
-  const auto left = std::make_shared<std::atomic<std::size_t>>(homes_.size());
+  const auto left = std::make_shared<std::atomic<std::size_t>>(homes_.size() + 1);
   Loop& first = homes_[0].loop;
+  const auto quiet = [&first, left, done] {
+    if (--*left == 0) first.post(done);
+  };
   for (Home& home : homes_) {
-    home.loop.post([&home, &first, patience, left, done] {
+    home.loop.post([&home, patience, quiet] {
       home.loop.schedule(home.loop.now() + patience, [&home] { home.connector.stop(); });
-      home.shard->drain([&first, left, done] {
-        if (--*left == 0) first.post(done);
-      });
+      home.shard->drain(quiet);
     });
   }
+  outbox_->drain(quiet);
 }
 
 void Engine::counters(Loop& loop, std::function<void(Shard::Counters)> done) {

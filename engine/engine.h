@@ -7,6 +7,7 @@
 
 #include "engine/documents.h"
 #include "engine/listing.h"
+#include "engine/outbox.h"
 #include "engine/shard.h"
 
 namespace settle {
@@ -38,7 +39,7 @@ class Engine {
     Connector* connector;
   };
   Engine(Store& store, ToolRegistry& tools, std::vector<Part> parts, ShardLimits limits = {},
-         PlanLimits plan_limits = {});
+         PlanLimits plan_limits = {}, OutboxOptions outbox = {});
 
   /// Takes up everything that was under way, in parallel, without looking at finished work. `ready` runs once, on the
   /// first loop, when all of it has been handed to its shard. Errors: corruption.
@@ -103,6 +104,9 @@ class Engine {
   ToolRegistry& tools() { return tools_; }
   const ToolRegistry& tools() const { return tools_; }
   Store& store() { return store_; }
+  /// Who is told of events, and how far that is.
+  Outbox& outbox() { return *outbox_; }
+  FeedBell& feed_bell() { return bell_; }
 
   /// Stops taking work and starting calls; waits for calls under way at most `patience`, then ends them. `done` runs on
   /// the first loop.
@@ -137,7 +141,9 @@ class Engine {
   ToolRegistry& tools_;
   const PlanLimits plan_limits_;
   PermitLines lines_;
+  FeedBell bell_;
   std::vector<Home> homes_;
+  std::unique_ptr<Outbox> outbox_;
   std::atomic<bool> stopping_{false};
 };
 

@@ -28,8 +28,8 @@ Time newest_time(const Workflow& workflow) {
 }  // namespace
 
 Shard::Shard(Loop& loop, Store& store, const ToolRegistry& tools, Connector& connector, PermitLines& lines,
-             ShardLimits limits)
-    : loop_(loop), store_(store), tools_(tools), connector_(connector), gate_(lines), limits_(limits) {}
+             FeedBell& bell, ShardLimits limits)
+    : loop_(loop), store_(store), tools_(tools), connector_(connector), gate_(lines), bell_(bell), limits_(limits) {}
 
 std::string Shard::key_of(const std::string& name_space, const std::string& id) {
   return name_space + '\0' + id;

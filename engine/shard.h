@@ -13,6 +13,7 @@
 #include "connectors/connector.h"
 #include "engine/audit.h"
 #include "engine/children.h"
+#include "engine/feed_watch.h"
 #include "engine/limits.h"
 #include "engine/listing.h"
 #include "engine/load.h"
@@ -65,7 +66,7 @@ struct ShardLimits {
 /// there is nothing to lock. Effects leave when their commit is durable; a safe read at once (DESIGN, "The loop").
 class Shard final : private PermitSink {
  public:
-  Shard(Loop& loop, Store& store, const ToolRegistry& tools, Connector& connector, PermitLines& lines,
+  Shard(Loop& loop, Store& store, const ToolRegistry& tools, Connector& connector, PermitLines& lines, FeedBell& bell,
         ShardLimits limits);
 
   using SubmitDone = std::function<void(Result<Submitted>)>;
@@ -219,6 +220,7 @@ class Shard final : private PermitSink {
   const ToolRegistry& tools_;
   Connector& connector_;
   ShardGate gate_;
+  FeedBell& bell_;
   const ShardLimits limits_;
   std::unordered_map<std::string, std::unique_ptr<Live>> live_;
   std::set<std::pair<Time, std::string>> timers_;  ///< of live workflows and of sleeping ones

@@ -138,6 +138,7 @@ void Shard::encode(Live& live, const Transition& transition, WriteBatch& batch) 
 void Shard::committed(const std::string& key, std::uint32_t version, const Effects& effects) {
   Live* found = live(key);
   SETTLE_ASSERT(found != nullptr && found->commits > 0);
+  bell_.ring();
   --found->commits;
   --commits_pending_;
   found->durable = version;

@@ -102,6 +102,7 @@ void write_step(const Workflow& workflow, const Transition& transition, const st
   if (!transition.history.empty()) {
     const auto first = static_cast<std::uint32_t>(header.events - transition.history.size() + 1);
     batch.put(Family::history, records.events(first), encode_events(transition.history));
+    batch.feed.push_back({header.name_space, header.id, first, static_cast<std::uint32_t>(transition.history.size())});
   }
   for (const IssuedReceipt& issued : transition.receipts) {
     LedgerEntry entry{records.receipt(issued.number),

@@ -40,7 +40,8 @@ LIBRARIES = {
 }
 # the client half of the binary builds without the engine
 CLIENT_FREE_OF = ("engine/", "storage/", "connectors/")
-COMPOSITION_ROOT = {"cli/serve.cc", "cli/serve.h", "cli/inspect.cc", "cli/config.h", "cli/config.cc", "cli/main.cc", "cli/first_token.h", "cli/first_token.cc"}
+COMPOSITION_ROOT = {"cli/serve.cc", "cli/serve.h", "cli/inspect.cc", "cli/config.h", "cli/config.cc", "cli/main.cc", "cli/first_token.h", "cli/first_token.cc",
+                    "cli/webhook_key.h", "cli/webhook_key.cc", "cli/webhook_ports.h", "cli/webhook_ports.cc"}
 
 
 def room_of(path):

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "storage/big_endian.h"
+#include "storage/feed.h"
 
 namespace settle {
 namespace {
@@ -22,9 +23,9 @@ std::string_view view(const Hash& hash) {
 class GroupBuilder {
  public:
   GroupBuilder(const std::vector<QueuedCommit>& queue, std::uint64_t ledger_size, const DurableLookup& durable,
-               std::uint64_t audit_size)
-      : durable_(durable), ledger_size_(ledger_size), audit_size_(audit_size) {
-    std::size_t count = 0;
+               std::uint64_t audit_size, std::uint64_t feed_size)
+      : durable_(durable), ledger_size_(ledger_size), audit_size_(audit_size), feed_size_(feed_size) {
+    std::size_t count = 1;  // the feed's record
     for (const QueuedCommit& commit : queue) {
       count += writes_of(commit.batch);
       for (const Guard& guard : commit.batch.guards) is_guarded_[static_cast<std::size_t>(guard.family)] = true;
@@ -41,7 +42,10 @@ class GroupBuilder {
     return {};
   }
 
-  CommitGroup finish() { return {last_writes(), std::move(deliveries_), ledger_size_, audit_size_}; }
+  CommitGroup finish() {
+    if (!feed_.empty()) push({Family::index, feed_key(++feed_size_), encode_feed(feed_)});
+    return {last_writes(), std::move(deliveries_), ledger_size_, audit_size_, feed_size_};
+  }
 
  private:
   /// The result of a batch of which a guard does not hold; null when all hold.
@@ -65,6 +69,7 @@ class GroupBuilder {
     for (Write& write : batch.writes) push(std::move(write));
     for (LedgerEntry& entry : batch.ledger) append(std::move(entry));
     for (std::string& record : batch.audit) push({Family::index, audit_key(++audit_size_), std::move(record)});
+    for (FeedEntry& entry : batch.feed) feed_.push_back(std::move(entry));
   }
 
   void append(LedgerEntry entry) {
@@ -127,6 +132,8 @@ class GroupBuilder {
   const DurableLookup& durable_;
   std::uint64_t ledger_size_;
   std::uint64_t audit_size_;
+  std::uint64_t feed_size_;
+  std::vector<FeedEntry> feed_;
   std::array<bool, family_count> is_guarded_{};
   std::vector<Write> writes_;
   std::array<std::unordered_map<std::string_view, std::size_t>, family_count> written_;
@@ -136,8 +143,8 @@ class GroupBuilder {
 }  // namespace
 
 Result<CommitGroup> decide_group(std::vector<QueuedCommit> queue, std::uint64_t ledger_size,
-                                 const DurableLookup& durable, std::uint64_t audit_size) {
-  GroupBuilder builder(queue, ledger_size, durable, audit_size);
+                                 const DurableLookup& durable, std::uint64_t audit_size, std::uint64_t feed_size) {
+  GroupBuilder builder(queue, ledger_size, durable, audit_size, feed_size);
   for (QueuedCommit& commit : queue) {
     Result<void> added = builder.add(std::move(commit));
     if (!added) return std::move(added.error());
@@ -150,6 +157,8 @@ std::size_t bytes_of(const WriteBatch& batch) {
   std::size_t bytes = writes_of(batch) * per_write;
   for (const Write& write : batch.writes) bytes += write.key.size() + (write.value ? write.value->size() : 0);
   for (const std::string& record : batch.audit) bytes += 9 + record.size();
+  for (const FeedEntry& entry : batch.feed)
+    bytes += per_write + entry.name_space.size() + entry.workflow.size() + entry.notice.size();
   for (const LedgerEntry& entry : batch.ledger) bytes += 2 * entry.key.size() + entry.bytes.size() + sizeof(Hash);
   return bytes;
 }

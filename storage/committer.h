@@ -33,6 +33,7 @@ struct CommitGroup {
   std::vector<Delivery> deliveries;  ///< one per sink, ordered by its first batch
   std::uint64_t ledger_size = 0;     ///< once the group is durable
   std::uint64_t audit_size = 0;      ///< the same of the audit log
+  std::uint64_t feed_size = 0;       ///< number of the feed's last record
 };
 
 /// The durable value at a key, without what the group writes.
@@ -40,10 +41,12 @@ using DurableLookup = std::function<Result<std::optional<std::string>>(Family fa
 
 /// Decides a group: tries the guards of each batch in queue order (against the durable state and what earlier batches
 /// of the group write), drops the batches that lose, and gives ledger entries their index from `ledger_size` on,
-/// records of the audit log their number after `audit_size`. A batch whose guard does not hold leaves no trace but its
-/// completion. Pure but for `durable`. Errors: those of `durable`.
+/// records of the audit log their number after `audit_size`, and what the batches add to the feed one record, the next
+/// after `feed_size`. A batch whose guard does not hold leaves no trace but its completion. Pure but for `durable`.
+/// Errors: those of `durable`.
 Result<CommitGroup> decide_group(std::vector<QueuedCommit> queue, std::uint64_t ledger_size,
-                                 const DurableLookup& durable, std::uint64_t audit_size = 0);
+                                 const DurableLookup& durable, std::uint64_t audit_size = 0,
+                                 std::uint64_t feed_size = 0);
 
 /// Roughly the bytes that a batch takes in a write-ahead log; bounds the size of a group.
 std::size_t bytes_of(const WriteBatch& batch);

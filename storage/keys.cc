@@ -167,6 +167,30 @@ std::string tool_latest(std::string_view name_space, std::string_view name) {
   return key;
 }
 
+std::string dead_letters(std::string_view subscription_id) {
+  std::string key = "E";
+  append_name(key, subscription_id);
+  return key;
+}
+
+std::string dead_letter(std::string_view subscription_id, std::uint64_t record, std::uint32_t seen) {
+  std::string key = dead_letters(subscription_id);
+  append_be64(key, record);
+  append_be32(key, seen);
+  return key;
+}
+
+std::string subscription(std::string_view name_space, std::string_view name) {
+  std::string key(subscriptions);
+  append_name(key, name_space);
+  key += name;
+  return key;
+}
+
+std::string delivery(std::string_view id) {
+  return "delivery/" + std::string(id);
+}
+
 std::string token(std::string_view id) {
   return std::string(tokens) + std::string(id);
 }

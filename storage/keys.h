@@ -70,6 +70,9 @@ std::string approval(std::string_view name_space, std::string_view id);
 /// Its line in the list of those that are open, or of those that are not: newest first.
 std::string approval_line(std::string_view name_space, bool open, Time requested, std::string_view id);
 std::string approval_lines(std::string_view name_space, bool open);
+/// What could not be delivered to a subscription, by its id and the event's place in the feed.
+std::string dead_letter(std::string_view subscription_id, std::uint64_t record, std::uint32_t seen);
+std::string dead_letters(std::string_view subscription_id);
 // keys
 std::string idempotency(std::string_view name_space, std::string_view key);
 /// Beside the Idempotency-Keys, and never one of them: those hold no control character.
@@ -81,9 +84,15 @@ std::string tool_latest(std::string_view name_space, std::string_view name);
 std::string tool_standing(std::string_view name_space, std::string_view name, std::string_view version);
 std::string token(std::string_view id);
 inline constexpr std::string_view tokens = "token/";  ///< what the keys of all tokens begin with
+std::string subscription(std::string_view name_space, std::string_view name);
+inline constexpr std::string_view subscriptions = "subscription/";
+/// How far a subscription's deliveries are, by its id.
+std::string delivery(std::string_view id);
 inline constexpr std::string_view clock = "clock";
 inline constexpr std::string_view leap = "leap";
 inline constexpr std::string_view marks = "marks";  ///< there when the workflows are marked for listings
+inline constexpr std::string_view retention_hold = "hold";  ///< nothing is let go of by its age since then
+inline constexpr std::string_view feed_floor = "feed";      ///< number of the oldest record of the feed that is kept
 
 /// The smallest key above all that begin with `prefix`; empty: there is none.
 std::string after(std::string prefix);

@@ -39,10 +39,26 @@ struct LedgerEntry {
   Hash hash{};        ///< SHA-256 of them
 };
 
+/// Events of one workflow that become durable with the batch: `count` of them from number `first` on. They stand in
+/// `history`; the feed of all events (storage/feed.h) names them only.
+struct FeedEntry {
+  std::string name_space;
+  std::string workflow;
+  std::uint32_t first = 0;
+  std::uint32_t count = 0;
+  /// Instead of a workflow's events one of the engine's own, which stands in the feed itself: an EventsRecord.
+  std::string notice = {};
+
+  friend bool operator==(const FeedEntry&, const FeedEntry&) = default;
+};
+
 struct WriteBatch {
   std::vector<Guard> guards;
   std::vector<Write> writes;
   std::vector<LedgerEntry> ledger;
+  /// What the feed of all events is to name. The committer writes one record for all batches of a group, under the next
+  /// number, from 1 on. So whoever has read up to a number misses nothing below it, whichever loop it came from.
+  std::vector<FeedEntry> feed;
   /// Records that enter the audit log. The committer gives each the next number, from 1 on, in commit order, and stores
   /// it at (index, audit_key(number)), in the same batch as the rest. So whoever has read up to a number misses nothing
   /// below it.
@@ -112,6 +128,9 @@ class Store {
   /// Entries of the ledger that are durable.
   virtual std::uint64_t ledger_size() const = 0;
 
+  /// Number of the last record of the feed that is durable; 0: none. Cheap.
+  virtual std::uint64_t feed_size() const = 0;
+
   /// False when so little disk is left that new work must be refused (docs/operating.md). Cheap. Thread: any.
   virtual bool has_room() const = 0;
 };
@@ -123,9 +142,16 @@ std::string ledger_key(std::uint64_t index);
 std::string audit_key(std::uint64_t number);
 /// The end of those keys.
 inline constexpr std::string_view audit_end = "V";
-/// The number in such a key.
-std::uint64_t audit_number(std::string_view key);
+/// The number in such a key, or in one of the feed.
+std::uint64_t number_of_key(std::string_view key);
 /// Records in the audit log. Errors: corruption.
 Result<std::uint64_t> audit_size(const Reader& reader);
+
+/// The key in family `index` of the feed's record `number`.
+std::string feed_key(std::uint64_t number);
+/// The end of those keys.
+inline constexpr std::string_view feed_end = "G";
+/// The number of the feed's last record; 0: none. Errors: corruption.
+Result<std::uint64_t> feed_size(const Reader& reader);
 
 }  // namespace settle

@@ -6,6 +6,8 @@
 namespace settle {
 namespace {
 
+constexpr std::size_t emitted_bytes_max = 64 << 10;
+
 constexpr const char* sleep_document = R"({
   "name": "flow.sleep", "builtin": true, "risk": "read", "verify": "response",
   "description": "Waits until a time has come: {\"for\": DURATION} or {\"until\": TIME}.",
@@ -57,6 +59,16 @@ constexpr const char* approve_document = R"({
     "properties": {"approved_by": {"type": "array", "items": {"type": "string"}},
                    "approved_at": {"type": "string", "format": "date-time"}}}})";
 
+constexpr const char* emit_document = R"({
+  "name": "flow.emit", "builtin": true, "risk": "read", "verify": "response",
+  "description": "Raises an event that subscribers of Settle are told, under the type \"emitted.\" and this one.",
+  "input_schema": {"type": "object", "additionalProperties": false, "required": ["type"],
+    "properties": {"type": {"type": "string", "maxLength": 128, "pattern": "^[A-Za-z0-9_-]+([.][A-Za-z0-9_-]+)*$",
+                            "description": "such as \"order.shipped\""},
+                   "data": {"description": "whatever receivers are to know; at most 64 KiB"}}},
+  "output_schema": {"type": "object", "additionalProperties": false, "required": ["event"],
+    "properties": {"event": {"type": "string", "description": "the id that the event has outside"}}}})";
+
 std::shared_ptr<const Schema> schema_of(const Json& document, std::string_view name) {
   Result<Schema> schema = Schema::compile(*document.find(name));
   SETTLE_ASSERT(schema);
@@ -87,6 +99,14 @@ const std::string* text_at(const Json& input, std::string_view name) {
   return member != nullptr && member->is_string() ? &member->as_string() : nullptr;
 }
 
+std::optional<Problem> too_much_data(const Json& input) {
+  const Json* data = input.find("data");
+  const std::size_t bytes = data == nullptr ? 0 : canonical(*data).size();
+  if (bytes <= emitted_bytes_max) return std::nullopt;
+  return Problem{"/data", "input_too_large", "at most 64 KiB", std::to_string(bytes) + " bytes",
+                 "the data of an event has at most 64 KiB as canonical JSON"};
+}
+
 }  // namespace
 
 bool is_builtin_name(std::string_view name) {
@@ -96,8 +116,8 @@ bool is_builtin_name(std::string_view name) {
 const std::vector<std::shared_ptr<const Tool>>& builtin_tools() {
   static const std::vector<std::shared_ptr<const Tool>> tools = {
       compiled(Builtin::approve, approve_document), compiled(Builtin::assertion, assert_document),
-      compiled(Builtin::run_plan, run_plan_document), compiled(Builtin::sleep, sleep_document),
-      compiled(Builtin::wait_signal, wait_signal_document)};
+      compiled(Builtin::emit, emit_document),       compiled(Builtin::run_plan, run_plan_document),
+      compiled(Builtin::sleep, sleep_document),     compiled(Builtin::wait_signal, wait_signal_document)};
   return tools;
 }
 
@@ -110,6 +130,7 @@ std::shared_ptr<const Tool> builtin_tool(std::string_view name) {
 }
 
 std::optional<Problem> builtin_input_problem(const Tool& tool, const Json& input, std::optional<Time> now) {
+  if (tool.builtin == Builtin::emit) return too_much_data(input);
   if (tool.builtin != Builtin::sleep && tool.builtin != Builtin::wait_signal && tool.builtin != Builtin::approve)
     return std::nullopt;
   const std::string most = format_duration(wait_max);

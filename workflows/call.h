@@ -23,6 +23,7 @@ struct Call {
   std::string credential;                                    ///< name in the configuration; empty: none
   bool write = true;         ///< it may have a side effect (not GET or HEAD, not declared safe)
   bool repeat = false;       ///< of an action that was sent before: counts against the retry budget of its host
+  bool public_only = false;  ///< no private address may be behind the URL, whatever tools may reach
   Duration timeout{10'000};  ///< start_to_close: from the first byte sent to the last received
 
   friend bool operator==(const Call&, const Call&) = default;

@@ -29,6 +29,8 @@ void Stepper::begin_builtin(ActionIndex index) {
       return held(index);
     case Builtin::approve:
       return await_approval(index);
+    case Builtin::emit:
+      return emit(index);
     case Builtin::none:
       break;
   }
@@ -78,6 +80,17 @@ void Stepper::held(ActionIndex index) {
   fail(index, "assertion_failed",
        (message.empty() ? "it does not hold: " : message + ": ") + shorten(canonical(*input.find("that")), 500),
        Effect::none);
+}
+
+// ---- flow.emit
+
+/// The event is durable together with what says so; the feed and the subscriptions take it from the history.
+void Stepper::emit(ActionIndex index) {
+  const Json& input = *workflow_.actions[index].input;
+  const Json* data = input.find("data");
+  note("action.emitted", index,
+       Json::object({{"type", text_member(input, "type")}, {"data", data == nullptr ? Json() : *data}}));
+  builtin_done(index, Json::object({{"event", event_id(workflow_.header.id, workflow_.header.events)}}));
 }
 
 // ---- flow.wait_signal

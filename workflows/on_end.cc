@@ -110,6 +110,7 @@ void Stepper::begin_fallback(ActionIndex index) {
 /// What waits for a person to decide about its fallback fails without it.
 void Stepper::give_up_fallback(ActionIndex index) {
   enter(index, Stage::failed);
+  note("action.fallback_given_up", index, Json::object({{"effect", name_of(workflow_.actions[index].effect)}}));
   issue_receipt(index);
   concluded(index);
 }

@@ -9,19 +9,9 @@
 namespace settle {
 namespace {
 
-/// Part of the contract, not of this version.
-bool is_promised(std::string_view name) {
-  return name == "flow.emit";
-}
-
 void find_builtin(Fields& fields, const std::string& name, PlannedCall& call) {
   call.tool = builtin_tool(name);
   if (call.tool != nullptr) return;
-  if (is_promised(name)) {
-    fields.problem("tool", "plan_not_supported", "another tool",
-                   "\"" + name + "\" is part of the contract, but not of this version");
-    return;
-  }
   std::vector<std::string> names;
   for (const std::shared_ptr<const Tool>& tool : builtin_tools()) names.push_back(tool->name);
   const std::optional<std::string> near = nearest(name, names);

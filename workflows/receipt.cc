@@ -62,7 +62,7 @@ void write_check(std::string& out, const CheckResult& result) {
 }
 
 std::string_view method_of(const Tool& tool, const ActionState& action) {
-  constexpr std::string_view of_builtin[] = {"", "clock", "signal", "workflow", "condition", "approval"};
+  constexpr std::string_view of_builtin[] = {"", "clock", "signal", "workflow", "condition", "approval", "event"};
   if (tool.builtin != Builtin::none) return of_builtin[static_cast<std::size_t>(tool.builtin)];
   if (!action.checks.empty()) return "read_back";
   if (action.confidence == Confidence::operator_) return "operator";

@@ -40,6 +40,9 @@ struct HistoryEvent {
   Time at{};
 };
 
+/// The id that the event with this number has outside: unique in its namespace, for ever.
+std::string event_id(std::string_view workflow, std::uint32_t seq);
+
 /// A call that is to be made. It leaves when the commit of its transition is durable; a safe read may leave at once.
 struct CallEffect {
   ActionIndex action = 0;

@@ -155,6 +155,10 @@ void Stepper::issue_receipt(ActionIndex index) {
 }
 
 /// `index` is a run; the history names its action, and says which run of it where there are several.
+std::string event_id(std::string_view workflow, std::uint32_t seq) {
+  return std::string(workflow) + "." + std::to_string(seq);
+}
+
 void Stepper::note(std::string type, std::optional<ActionIndex> index, Json data) {
   ++workflow_.header.events;
   if (index) {

@@ -179,6 +179,7 @@ class Stepper {
   void wait_over(ActionIndex index);
   void take_signal(ActionIndex index, std::size_t taken);
   void held(ActionIndex index);
+  void emit(ActionIndex index);
   void builtin_done(ActionIndex index, Json output);
   void ask_child(ActionIndex index);
   void stop_waiting(ActionIndex index);

@@ -56,7 +56,7 @@ struct RateLimit {
 enum class VerifyKind : std::uint8_t { response, none, read_back };
 
 /// Settle's own tools (builtin_tools.h); `none` for all others.
-enum class Builtin : std::uint8_t { none, sleep, wait_signal, run_plan, assertion, approve };
+enum class Builtin : std::uint8_t { none, sleep, wait_signal, run_plan, assertion, approve, emit };
 /// One look of a read-back, and what its answer is compared with.
 struct ReadBack {
   std::string name;  ///< of one of several; empty where there is one

@@ -1,12 +1,16 @@
 #include "connectors/http/credentials.h"
 
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/sha.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
 
+#include "base/error.h"
 #include "base/hash.h"
 #include "connectors/http/origin.h"
 #include "connectors/http/request_writer.h"
@@ -88,6 +92,23 @@ std::string problem_of(const CredentialEntry& entry) {
   return "";
 }
 
+/// What "whsec_" and base64 stand for (Standard Webhooks 1.0.0); null when it is none, or of a length that it forbids.
+std::optional<std::string> webhook_key(std::string_view text) {
+  constexpr std::string_view prefix = "whsec_";
+  constexpr std::size_t bytes_min = 24, bytes_max = 64;
+  if (!text.starts_with(prefix)) return std::nullopt;
+  text.remove_prefix(prefix.size());
+  if (text.empty() || text.size() % 4 != 0 || text.size() > 4 * bytes_max) return std::nullopt;
+  std::string key(3 * text.size() / 4, '\0');
+  const int bytes = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(key.data()),
+                                    reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
+  if (bytes < 0) return std::nullopt;
+  const std::size_t padding = text.ends_with("==") ? 2 : (text.ends_with("=") ? 1 : 0);
+  key.resize(static_cast<std::size_t>(bytes) - padding);
+  if (to_base64(key) != text || key.size() < bytes_min || key.size() > bytes_max) return std::nullopt;
+  return key;
+}
+
 void redact_json(const Credential& credential, Json& value) {
   if (value.is_string()) {
     std::string text = value.as_string();
@@ -143,6 +164,19 @@ bool Credential::allows(std::string_view origin) const {
   return std::find(origins_.begin(), origins_.end(), origin) != origins_.end();
 }
 
+std::string Credential::sign(std::string_view message) const {
+  SETTLE_ASSERT(signs());
+  std::string key;
+  value_.append_to(key);
+  std::string out(SHA256_DIGEST_LENGTH, '\0');
+  unsigned int bytes = 0;
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(message.data()),
+       message.size(), reinterpret_cast<unsigned char*>(out.data()), &bytes);
+  OPENSSL_cleanse(key.data(), key.size());
+  SETTLE_ASSERT(bytes == out.size());
+  return out;
+}
+
 void Credential::append_field(std::string& out) const {
   out.append(header_name_).append(": ").append(scheme_);
   value_.append_to(out);
@@ -181,6 +215,15 @@ Result<std::shared_ptr<const CredentialStore>> CredentialStore::load(const std::
     }
     Result<std::string> secret = read_secret(entry, environment);
     if (!secret) return std::move(secret.error());
+    credential.kind_ = entry.kind;
+    if (entry.kind == CredentialKind::webhook) {
+      std::optional<std::string> key = webhook_key(*secret);
+      OPENSSL_cleanse(secret->data(), secret->size());
+      if (!key) return refuse(entry, "needs a secret of the form whsec_ and 24 to 64 bytes in base64");
+      credential.value_ = Secret(*std::move(key));
+      store->credentials_.emplace(entry.name, std::move(credential));
+      continue;
+    }
     credential.header_name_ = entry.kind == CredentialKind::header ? entry.header_name : "Authorization";
     if (entry.kind == CredentialKind::bearer) credential.scheme_ = "Bearer ";
     if (entry.kind == CredentialKind::basic) {

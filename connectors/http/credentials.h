@@ -37,7 +37,7 @@ class Secret {
   std::vector<char> bytes_;  // no small-string buffer that a move would leave behind
 };
 
-enum class CredentialKind : std::uint8_t { header, bearer, basic };
+enum class CredentialKind : std::uint8_t { header, bearer, basic, webhook };
 
 /// One entry of the configuration. Exactly one of `secret_env` and `secret_file` is set.
 struct CredentialEntry {
@@ -63,13 +63,18 @@ class Credential {
   /// Takes the secret out of an answer that echoes it: "[secret]" stands in its place, in names and in strings.
   void redact(Json& answer) const;
   bool redact(std::string& text) const;
+  /// Kind webhook: it signs, and is sent nowhere.
+  bool signs() const { return kind_ == CredentialKind::webhook; }
+  /// HMAC-SHA256 under the secret, 32 bytes; only where it signs.
+  std::string sign(std::string_view message) const;
 
  private:
   friend class CredentialStore;
+  CredentialKind kind_ = CredentialKind::bearer;
   std::string name_;
   std::string header_name_;
   std::string_view scheme_;  // "Bearer ", "Basic " or nothing
-  Secret value_;             // as it goes over the wire, without the scheme
+  Secret value_;             // as it goes over the wire, without the scheme; kind webhook: what its base64 stands for
   Secret password_;          // kind basic: the configured secret itself, to find it in answers
   std::vector<std::string> origins_;
 };

@@ -48,8 +48,14 @@ std::string_view sentence_of(ResponseParser::Fault fault) {
 
 }  // namespace
 
-HttpConnection::HttpConnection(HttpConnectionContext& context, Owner& owner, const Origin& origin)
-    : context_(context), owner_(owner), origin_(origin), socket_(context.loop), parser_(context.response) {}
+HttpConnection::HttpConnection(HttpConnectionContext& context, Owner& owner, const Origin& origin,
+                               AddressPolicy addresses)
+    : context_(context),
+      owner_(owner),
+      origin_(origin),
+      allowed_(addresses),
+      socket_(context.loop),
+      parser_(context.response) {}
 
 // --- connecting ---
 
@@ -77,7 +83,7 @@ void HttpConnection::on_resolved(Error error, const Addresses& addresses) {
   }
   // One bad address among good ones is how rebinding begins, so that it spoils them all.
   for (const asio::ip::address& address : addresses) {
-    if (is_allowed(address, context_.addresses)) continue;
+    if (is_allowed(address, allowed_)) continue;
     return finish_unanswered(OutcomeClass::rejected, "address_forbidden",
                              origin_.host + " stands for " + address.to_string() + ", where calls may not go");
   }

@@ -44,7 +44,6 @@ struct HttpConnectionContext {
   std::string tls_error;  ///< why `tls` can't be used; empty when it can
   std::shared_ptr<NameCache> names;
   Duration connect_timeout;
-  AddressPolicy addresses;
   ResponseLimits response;
   std::function<Time()> now;
 };
@@ -69,7 +68,7 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
     virtual void call_unsent(HttpConnection& connection, std::unique_ptr<HttpJob> job) = 0;
   };
 
-  HttpConnection(HttpConnectionContext& context, Owner& owner, const Origin& origin);
+  HttpConnection(HttpConnectionContext& context, Owner& owner, const Origin& origin, AddressPolicy addresses);
 
   /// Connects and sends the call. May report to the owner before it returns.
   void open(std::unique_ptr<HttpJob> job);
@@ -118,6 +117,7 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
   HttpConnectionContext& context_;
   Owner& owner_;
   const Origin origin_;
+  const AddressPolicy allowed_;
   Phase phase_ = Phase::fresh;
   Socket socket_;
   std::unique_ptr<TlsStream> tls_;

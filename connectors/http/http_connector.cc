@@ -13,6 +13,7 @@ namespace settle {
 /// The connections to one origin, and the calls that wait for one.
 struct HttpPool {
   Origin origin;
+  AddressPolicy addresses = AddressPolicy::any;
   std::vector<std::shared_ptr<HttpConnection>> all;
   std::vector<HttpConnection*> idle;  // the last used at the end, and taken first: the others get old and are closed
   std::deque<std::unique_ptr<HttpJob>> queue;
@@ -48,7 +49,6 @@ HttpConnector::HttpConnector(boost::asio::io_context& loop, HttpConnectorOptions
                .tls_error = {},
                .names = std::make_shared<NameCache>(loop, options_.lookup),
                .connect_timeout = options_.connect_timeout,
-               .addresses = options_.addresses,
                .response = options_.response,
                .now = options_.now ? options_.now : system_now},
       ticker_(loop) {
@@ -99,7 +99,7 @@ bool HttpConnector::admit(HttpJob& job, Outcome& refusal) {
   if (stopped_) return refuse(OutcomeClass::not_sent, "engine_shutdown", "the engine is shutting down");
   Call& call = job.call;
   const std::optional<SplitUrl> url = split_url(call.url);
-  job.pool = url ? pool_of(url->origin) : nullptr;
+  job.pool = url ? pool_of(url->origin, call.public_only) : nullptr;
   if (job.pool == nullptr) {
     return refuse(OutcomeClass::rejected, "invalid_request",
                   "the URL is no absolute http or https URL without user information and fragment");
@@ -107,7 +107,7 @@ bool HttpConnector::admit(HttpJob& job, Outcome& refusal) {
   job.target_at = static_cast<std::size_t>(url->target.data() - call.url.data());
   if (!call.credential.empty()) {
     job.credential = credentials_->find(call.credential);
-    if (job.credential == nullptr) {
+    if (job.credential == nullptr || job.credential->signs()) {
       return refuse(OutcomeClass::rejected, "credential_not_configured",
                     "no credential named \"" + call.credential + "\" is configured");
     }
@@ -125,18 +125,21 @@ bool HttpConnector::admit(HttpJob& job, Outcome& refusal) {
   return true;
 }
 
-/// The pool for an origin as a URL writes it; null when it is none.
-HttpPool* HttpConnector::pool_of(std::string_view origin_text) {
-  if (const auto known = pools_as_written_.find(origin_text); known != pools_as_written_.end()) return known->second;
+/// The pool for an origin as a URL writes it; null when it is none. Calls that may reach public addresses only share no
+/// connection with others: one may have been opened to another address.
+HttpPool* HttpConnector::pool_of(std::string_view origin_text, bool public_only) {
+  ByText<HttpPool*>& as_written = public_only ? public_pools_as_written_ : pools_as_written_;
+  if (const auto known = as_written.find(origin_text); known != as_written.end()) return known->second;
   std::optional<Origin> origin = parse_origin(origin_text);
   if (!origin) return nullptr;
-  std::unique_ptr<HttpPool>& pool = pools_[origin->text];
+  std::unique_ptr<HttpPool>& pool = pools_[public_only ? origin->text + " public" : origin->text];
   if (!pool) {
     pool = std::make_unique<HttpPool>();
     pool->origin = *std::move(origin);
+    pool->addresses = public_only ? AddressPolicy::public_only : options_.addresses;
   }
-  if (pools_as_written_.size() >= origins_as_written_max) pools_as_written_.clear();
-  pools_as_written_.emplace(origin_text, pool.get());
+  if (as_written.size() >= origins_as_written_max) as_written.clear();
+  as_written.emplace(origin_text, pool.get());
   if (period_ == Duration(0)) arm(idle_period);
   return pool.get();
 }
@@ -177,7 +180,7 @@ void HttpConnector::carry(HttpPool& pool, std::unique_ptr<HttpJob> job) {
 
 void HttpConnector::open(HttpPool& pool, std::unique_ptr<HttpJob> job) {
   HttpConnection::Owner& owner = *this;
-  auto connection = std::make_shared<HttpConnection>(context_, owner, pool.origin);
+  auto connection = std::make_shared<HttpConnection>(context_, owner, pool.origin, pool.addresses);
   connection->slot = pool.all.size();
   pool.all.push_back(connection);
   connection->open(std::move(job));
@@ -305,7 +308,9 @@ void HttpConnector::close_idle(HttpPool& pool, Clock::time_point now) {
 void HttpConnector::forget_empty_pools() {
   const std::size_t gone =
       std::erase_if(pools_, [](const auto& item) { return item.second->all.empty() && item.second->queue.empty(); });
-  if (gone > 0) pools_as_written_.clear();
+  if (gone == 0) return;
+  pools_as_written_.clear();
+  public_pools_as_written_.clear();
 }
 
 // --- the end ---

@@ -67,7 +67,7 @@ class HttpConnector final : public Connector, private HttpConnection::Owner {
   void call_unsent(HttpConnection& connection, std::unique_ptr<HttpJob> job) override;
 
   bool admit(HttpJob& job, Outcome& refusal);
-  HttpPool* pool_of(std::string_view origin_text);
+  HttpPool* pool_of(std::string_view origin_text, bool public_only);
   void dispatch(std::unique_ptr<HttpJob> job);
   bool has_room(const HttpPool& pool) const;
   void carry(HttpPool& pool, std::unique_ptr<HttpJob> job);
@@ -86,8 +86,9 @@ class HttpConnector final : public Connector, private HttpConnection::Owner {
   HttpConnectorOptions options_;
   std::shared_ptr<const CredentialStore> credentials_;
   HttpConnectionContext context_;
-  ByText<std::unique_ptr<HttpPool>> pools_;  // by Origin::text
-  ByText<HttpPool*> pools_as_written_;       // by the origin as URLs write it: a cache, cleared when pools go
+  ByText<std::unique_ptr<HttpPool>> pools_;    // by Origin::text
+  ByText<HttpPool*> pools_as_written_;         // by the origin as URLs write it: a cache, cleared when pools go
+  ByText<HttpPool*> public_pools_as_written_;  // the same of calls that are public_only
   boost::asio::steady_timer ticker_;
   Duration period_{0};  // of the tick under way; 0: none
   int quiet_ticks_ = 0;

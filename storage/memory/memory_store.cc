@@ -97,7 +97,7 @@ CommitGroup MemoryStore::decide(std::vector<QueuedCommit> queue) const {
     if (at == table.end()) return std::optional<std::string>();
     return std::optional(at->second);
   };
-  Result<CommitGroup> group = decide_group(std::move(queue), ledger_size_, durable, audit_size_);
+  Result<CommitGroup> group = decide_group(std::move(queue), ledger_size_, durable, audit_size_, feed_size_);
   SETTLE_ASSERT(group);  // a look-up in memory has no way to fail
   return *std::move(group);
 }
@@ -106,6 +106,7 @@ void MemoryStore::apply(CommitGroup& group) {
   for (const Write& write : group.writes) apply(write);
   ledger_size_ = group.ledger_size;
   audit_size_ = group.audit_size;
+  feed_size_ = group.feed_size;
 }
 
 void MemoryStore::apply(const Write& write) {
@@ -124,6 +125,11 @@ std::unique_ptr<Reader> MemoryStore::snapshot() const {
 std::uint64_t MemoryStore::ledger_size() const {
   const std::lock_guard lock(mutex_);
   return ledger_size_;
+}
+
+std::uint64_t MemoryStore::feed_size() const {
+  const std::lock_guard lock(mutex_);
+  return feed_size_;
 }
 
 bool MemoryStore::has_room() const {

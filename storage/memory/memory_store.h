@@ -27,6 +27,7 @@ class MemoryStore final : public Store {
   void commit(WriteBatch batch, CompletionSink& sink, CompletionSink::Done done) override;
   std::unique_ptr<Reader> snapshot() const override;
   std::uint64_t ledger_size() const override;
+  std::uint64_t feed_size() const override;
   bool has_room() const override;
 
   /// Makes everything queued durable as one group and delivers its completions. Thread: any.
@@ -61,6 +62,7 @@ class MemoryStore final : public Store {
   bool is_delivering_ = false;
   std::uint64_t ledger_size_ = 0;
   std::uint64_t audit_size_ = 0;
+  std::uint64_t feed_size_ = 0;
   bool has_room_ = true;
 };
 

@@ -139,6 +139,8 @@ Result<Opening> check_existing(const RocksOptions& options, const FloorRecord& f
   // Asked for again once the store is open for writing: damage in its way has to be found before that.
   const Result<std::uint64_t> audited = audit_size(*(*view)->snapshot());
   if (!audited) return audited.error();
+  const Result<std::uint64_t> fed = feed_size(*(*view)->snapshot());
+  if (!fed) return fed.error();
   return opening;
 }
 

@@ -100,6 +100,7 @@ class RocksStore::Impl {
     return make_reader(database_, database_->GetSnapshot(), options_.directory);
   }
   std::uint64_t ledger_size() const { return ledger_size_.load(std::memory_order_acquire); }
+  std::uint64_t feed_size() const { return feed_size_.load(std::memory_order_acquire); }
   bool has_room() const { return has_room_.load(std::memory_order_relaxed); }
   std::uint32_t partitions() const { return head_.partitions; }
   FloorKeeper& floor() { return *floor_; }
@@ -124,6 +125,7 @@ class RocksStore::Impl {
   StoreHead head_;  ///< written by the committer's thread only; `partitions` never changes once open
   std::atomic<std::uint64_t> ledger_size_{0};
   std::uint64_t audit_size_ = 0;  ///< the committer's
+  std::atomic<std::uint64_t> feed_size_{0};
   std::atomic<std::uint64_t> last_group_{0};
   std::atomic<std::uint64_t> groups_{0};
   std::atomic<std::uint64_t> batches_{0};
@@ -194,6 +196,9 @@ Result<void> RocksStore::Impl::adopt(const Opening& opening) {
   const Result<std::uint64_t> audited = audit_size(*reader);
   if (!audited) return audited.error();
   audit_size_ = *audited;
+  const Result<std::uint64_t> fed = settle::feed_size(*reader);
+  if (!fed) return fed.error();
+  feed_size_ = *fed;
   if (head_.group == 0) {
     // The first group holds nothing but the head itself: format and partitions.
     head_.partitions = opening.floor.partitions;
@@ -286,7 +291,7 @@ void RocksStore::Impl::commit_group(std::vector<QueuedCommit> queue) {
   const std::size_t count = queue.size();
   const std::unique_ptr<Reader> durable = make_reader(database_, nullptr, options_.directory);
   const DurableLookup lookup = [&durable](Family family, std::string_view key) { return durable->get(family, key); };
-  Result<CommitGroup> group = decide_group(std::move(queue), head_.ledger_size, lookup, audit_size_);
+  Result<CommitGroup> group = decide_group(std::move(queue), head_.ledger_size, lookup, audit_size_, feed_size());
   if (!group) fail_stop("look-up of a guard", options_.directory, group.error().message);
 
   // A group in which every batch lost writes nothing: what they lost to is durable already.
@@ -294,6 +299,7 @@ void RocksStore::Impl::commit_group(std::vector<QueuedCommit> queue) {
     const rocksdb::Status written = write(*group);
     if (!written.ok()) fail_stop("commit", options_.directory, written.ToString());
     audit_size_ = group->audit_size;
+    feed_size_.store(group->feed_size, std::memory_order_release);
     ledger_size_.store(head_.ledger_size, std::memory_order_release);
     last_group_.store(head_.group, std::memory_order_relaxed);
     groups_.fetch_add(1, std::memory_order_relaxed);
@@ -385,6 +391,9 @@ std::unique_ptr<Reader> RocksStore::snapshot() const {
 }
 std::uint64_t RocksStore::ledger_size() const {
   return impl_->ledger_size();
+}
+std::uint64_t RocksStore::feed_size() const {
+  return impl_->feed_size();
 }
 bool RocksStore::has_room() const {
   return impl_->has_room();

@@ -67,6 +67,7 @@ class RocksStore final : public Store {
   void commit(WriteBatch batch, CompletionSink& sink, CompletionSink::Done done) override;
   std::unique_ptr<Reader> snapshot() const override;
   std::uint64_t ledger_size() const override;
+  std::uint64_t feed_size() const override;
   bool has_room() const override;
 
   /// The number of logical partitions, fixed when the store was made.

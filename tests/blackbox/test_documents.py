@@ -142,7 +142,7 @@ class Shapes(harness.SharedEngineTest):
         listed = {tool["name"]: tool for tool in self.client.get("/v1/tools").json["tools"]}
         self.assertEqual(list(listed), sorted(listed))
         own = {name for name, tool in listed.items() if tool.pop("builtin")}
-        self.assertEqual(own, {"flow.approve", "flow.assert", "flow.run_plan", "flow.sleep", "flow.wait_signal"})
+        self.assertEqual(own, {"flow.approve", "flow.assert", "flow.emit", "flow.run_plan", "flow.sleep", "flow.wait_signal"})
         self.assertEqual(set(listed) - own - {"things.look"}, {tool["name"] for tool in ALL})
         for tool in ALL:
             self.assertEqual(listed[tool["name"]], {"name": tool["name"], "version": digest(tool), "risk": tool["risk"],

@@ -333,7 +333,7 @@ class Listed(Flow):
         engine = self.engine(*ALL)
         tools = engine.client.get("/v1/tools").json["tools"]
         own = [tool["name"] for tool in tools if tool["builtin"]]
-        self.assertEqual(own, ["flow.approve", "flow.assert", "flow.run_plan", "flow.sleep", "flow.wait_signal"])
+        self.assertEqual(own, ["flow.approve", "flow.assert", "flow.emit", "flow.run_plan", "flow.sleep", "flow.wait_signal"])
         self.assertEqual([tool["name"] for tool in tools], sorted(tool["name"] for tool in tools))
         detail = engine.client.get("/v1/tools/flow.sleep").json
         self.assertEqual((detail["version"], detail["document"]["name"]), ([t for t in tools if t["name"] == "flow.sleep"][0]["version"], "flow.sleep"))

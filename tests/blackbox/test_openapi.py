@@ -201,6 +201,22 @@ class RealAnswers(Described):
         self.ask("GET", results, f"/v1/workflows/{done['workflow']['id']}/tool_results")
         self.ask("GET", results, f"/v1/workflows/{done['workflow']['id']}/tool_results?format=anthropic")
 
+    def test_the_feed_and_subscriptions_fit_their_description(self):
+        self.client.end_of(self.client.start({"id": "tell", "tool": "flow.emit", "input": {"type": "x"}}))
+        self.assertTrue(self.ask("GET", "/v1/events", "/v1/events?limit=1000").json["events"])
+        self.ask("POST", "/v1/retention:release")
+        one = "/v1/subscriptions/{name}"
+        body = {"url": "https://example.org/hooks", "types": ["emitted.never"], "labels": {"a": "b"}}
+        self.assertEqual(self.validator.problems({"$ref": "#/components/schemas/SubscriptionRequest"}, body), [])
+        for status in (201, 200):
+            self.ask("PUT", one, "/v1/subscriptions/hook", body, status)
+        self.ask("GET", "/v1/subscriptions")
+        self.ask("GET", one, "/v1/subscriptions/hook")
+        for verb in (":pause", ":resume", ":rotate_secret", "/dead_letters:redrive", "/dead_letters:purge"):
+            self.ask("POST", one + verb, "/v1/subscriptions/hook" + verb)
+        self.ask("GET", one + "/dead_letters", "/v1/subscriptions/hook/dead_letters")
+        self.ask("DELETE", one, "/v1/subscriptions/hook")
+
     def test_checks_tools_and_health_fit_their_description(self):
         plan = {"name": "p", "actions": [make()]}
         self.ask("POST", "/v1/plans:check", body={"plan": plan})

@@ -163,10 +163,6 @@ class Plans(Refusals):
                                                                             "policy_loosened"),
             ("/plan/actions/0/retry/backoff_coefficient", "policy_loosened"))
 
-    def test_what_this_version_does_not_offer_is_refused_not_ignored(self):
-        self.refused_plan({"name": "p", "actions": [{"id": "a", "tool": "flow.emit"}]},
-                          ("/plan/actions/0/tool", "plan_not_supported"))
-
     def test_who_must_agree_is_checked_too(self):
         self.refused_plan({"name": "p", "actions": [make(approval={"approvers": 0, "expires": "soon", "when": {
             "equals": [{"$from": "/input/nmae"}, "x"]}}), {"id": "b", "tool": "flow.sleep", "input": {"for": "1s"}, "approval": {}}]},

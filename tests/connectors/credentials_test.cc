@@ -5,6 +5,7 @@
 #include <ostream>
 #include <type_traits>
 
+#include "base/hash.h"
 #include "tests/support/certificates.h"
 
 namespace settle {
@@ -141,6 +142,40 @@ TEST(Credentials, AreTakenOutOfAnswersThatEchoThem) {
   (*store)->find("crm")->redact(answer);
   EXPECT_EQ(answer, Json::object(
                         {{"auth", "Bearer [secret]!"}, {"[secret]", Json::Array{Json("a[secret][secret]"), Json(1)}}}));
+}
+
+CredentialEntry webhook(const std::string& variable = "HOOK") {
+  CredentialEntry entry = bearer();
+  entry.name = "hooks";
+  entry.kind = CredentialKind::webhook;
+  entry.secret_env = variable;
+  return entry;
+}
+
+Result<std::shared_ptr<const CredentialStore>> with_hook(const std::string& secret) {
+  return CredentialStore::load({webhook()}, [&](const std::string&) { return std::optional<std::string>(secret); });
+}
+
+// The example of the Standard Webhooks libraries.
+TEST(Credentials, OfKindWebhookSignAsTheStandardSays) {
+  const auto store = with_hook("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+  ASSERT_TRUE(store) << store.error().message;
+  const Credential* hooks = (*store)->find("hooks");
+  ASSERT_TRUE(hooks->signs());
+  EXPECT_TRUE(hooks->allows("https://crm.example:443"));
+  EXPECT_EQ(to_base64(hooks->sign("msg_p5jXN8AQM9LWM0D4loKWxJek.1614265330.{\"test\": 2432232314}")),
+            "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+}
+
+TEST(Credentials, OfKindWebhookAreRefusedWhenTheyAreNone) {
+  for (const std::string secret :
+       {"MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_=", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS",
+        "whsec_MfKQ9r8GKYqrTwjUPD8I", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLa*w", "whsec_===="}) {
+    const auto store = with_hook(secret);
+    ASSERT_FALSE(store) << secret;
+    EXPECT_EQ(store.error().code, ErrorCode::configuration);
+    EXPECT_EQ(store.error().message.find(secret), std::string::npos);
+  }
 }
 
 }  // namespace

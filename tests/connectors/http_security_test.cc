@@ -63,6 +63,42 @@ TEST_F(HttpCredentials, GoToTheirOriginOnly) {
   EXPECT_EQ(server.requests().size(), 2u);
 }
 
+TEST_F(HttpCredentials, ThatSignAreSentNowhere) {
+  FaultServer server;
+  const CredentialEntry entry{.name = "hooks",
+                              .kind = CredentialKind::webhook,
+                              .header_name = {},
+                              .username = {},
+                              .secret_env = "TOKEN",
+                              .secret_file = {},
+                              .origins = {server.url("")}};
+  make({}, *CredentialStore::load({entry}, [](const std::string&) {
+         return std::optional<std::string>("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+       }));
+  Call call = post(server.url());
+  call.credential = "hooks";
+  EXPECT_EQ(run(call).code, "credential_not_configured");
+  EXPECT_TRUE(server.requests().empty());
+}
+
+TEST_F(HttpCredentials, PublicCallsReachNoPrivateAddressAndNoConnectionOfOthers) {
+  FaultServer server;
+  make({});
+  Call call = post(server.url());
+  EXPECT_EQ(run(call).kind, answered);  // its connection is kept, and idle
+  call.public_only = true;
+  for (int i = 0; i < 2; ++i) {
+    const Outcome out = run(call);
+    EXPECT_EQ(out.kind, rejected);
+    EXPECT_EQ(out.code, "address_forbidden");
+  }
+  call.url = server.url("/", "localhost");
+  EXPECT_EQ(run(call).code, "address_forbidden");
+  call.public_only = false;
+  EXPECT_EQ(run(call).kind, answered);
+  EXPECT_EQ(server.requests().size(), 2U);
+}
+
 TEST_F(HttpCredentials, AreNotOverriddenByACallsHeader) {
   FaultServer server;
   make_with_credential({server.url("")});

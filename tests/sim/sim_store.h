@@ -17,6 +17,7 @@ class SimStore final : public Store {
   void commit(WriteBatch batch, CompletionSink& sink, CompletionSink::Done done) override;
   std::unique_ptr<Reader> snapshot() const override { return inner_.snapshot(); }
   std::uint64_t ledger_size() const override { return inner_.ledger_size(); }
+  std::uint64_t feed_size() const override { return inner_.feed_size(); }
   bool has_room() const override { return inner_.has_room(); }
 
   /// The process is gone: of what was queued a random number of batches became durable, in their order.

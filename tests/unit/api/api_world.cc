@@ -4,6 +4,7 @@
 
 #include <chrono>
 
+#include "storage/keys.h"
 #include "tests/unit/workflows/support/fixture.h"
 
 namespace settle::test {
@@ -56,9 +57,11 @@ std::vector<std::string> split(const std::string& text, char by) {
 ApiWorld::ApiWorld(ApiOptions options) {
   loop.post([this] { io.stop(); });
   loop.run();  // to learn which thread is its own
-  engine = std::make_unique<Engine>(store, tools, std::vector<Engine::Part>{{&loop, &connector}});
+  engine = std::make_unique<Engine>(store, tools, std::vector<Engine::Part>{{&loop, &connector}}, ShardLimits(),
+                                    PlanLimits(), OutboxOptions{.key = std::string(32, 'k')});
   api = std::make_unique<HttpApi>(*engine, tokens, loop, ready, options);
   put_tool_and_workflow();
+  put_subscription();
 }
 
 ApiWorld::~ApiWorld() {
@@ -93,6 +96,24 @@ void ApiWorld::put_tool_and_workflow() {
   EXPECT_TRUE(reaches([&] { return begun; }));
   const Result<Json> open = engine->approvals({.name_space = "own", .state = ApprovalState::open});
   approval = open->find("approvals")->as_array().at(0);
+}
+
+void ApiWorld::put_subscription() {
+  bool made = false;
+  engine->outbox().put(
+      {.name_space = "own", .name = "hook", .url = "https://example.org/hooks", .by = "test"}, loop,
+      [&](const Result<Outbox::Answer>& done) { made = done && done->created; }, nullptr);
+  EXPECT_TRUE(reaches([&] { return made; }));
+  const auto stored = store.snapshot()->get(Family::meta, keys::subscription("own", "hook"));
+  DeadLetter letter;
+  letter.place = {1, 0};
+  letter.name_space = "own";
+  letter.workflow = "w-own";
+  letter.seq = 1;
+  const std::string id = decode_subscription(**stored, "own", "hook")->id;
+  WriteBatch batch;
+  batch.put(Family::index, keys::dead_letter(id, 1, 0), encode_dead_letter(letter));
+  store.commit(std::move(batch), loop, nullptr);
 }
 
 std::string ApiWorld::token(const std::string& name, const std::string& name_space, Roles roles,

@@ -34,7 +34,7 @@ struct Seen {
 
 /// The whole API over a store in memory, on one loop that the test turns. In namespace "own" there is the tool box.put
 /// and the workflow "w-own" (action "done" has ended with receipt 1, action "held" is under way, "asked" waits for an
-/// approver).
+/// approver), and the subscription "hook" with the dead letter "1.0".
 class ApiWorld {
  public:
   explicit ApiWorld(ApiOptions options = {});
@@ -52,6 +52,7 @@ class ApiWorld {
   /// Turns the loop until `holds`; false after ten seconds.
   bool reaches(const std::function<bool()>& holds);
   void put_tool_and_workflow();
+  void put_subscription();
 
   boost::asio::io_context io{1};
   AsioLoop loop{io};

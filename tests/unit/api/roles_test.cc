@@ -23,6 +23,8 @@ std::string filled(const ApiWorld& world, std::string path, const std::string& t
   if (path.starts_with("/v1/receipts/")) path = replaced(path, "{id}", "rcp_w-own.1");
   if (path.starts_with("/v1/tokens/")) path = replaced(path, "{id}", token_id);
   if (path.starts_with("/v1/approvals/")) path = replaced(path, "{id}", world.approval.find("id")->as_string());
+  if (path.starts_with("/v1/subscriptions/")) path = replaced(path, "{name}", "hook");
+  path = replaced(path, "{letter}", "1.0");
   path = replaced(path, "{action}", "held");
   path = replaced(path, "{v}", world.tool_version);
   return replaced(path, "{name}", path.find("/signals/") == std::string::npos ? "box.put" : "go");
@@ -31,6 +33,7 @@ std::string filled(const ApiWorld& world, std::string path, const std::string& t
 /// A body that the route accepts.
 std::string body_for(const ApiWorld& world, const Route& route) {
   if (!route.takes_body) return "";
+  if (route.pattern == "/v1/subscriptions/{name}") return R"({"url": "https://example.org/hooks"})";
   if (route.method == "PUT") return write_json(tool_document({}));
   const std::string plan = R"({"name": "p", "actions": [{"id": "a", "tool": "flow.assert",
                                                          "input": {"that": {"equals": [1, 1]}}}]})";
@@ -97,6 +100,8 @@ class Case {
     if (route_.method != "GET") return "";
     if (route_.pattern == "/v1/workflows") return "w-own";
     if (route_.pattern == "/v1/approvals") return "w-own";
+    if (route_.pattern == "/v1/events") return "w-own";
+    if (route_.pattern == "/v1/subscriptions") return "hook";
     if (route_.pattern == "/v1/tools") return "box.put";
     return route_.pattern == "/v1/tokens" ? victim : "";
   }
@@ -106,6 +111,10 @@ class Case {
     const HttpResponse tools = world.ask("GET", "/v1/tools/box.put/versions", auditor);
     const Result<Json> document = read_json(workflow.body), versions = read_json(tools.body);
     if (!document || !versions) return false;
+    const HttpResponse subscription = world.ask("GET", "/v1/subscriptions/hook", auditor);
+    const HttpResponse letters = world.ask("GET", "/v1/subscriptions/hook/dead_letters", auditor);
+    if (subscription.body.find(R"("state":"active")") == std::string::npos) return false;
+    if (letters.body.find(R"("redriving":false)") == std::string::npos) return false;
     bool victim_stands = false;
     for (const auto& token : world.tokens.list("own")) victim_stands |= token->name == "victim" && !token->revoked_at;
     return *document->find("status") == Json("running") && *document->find("version") == Json(1) &&

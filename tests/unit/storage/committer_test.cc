@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "storage/big_endian.h"
+#include "storage/feed.h"
 
 namespace settle {
 namespace {
@@ -193,9 +194,42 @@ TEST(CommitterTest, AuditRecordsAreNumberedInQueueOrderAndALoserTakesNoNumber) {
   std::string records;
   for (const Write& write : group->writes) {
     if (write.family == Family::index)
-      records += std::to_string(audit_number(write.key)) + "=" + write.value.value_or("-") + " ";
+      records += std::to_string(number_of_key(write.key)) + "=" + write.value.value_or("-") + " ";
   }
   EXPECT_EQ(records, "8=first 9=second 10=third ");
+}
+
+TEST(CommitterTest, AGroupAddsOneRecordToTheFeedWithoutThoseThatLost) {
+  NullSink sink;
+  const auto names = [](const std::string& workflow, std::uint32_t first) {
+    return FeedEntry{"default", workflow, first, 2};
+  };
+  std::vector<QueuedCommit> queue;
+  queue.push_back(put(sink, "a", "1"));
+  queue.back().batch.feed = {names("w", 1)};
+  queue.push_back(put(sink, "a", "2", {a_is_absent}));
+  queue.back().batch.feed = {names("lost", 1)};
+  queue.push_back(put(sink, "b", "3"));
+  queue.back().batch.feed = {names("w", 3)};
+  const Result<CommitGroup> group = decide_group(std::move(queue), 0, look_in({}), 0, 41);
+  ASSERT_TRUE(group);
+  EXPECT_EQ(group->feed_size, 42U);
+  std::vector<FeedEntry> read;
+  for (const Write& write : group->writes) {
+    if (write.family != Family::index) continue;
+    EXPECT_EQ(write.key, feed_key(42));
+    read = *decode_feed(*write.value);
+  }
+  EXPECT_EQ(read, (std::vector<FeedEntry>{names("w", 1), names("w", 3)}));
+}
+
+TEST(CommitterTest, AGroupWithoutEventsAddsNothingToTheFeed) {
+  NullSink sink;
+  std::vector<QueuedCommit> queue;
+  queue.push_back(put(sink, "a", "1"));
+  const Result<CommitGroup> group = decide_group(std::move(queue), 0, look_in({}), 0, 41);
+  EXPECT_EQ(group->feed_size, 41U);
+  EXPECT_EQ(group->writes.size(), 1U);
 }
 
 TEST(CommitterTest, AReceiptCountsAsPresentForAGuard) {

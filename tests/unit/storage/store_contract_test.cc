@@ -251,6 +251,17 @@ TEST_P(StoreContractTest, TheAuditLogGoesOnBehindItsLastRecordAfterReopening) {
   }
 }
 
+TEST_P(StoreContractTest, TheFeedGoesOnBehindItsLastRecordAfterReopening) {
+  for (std::uint64_t round = 0; round < 3; ++round) {
+    WriteBatch batch;
+    batch.feed = {{"default", "w", static_cast<std::uint32_t>(round + 1), 1}};
+    EXPECT_TRUE(commit_and_wait(store(), std::move(batch)).applied);
+    EXPECT_EQ(store().feed_size(), round + 1);
+    reopen();
+    EXPECT_EQ(store().feed_size(), round + 1);
+  }
+}
+
 TEST_P(StoreContractTest, EverythingIsThereAfterReopening) {
   for (int i = 0; i < 50; ++i) put(Family::state, "k" + std::to_string(i), std::to_string(i));
   EXPECT_TRUE(commit_and_wait(store(), guarded("g", "kept")).applied);

@@ -454,13 +454,46 @@ TEST(ChildEnd, it_says_none_only_when_nothing_may_have_happened) {
   EXPECT_EQ(child_end_of(idle.workflow).confidence, Confidence::response);
 }
 
+TEST(Emit, the_event_is_in_the_step_that_says_so) {
+  Driver run = plan_run(action("flow.emit", R"({"type": "order.shipped", "data": {"who": {"$from": "/input/who"}}})"));
+  EXPECT_EQ(run.stage(0), Stage::verified);
+  const std::vector<HistoryEvent>& history = run.last.history;
+  const auto emitted = std::find_if(history.begin(), history.end(),
+                                    [](const HistoryEvent& event) { return event.type == "action.emitted"; });
+  ASSERT_NE(emitted, history.end());
+  EXPECT_EQ(emitted->data, json(R"({"type": "order.shipped", "data": {"who": "ada"}})"));
+  const auto seq = static_cast<std::uint32_t>(emitted - history.begin() + 1);
+  EXPECT_EQ(*run.action(0).output, Json::object({{"event", event_id(run.workflow.header.id, seq)}}));
+  const Json receipt = run.receipt(0);
+  EXPECT_EQ(method_of(receipt), "event");
+  EXPECT_EQ(*receipt.find("effect"), Json("none"));
+}
+
+TEST(Emit, data_of_any_length_is_not_taken) {
+  const std::string long_text(65'537, 'x');
+  const std::string first = R"({"id": "x", "tool": "box.put", "input": {"name": "n", "value": "v"}})";
+  Driver run =
+      plan_run(first + "," + action("flow.emit", R"({"type": "t", "data": {"$from": "/actions/x/output/value"}})"));
+  run.answer(answered(Json::object({{"id", "r1"}, {"value", long_text}})));
+  run.answer(seen());
+  EXPECT_EQ(run.stage(1), Stage::failed);
+  EXPECT_EQ(run.error_code(1), "input_invalid");
+}
+
+TEST(Emit, a_type_is_words_with_dots_between_them) {
+  const auto is_taken = [](const std::string& type) {
+    return builtin_tool("flow.emit")->input_schema->validate(Json::object({{"type", type}})).empty();
+  };
+  for (const char* good : {"order", "order.shipped", "A-1.b_2"}) EXPECT_TRUE(is_taken(good)) << good;
+  for (const char* bad : {"", ".", "a.", ".a", "a..b", "a b", "*", "a.*", "a\n"}) EXPECT_FALSE(is_taken(bad)) << bad;
+}
+
 TEST(Builtin, the_same_text_gives_the_same_version_and_schemas_are_closed) {
   for (const std::shared_ptr<const Tool>& tool : builtin_tools()) {
     EXPECT_EQ(builtin_tool(tool->name), tool);
     EXPECT_EQ(tool->version, sha256(tool->canonical_document));
     EXPECT_FALSE(tool->input_schema->validate(json(R"({"unknown": 1})")).empty()) << tool->name;
   }
-  EXPECT_EQ(builtin_tool("flow.emit"), nullptr);
   EXPECT_EQ(builtin_tool("box.put"), nullptr);
 }
 

@@ -166,7 +166,6 @@ std::vector<Injection> injections() {
          return place(at);
        }},
       // Settle's own tools
-      builtin("plan_not_supported", R"({"tool": "flow.emit"})", "/tool"),
       builtin("unknown_tool", R"({"tool": "flow.slep", "input": {"for": "1s"}})", "/tool"),
       builtin("policy_not_for_builtin", R"({"tool": "flow.sleep", "input": {"for": "1s"}, "retry": {}})", "/retry"),
       builtin("nothing_to_undo", R"({"tool": "flow.sleep", "input": {"for": "1s"}, "compensate":

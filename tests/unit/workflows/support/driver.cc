@@ -2,6 +2,7 @@
 #include <initializer_list>
 #include <sstream>
 
+#include "tests/unit/workflows/support/event_rules.h"
 #include "tests/unit/workflows/support/fixture.h"
 #include "workflows/consistency.h"
 #include "workflows/receipt.h"
@@ -288,6 +289,7 @@ bool Driver::take(Workflow before, Transition transition) {
   check_calls(before, last);
   check_children(last);
   check_approvals(before, last);
+  check_events(before, workflow, last);
   history.insert(history.end(), last.history.begin(), last.history.end());
   return true;
 }
