@@ -58,7 +58,7 @@ enum class WaitFor : std::uint8_t { now, ended, attention, events };
 struct ShardLimits {
   std::size_t live_max = 200'000;  ///< workflows in memory; beyond: submissions are refused (overloaded)
   std::size_t watches_max = 20'000;
-  std::uint32_t calls_per_workflow = 64;  ///< under way at one time; further actions start when one has ended
+  std::uint32_t calls_per_workflow = 32;  ///< under way at one time; further actions start when one has ended
   Duration rest_after{30'000};            ///< a workflow whose next timer is farther away leaves memory
 };
 

@@ -90,7 +90,7 @@ inline constexpr std::string_view subscriptions = "subscription/";
 std::string delivery(std::string_view id);
 inline constexpr std::string_view clock = "clock";
 inline constexpr std::string_view leap = "leap";
-inline constexpr std::string_view marks = "marks";  ///< there when the workflows are marked for listings
+inline constexpr std::string_view marks = "marks";          ///< there when the workflows are marked for listings
 inline constexpr std::string_view retention_hold = "hold";  ///< nothing is let go of by its age since then
 inline constexpr std::string_view feed_floor = "feed";      ///< number of the oldest record of the feed that is kept
 

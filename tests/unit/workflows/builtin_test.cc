@@ -252,24 +252,21 @@ TEST(RunPlan, elements_whose_workflows_did_something_are_asked_again_in_turn_aft
 }
 
 TEST(RunPlan, a_fallback_that_ran_a_workflow_is_asked_again_and_the_action_not_sent_again) {
+  const std::string fallback = R"("fallback": {"tool": "flow.run_plan", "input": )" + std::string(child_input) + "}}";
+  const ChildEnd worked = ended(WorkflowOutcome::verified, Effect::complete), idle = ended(WorkflowOutcome::failed);
   for (const bool was_retried : {true, false}) {
-    Driver run = plan_run(R"({"id": "a0", "tool": "box.put", "input": {"name": "n", "value": "v"},
-        "fallback": {"tool": "flow.run_plan", "input": )" +
-                          std::string(child_input) + "}}");
+    Driver run = plan_run(R"({"id": "a0", "tool": "box.put", "input": {"name": "n", "value": "v"},)" + fallback);
     run.answer(rejected(422), 0);
     const std::string child = child_id(run.workflow, 1);
-    run.child_ended(1, ended(WorkflowOutcome::failed));
+    run.child_ended(1, idle);
     ASSERT_EQ(run.workflow.header.outcome, WorkflowOutcome::failed);
     EXPECT_EQ(run.retry(), "");
     EXPECT_EQ(run.stage(0), Stage::failed) << "not sent again beside what the workflow may have done since";
     EXPECT_EQ(run.stage(1), Stage::waiting);
     EXPECT_EQ(child_id(run.workflow, 1), child);
-    run.child_ended(1,
-                    was_retried ? ended(WorkflowOutcome::verified, Effect::complete) : ended(WorkflowOutcome::failed));
-    if (!was_retried) {
-      EXPECT_NE(child_id(run.workflow, 1), child) << "it still did nothing: another one";
-      run.child_ended(1, ended(WorkflowOutcome::verified, Effect::complete));
-    }
+    run.child_ended(1, was_retried ? worked : idle);
+    EXPECT_EQ(child_id(run.workflow, 1) == child, was_retried) << "one that still did nothing: another one";
+    if (!was_retried) run.child_ended(1, worked);
     EXPECT_EQ(run.workflow.header.outcome, WorkflowOutcome::verified);
   }
 }
