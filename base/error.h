@@ -45,6 +45,8 @@ enum class ErrorCode : std::uint8_t {
   approval_changed,    ///< what was looked at is not what would be sent
   insufficient_scope,  ///< the token has none of the scopes that this needs
   quota_exceeded,      ///< the namespace has used up what it may have
+  host_not_allowed,    ///< the request names a host that this server is not
+  origin_not_allowed,  ///< a web page of another origin asks
 };
 
 struct ErrorCodeInfo {

@@ -14,10 +14,10 @@
 #include <string_view>
 
 #include "connectors/connector.h"
-#include "connectors/http/address_policy.h"
 #include "connectors/http/credentials.h"
 #include "connectors/http/name_cache.h"
 #include "connectors/http/origin.h"
+#include "connectors/http/private_hosts.h"
 #include "connectors/http/response_parser.h"
 
 namespace settle {
@@ -44,7 +44,8 @@ struct HttpConnectionContext {
   std::string tls_error;  ///< why `tls` can't be used; empty when it can
   std::shared_ptr<NameCache> names;
   Duration connect_timeout;
-  AddressPolicy addresses;
+  AddressPolicy addresses;  ///< of hosts that `private_hosts` does not name
+  PrivateHosts private_hosts;
   ResponseLimits response;
   std::function<Time()> now;
 };
@@ -98,6 +99,7 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
   void on_resolved(Error error, const Addresses& addresses);
   void connect_next();
   void on_connected(Error error);
+  AddressPolicy policy() const;
   bool connected_to_itself();
   void handshake();
   void on_handshake(Error error);

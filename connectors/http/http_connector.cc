@@ -49,6 +49,7 @@ HttpConnector::HttpConnector(boost::asio::io_context& loop, HttpConnectorOptions
                .names = std::make_shared<NameCache>(loop, options_.lookup),
                .connect_timeout = options_.connect_timeout,
                .addresses = options_.addresses,
+               .private_hosts = options_.private_hosts,
                .response = options_.response,
                .now = options_.now ? options_.now : system_now},
       ticker_(loop) {

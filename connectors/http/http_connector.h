@@ -23,8 +23,9 @@ struct HttpConnectorOptions {
   Duration idle_timeout{15'000};               ///< an unused connection is closed after this
   Duration connect_timeout{5'000};  ///< resolve, connect and TLS together; never above the call's own timeout
   ResponseLimits response;
-  std::string ca_file;  ///< PEM, beside the system's roots; empty: those only
-  AddressPolicy addresses = AddressPolicy::any;
+  std::string ca_file;                                   ///< PEM, beside the system's roots; empty: those only
+  AddressPolicy addresses = AddressPolicy::public_only;  ///< of hosts that `private_hosts` does not name
+  PrivateHosts private_hosts;
   std::function<Time()> now;  ///< wall clock of outcomes and of Retry-After dates; empty: the system's
   Lookup lookup;              ///< empty: the system's resolver
 };
