@@ -29,6 +29,12 @@ bool is_host_byte(char c) {
   return (c >= 'a' && c <= 'z') || octets::is_digit(c) || c == '-' || c == '_' || c == '.';
 }
 
+Error other_page() {
+  return fail(ErrorCode::origin_not_allowed,
+              "requests from web pages of another origin are not answered; a page of this server, or of a name in "
+              "\"hosts\" of its configuration, may ask");
+}
+
 bool holds(const std::vector<std::string>& list, std::string_view text) {
   return std::find(list.begin(), list.end(), text) != list.end();
 }
@@ -70,25 +76,22 @@ Result<void> HostGate::check(const HttpRequest& request, const TlsIdentity* tls)
 /// What browsers say of themselves: Origin (RFC 6454), and Sec-Fetch-Site (W3C Fetch Metadata) where a request has no
 /// Origin. Others say neither.
 Result<void> HostGate::check_origin(const HttpRequest& request, std::string_view host, bool tls) const {
-  const Error refusal =
-      fail(ErrorCode::origin_not_allowed,
-           "requests from web pages of another origin are not answered; a page of this server, or of a "
-           "name in \"hosts\" of its configuration, may ask");
   const std::string* site = request.header("sec-fetch-site");
   const std::string* mode = request.header("sec-fetch-mode");
   const bool visit = mode != nullptr && *mode == "navigate" && (request.method == "GET" || request.method == "HEAD");
-  if (site != nullptr && *site != "same-origin" && *site != "none" && !visit) return refusal;
+  if (site != nullptr && *site != "same-origin" && *site != "none" && !visit) return other_page();
 
   const std::string* origin = request.header("origin");
   if (origin == nullptr) return {};
   const std::string text = to_lower(*origin);
   const std::size_t scheme = text.find("://");
-  if (scheme == std::string::npos) return refusal;  // "null" too
+  if (scheme == std::string::npos) return other_page();  // "null" too
   const std::string_view authority = std::string_view(text).substr(scheme + 3);
   const std::string_view name = std::string_view(text).substr(0, scheme);
   // Before a proxy that speaks TLS for us the page is of https, though we are not.
-  if (name != "https" && (name != "http" || tls)) return refusal;
-  return authority == host || holds(authorities_, authority) ? Result<void>() : refusal;
+  if (name != "https" && (name != "http" || tls)) return other_page();
+  const bool ours = !authority.empty() && (authority == host || holds(authorities_, authority));
+  return ours ? Result<void>() : other_page();
 }
 
 }  // namespace settle

@@ -78,6 +78,7 @@ TEST(HostGate, PagesOfAnotherOriginAreRefused) {
       {"127.0.0.1:8700", "http://a@127.0.0.1:8700", refused},
       {"127.0.0.1:8700", "http://127.0.0.1:8700 http://evil.example", refused},
       {"", "http://127.0.0.1:8700", refused},
+      {"", "http://", refused},  // HTTP/1.0 without Host, and an origin without one
   };
   for (const Row& row : rows)
     EXPECT_EQ(verdict(configured(), request(row.host, {{"origin", row.origin}})), row.want) << row.origin;
