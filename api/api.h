@@ -1,7 +1,6 @@
 #pragma once
 
 #include <atomic>
-#include <map>
 #include <memory>
 
 #include "api/open_answers.h"
@@ -21,8 +20,7 @@ struct ApiOptions {
   Duration feed_keep_alive{15'000};  ///< of server-sent events
   bool dev = false;                  ///< without tokens: everybody may everything
   std::shared_ptr<Quotas> quotas;    ///< of all loops together; null: none
-  /// By name of a credential: the namespaces of which tools may name it; "*": all.
-  std::map<std::string, std::vector<std::string>, std::less<>> credential_name_spaces;
+  CredentialSpaces credential_spaces;
 };
 
 /// The HTTP API of one event loop (CONTRACT §6): parses strictly, asks the engine, answers documents and problems.
@@ -68,10 +66,6 @@ class HttpApi {
 
   // registry_api.cc
   void put_tool(Ask ask);
-  bool is_open_to(const std::string& credential, const std::string& name_space) const;
-  /// Notes every call below `value` that names a credential of other namespaces.
-  void find_foreign_credentials(const Json& value, const std::string& place, const std::string& name_space,
-                                std::vector<Problem>& problems) const;
   void tools(Ask ask);
   void tool(Ask ask);
   void tool_versions(Ask ask);

@@ -60,7 +60,7 @@ void HttpApi::put_tool(Ask ask) {
                              shorten(name->as_string(), 80), "a tool's name is the one in the path"}}));
   }
   std::vector<Problem> problems;
-  find_foreign_credentials(*document, "", ask.name_space(), problems);
+  options_.credential_spaces.check(*document, ask.name_space(), problems);
   if (!problems.empty()) {
     std::string message = summary_of(problems);
     return ask.refuse(fail(ErrorCode::invalid_tool, std::move(message), std::move(problems)));
@@ -72,30 +72,6 @@ void HttpApi::put_tool(Ask ask) {
              {{"Location", "/v1/tools/" + put->tool->name}});
   };
   engine_.tools().put(ask.name_space(), *document, loop_.now(), loop_, answer, ask.audit);
-}
-
-/// One that is not configured yet may become anybody's, so only `default`, whose owner configures, may name it.
-bool HttpApi::is_open_to(const std::string& credential, const std::string& name_space) const {
-  const auto known = options_.credential_name_spaces.find(credential);
-  if (known == options_.credential_name_spaces.end()) return name_space == "default";
-  const auto open = [&](const std::string& one) { return one == name_space || one == all_name_spaces; };
-  return std::any_of(known->second.begin(), known->second.end(), open);
-}
-
-void HttpApi::find_foreign_credentials(const Json& value, const std::string& place, const std::string& name_space,
-                                       std::vector<Problem>& problems) const {
-  if (value.is_array()) {
-    for (std::size_t i = 0; i < value.size(); ++i)
-      find_foreign_credentials(value.as_array()[i], place + "/" + std::to_string(i), name_space, problems);
-  }
-  if (!value.is_object()) return;
-  const Json* auth = value.find("connector") == nullptr ? nullptr : value.find("auth");
-  if (auth != nullptr && auth->is_string() && !is_open_to(auth->as_string(), name_space))
-    problems.push_back(
-        {place + "/auth", "credential_not_here", "a credential of this namespace", auth->as_string(),
-         "credential \"" + auth->as_string() + "\" is not for tools of namespace \"" + name_space + "\""});
-  for (const JsonMember& member : value.as_object())
-    find_foreign_credentials(member.value, place + "/" + escape_token(member.name), name_space, problems);
 }
 
 void HttpApi::tools(Ask ask) {

@@ -42,6 +42,8 @@ const std::vector<ErrorCodeInfo>& all_error_codes() {
       {insufficient_scope, "insufficient_scope", "The token has not the scope for this", 403, false, 6},
       {quota_exceeded, "quota_exceeded", "The namespace has used up what it may have", 429, true, 7},
       {cursor_expired, "cursor_expired", "The feed does not reach back that far any more", 410, false, 4},
+      {host_not_allowed, "host_not_allowed", "The server does not go by this name", 421, false, 2},
+      {origin_not_allowed, "origin_not_allowed", "The web page may not ask", 403, false, 6},
   };
   return table;
 }

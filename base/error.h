@@ -46,6 +46,8 @@ enum class ErrorCode : std::uint8_t {
   insufficient_scope,  ///< the token has none of the scopes that this needs
   quota_exceeded,      ///< the namespace has used up what it may have
   cursor_expired,      ///< the feed does not reach back that far any more
+  host_not_allowed,    ///< the request names a host that this server is not
+  origin_not_allowed,  ///< a web page of another origin asks
 };
 
 struct ErrorCodeInfo {

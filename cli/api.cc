@@ -8,8 +8,9 @@ namespace {
 
 class HttpApi final : public Api {
  public:
-  HttpApi(const std::string& base_url, const std::string& token, std::string name_space, Duration timeout)
-      : client_(base_url, token, timeout), name_space_(std::move(name_space)) {}
+  HttpApi(const std::string& base_url, const std::string& token, std::string name_space, ClientTrust trust,
+          Duration timeout)
+      : client_(base_url, token, timeout, std::move(trust)), name_space_(std::move(name_space)) {}
 
   Result<ApiReply> call(const ApiRequest& request) override {
     Result<HttpReply> reply = client_.call(request.method, request.path, request.body, headers_of(request));
@@ -36,8 +37,8 @@ class HttpApi final : public Api {
 }  // namespace
 
 std::unique_ptr<Api> connect_api(const std::string& base_url, const std::string& token, const std::string& name_space,
-                                 Duration timeout) {
-  return std::make_unique<HttpApi>(base_url, token, name_space, timeout);
+                                 ClientTrust trust, Duration timeout) {
+  return std::make_unique<HttpApi>(base_url, token, name_space, std::move(trust), timeout);
 }
 
 std::string percent_encode(std::string_view text) {

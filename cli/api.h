@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "api/http/client.h"
 #include "base/result.h"
 #include "base/time.h"
 
@@ -38,9 +39,9 @@ class Api {
 };
 
 /// The server at `base_url` ("http://127.0.0.1:8700"); a wrong URL is reported by the calls (invalid_argument).
-/// `token` and `name_space` may be empty. `timeout` bounds a whole call.
+/// `token` and `name_space` may be empty; `trust` is for https. `timeout` bounds a whole call.
 std::unique_ptr<Api> connect_api(const std::string& base_url, const std::string& token, const std::string& name_space,
-                                 Duration timeout);
+                                 ClientTrust trust, Duration timeout);
 
 /// RFC 3986 §2.3: everything but letters, digits and -._~ as %XX.
 std::string percent_encode(std::string_view text);

@@ -125,9 +125,9 @@ int run_client(const ClientCommand& command, const Options& options) {
   const Result<std::string> token =
       to_sandbox ? Result<std::string>(std::string()) : client_token(options.global.token_file, ::getenv);
   if (!token) return complain(options, token.error());
-  const std::unique_ptr<Api> api =
-      to_sandbox ? connect_api(options.sandbox.at, "", "", kAnswerTimeout)
-                 : connect_api(options.global.server, *token, options.global.name_space, kAnswerTimeout);
+  const std::unique_ptr<Api> api = to_sandbox ? connect_api(options.sandbox.at, "", "", {}, kAnswerTimeout)
+                                              : connect_api(options.global.server, *token, options.global.name_space,
+                                                            options.global.trust, kAnswerTimeout);
   Client client{.api = *api,
                 .out = std::cout,
                 .err = std::cerr,

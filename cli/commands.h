@@ -16,6 +16,10 @@ struct ServeOptions {
   std::optional<int> threads;            ///< --threads, SETTLE_THREADS: event loops, at least 1; default one per core
   std::optional<std::string> log_level;  ///< --log-level, SETTLE_LOG_LEVEL: error, warning, info or debug; default info
   bool dev = false;                      ///< --dev: no tokens, loopback only
+  std::optional<std::string> tls_certificate;  ///< --tls-certificate, SETTLE_TLS_CERTIFICATE: PEM file; none: no TLS
+  std::optional<std::string> tls_key;          ///< --tls-key, SETTLE_TLS_KEY: PEM file
+  std::optional<std::string>
+      tls_client_ca;  ///< --tls-client-ca, SETTLE_TLS_CLIENT_CA: PEM file; none: no clients asked
 };
 
 /// What `settle inspect` was told.

@@ -129,6 +129,7 @@ void read_limits(const toml::table& table, Config& config, std::vector<Problem>&
   limits.number("connections", config.http.connections_max, 1, many);
   limits.number("connections_per_peer", config.http.connections_per_peer_max, 1, many);
   limits.number("requests_in_flight", config.http.requests_in_flight_max, 1, many);
+  limits.duration("handshake_timeout", config.http.handshake_timeout);
   limits.duration("header_timeout", config.http.header_timeout);
   limits.duration("body_timeout", config.http.body_timeout);
   limits.duration("idle_timeout", config.http.idle_timeout);
@@ -205,6 +206,33 @@ void read_webhooks(const toml::table& table, Config& config, std::vector<Problem
   fields.finish();
 }
 
+void read_hosts(Table& root, HostGate& gate) {
+  std::vector<std::string> given;
+  root.texts("hosts", given);
+  for (const std::string& host : given) {
+    if (!gate.add(host))
+      root.wrong("hosts", "names such as \"settle.example.com\" or \"settle.example.com:8443\", not \"" + host + "\"");
+  }
+}
+
+void read_tls(const toml::table& table, TlsFiles& tls, std::vector<Problem>& problems) {
+  Table fields(table, "tls.", problems);
+  fields.text("certificate", tls.certificate);
+  fields.text("key", tls.key);
+  fields.text("client_ca", tls.client_ca);
+  // Whoever names an authority means it to keep others out.
+  std::string clients = tls.client_ca.empty() ? "none" : "required";
+  fields.text("client_certificates", clients);
+  if (clients == "required") {
+    tls.clients = ClientCertificates::required;
+  } else if (clients == "optional") {
+    tls.clients = ClientCertificates::optional;
+  } else if (clients != "none") {
+    fields.wrong("client_certificates", "\"none\", \"optional\" or \"required\"");
+  }
+  fields.finish();
+}
+
 void read_events(const toml::table& table, FeedRetentionOptions& events, std::vector<Problem>& problems) {
   Table fields(table, "events.", problems);
   fields.duration("keep", events.keep);
@@ -212,11 +240,37 @@ void read_events(const toml::table& table, FeedRetentionOptions& events, std::ve
   fields.finish();
 }
 
-bool is_loopback(const std::string& listen) {
-  return listen.starts_with("127.") || listen.starts_with("[::1]");
+/// What only shows once flags and file are put together.
+Result<void> check_tls(const TlsFiles& tls) {
+  if (tls.certificate.empty() != tls.key.empty()) {
+    return fail(ErrorCode::configuration,
+                "TLS needs both a certificate and its key (--tls-certificate and --tls-key, or [tls] in the "
+                "configuration), and there is only the " +
+                    std::string(tls.key.empty() ? "certificate" : "key"));
+  }
+  if (tls.certificate.empty() && !tls.client_ca.empty())
+    return fail(ErrorCode::configuration,
+                "certificates of clients are asked for over TLS only: a certificate and its key are needed");
+  if (tls.clients != ClientCertificates::none && tls.client_ca.empty())
+    return fail(ErrorCode::configuration, "tls.client_certificates needs tls.client_ca: whose certificates are good");
+  return {};
+}
+
+void read_private_hosts(Table& root, PrivateHosts& hosts) {
+  std::vector<std::string> given;
+  root.texts("allow_private", given);
+  for (const std::string& host : given) {
+    if (!hosts.add(host))
+      root.wrong("allow_private",
+                 "hosts such as \"crm.internal\", \"10.1.2.3:8080\" or \"[fd00::5]\", not \"" + host + "\"");
+  }
 }
 
 }  // namespace
+
+bool is_loopback(const std::string& listen) {
+  return listen.starts_with("127.") || listen.starts_with("[::1]");
+}
 
 namespace {
 
@@ -245,6 +299,9 @@ Result<Config> parse_config(std::string_view text, const std::string& file_name)
   root.text("log_level", config.log_level);
   root.duration("shutdown_grace", config.shutdown_grace);
   root.text("ca_file", config.ca_file);
+  read_private_hosts(root, config.allow_private);
+  read_hosts(root, config.hosts);
+  if (const toml::table* tls = root.table("tls")) read_tls(*tls, config.tls, problems);
   if (const toml::table* values = root.table("values")) {
     for (const auto& [key, node] : *values) {
       if (const auto value = node.value_exact<std::string>()) {
@@ -255,14 +312,16 @@ Result<Config> parse_config(std::string_view text, const std::string& file_name)
     }
   }
   if (const toml::table* credentials = root.table("credentials")) {
+    CredentialSpaces::ByName spaces;
     for (const auto& [key, node] : *credentials) {
       const std::string name(key.str());
       if (const toml::table* entry = node.as_table()) {
-        config.credentials.push_back(read_credential(name, *entry, config.credential_name_spaces[name], problems));
+        config.credentials.push_back(read_credential(name, *entry, spaces[name], problems));
       } else {
         root.wrong("credentials." + name, "a table");
       }
     }
+    config.credential_spaces = CredentialSpaces(std::move(spaces));
   }
   if (const toml::table* limits = root.table("limits")) read_limits(*limits, config, problems);
   if (const toml::table* quotas = root.table("quotas")) read_quotas(*quotas, config.quotas, problems);
@@ -294,6 +353,12 @@ Result<Config> read_config(const ServeOptions& options) {
   if (options.tools_dir) config.tools_dir = *options.tools_dir;
   if (options.threads) config.threads = *options.threads;
   if (options.log_level) config.log_level = *options.log_level;
+  if (options.tls_certificate) config.tls.certificate = *options.tls_certificate;
+  if (options.tls_key) config.tls.key = *options.tls_key;
+  if (options.tls_client_ca) {
+    config.tls.client_ca = *options.tls_client_ca;
+    if (config.tls.clients == ClientCertificates::none) config.tls.clients = ClientCertificates::required;
+  }
   config.dev = options.dev;
 
   constexpr std::string_view levels[] = {"error", "warning", "info", "debug"};
@@ -306,6 +371,7 @@ Result<Config> read_config(const ServeOptions& options) {
   if (config.dev && !is_loopback(config.listen))
     return fail(ErrorCode::configuration,
                 "--dev runs without tokens and listens on loopback only (127.0.0.1 or [::1]), not on " + config.listen);
+  if (const Result<void> tls = check_tls(config.tls); !tls) return tls.error();
   return config;
 }
 

@@ -1,14 +1,17 @@
 #pragma once
 
-#include <map>
 #include <string>
 #include <vector>
 
+#include "api/http/host_gate.h"
 #include "api/http/message.h"
+#include "api/http/server_tls.h"
 #include "api/quotas.h"
 #include "cli/commands.h"
 #include "connectors/guarded.h"
 #include "connectors/http/credentials.h"
+#include "connectors/http/private_hosts.h"
+#include "engine/credential_spaces.h"
 #include "engine/delivery.h"
 #include "engine/feed_retention.h"
 #include "engine/shard.h"
@@ -29,10 +32,11 @@ struct Config {
 
   Values values;
   std::vector<CredentialEntry> credentials;
-  /// By name of a credential: the namespaces of which tools may name it; "*": all.
-  std::map<std::string, std::vector<std::string>, std::less<>> credential_name_spaces;
+  CredentialSpaces credential_spaces;
 
   HttpLimits http;
+  TlsFiles tls;  ///< no certificate: no TLS
+  HostGate hosts;
   QuotaOptions quotas;
   JsonLimits json;
   PlanLimits plan;
@@ -43,6 +47,7 @@ struct Config {
   std::vector<std::string> webhooks_private;  ///< origins behind which webhooks may find a private address
   FeedRetentionOptions events;
   std::string ca_file;
+  PrivateHosts allow_private;
   std::size_t block_cache_bytes = 64U << 20;
 };
 
@@ -52,5 +57,8 @@ Result<Config> read_config(const ServeOptions& options);
 
 /// The same from the text of a file. For tests.
 Result<Config> parse_config(std::string_view text, const std::string& file_name);
+
+/// Whether only this machine can reach the address ("127.0.0.1:8700").
+bool is_loopback(const std::string& listen);
 
 }  // namespace settle

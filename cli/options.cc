@@ -50,6 +50,11 @@ void declare_serve(CLI::App& app, Options& options) {
       ->type_name("TEXT")
       ->check(CLI::IsMember({"error", "warning", "info", "debug"}))
       ->envname("SETTLE_LOG_LEVEL");
+  add_text(serve, "--tls-certificate", to.tls_certificate, "FILE", "serve https: the certificate and its chain (PEM)")
+      ->envname("SETTLE_TLS_CERTIFICATE");
+  add_text(serve, "--tls-key", to.tls_key, "FILE", "the key of the certificate (PEM)")->envname("SETTLE_TLS_KEY");
+  add_text(serve, "--tls-client-ca", to.tls_client_ca, "FILE", "let in only clients with a certificate of these (PEM)")
+      ->envname("SETTLE_TLS_CLIENT_CA");
   serve->add_flag("--dev", to.dev, "run without tokens; only on a loopback address");
 }
 
@@ -386,6 +391,14 @@ void declare(CLI::App& app, Options& options) {
            "file that holds the API token (default: SETTLE_TOKEN, then the file of SETTLE_TOKEN_FILE)");
   add_text(&app, "--namespace", global.name_space, "NAME", "namespace to act in (default: that of the token)")
       ->envname("SETTLE_NAMESPACE");
+  add_text(&app, "--ca", global.trust.ca_file, "FILE",
+           "certificates of authorities (PEM) that the server's may be signed by, beside the system's")
+      ->envname("SETTLE_CA");
+  add_text(&app, "--client-certificate", global.trust.certificate_file, "FILE",
+           "certificate (PEM) for a server that asks its clients for one")
+      ->envname("SETTLE_CLIENT_CERTIFICATE");
+  add_text(&app, "--client-key", global.trust.key_file, "FILE", "its key (PEM); default: in the same file")
+      ->envname("SETTLE_CLIENT_KEY");
   app.add_flag("--json", global.json, "print the API's documents instead of tables");
   static const std::map<std::string, ColorChoice> kColors = {
       {"auto", ColorChoice::automatic}, {"always", ColorChoice::always}, {"never", ColorChoice::never}};

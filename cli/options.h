@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "api/http/client.h"
 #include "base/time.h"
 #include "cli/commands.h"
 #include "cli/terminal.h"
@@ -20,6 +21,7 @@ struct GlobalOptions {
   std::string server = "http://127.0.0.1:8700";
   std::string token_file;  ///< see cli/client_token.h
   std::string name_space;  ///< empty: that of the token
+  ClientTrust trust;
   bool json = false;
   ColorChoice color = ColorChoice::automatic;
 };

@@ -18,6 +18,7 @@
 #include "api/api.h"
 #include "cli/config.h"
 #include "cli/first_token.h"
+#include "cli/tls_watch.h"
 #include "cli/webhook_key.h"
 #include "cli/webhook_ports.h"
 #include "connectors/http/http_connector.h"
@@ -133,7 +134,7 @@ class Server {
     Result<std::unique_ptr<RocksStore>> store = RocksStore::open(store_options);
     if (!store) return refuse(store.error());
     store_ = *std::move(store);
-    tools_ = std::make_unique<ToolRegistry>(*store_, config_.values);
+    tools_ = std::make_unique<ToolRegistry>(*store_, config_.values, config_.credential_spaces);
     if (const Result<void> loaded = tools_->load(); !loaded) return refuse(loaded.error());
     for (const std::string& broken : tools_->broken()) spdlog::warn("{}", log_text(broken));
     tokens_ = std::make_unique<TokenRegistry>(*store_);
@@ -142,6 +143,8 @@ class Server {
     Result<std::string> key = keep_webhook_key(webhook_key_file(config_.data));
     if (!key) return refuse(key.error());
 
+    if (const Result<void> tls = load_tls(); !tls) return refuse(tls.error());
+    warn_of_private_values();
     make_parts(*credentials, *std::move(key));
     if (const Result<void> listening = listen(); !listening) return refuse(listening.error());
     put_tools(*documents);
@@ -151,7 +154,7 @@ class Server {
     retention_ = std::make_shared<FeedRetention>(*store_, parts_[0]->loop, config_.events, clock_);
     retention_->start();
     wait_for_signals();  // before anybody is told: whoever is told may send one
-    std::cerr << "settle listening on http://" << address_ << "\n" << std::flush;
+    std::cerr << "settle listening on " << (tls_ ? "https://" : "http://") << address_ << "\n" << std::flush;
     run_loops();
     close();
     return 0;
@@ -168,6 +171,8 @@ class Server {
       options.connections_per_host_max =
           std::max<std::size_t>(1, config_.connections_per_host / static_cast<std::size_t>(threads));
       options.ca_file = config_.ca_file;
+      options.private_hosts = config_.allow_private;
+      if (config_.dev) options.addresses = AddressPolicy::any;
       options.now = [&loop = part->loop] { return loop.now(); };
       part->connector = std::make_unique<HttpConnector>(part->io, options, credentials);
       part->guard = guard(*part);
@@ -177,7 +182,7 @@ class Server {
     OutboxOptions outbox;
     outbox.limits = config_.webhooks;
     outbox.key = std::move(webhook_key);
-    outbox.webhooks = webhook_ports(credentials, config_.credential_name_spaces, config_.webhooks_private);
+    outbox.webhooks = webhook_ports(credentials, config_.credential_spaces, config_.webhooks_private);
     outbox.tell = [](const std::string& sentence) { spdlog::warn("{}", log_text(sentence)); };
     engine_ = std::make_unique<Engine>(*store_, *tools_, std::move(engine_parts), config_.shard, config_.plan,
                                        std::move(outbox));
@@ -223,19 +228,55 @@ class Server {
     return {};
   }
 
+  Result<void> load_tls() {
+    if (config_.tls.certificate.empty()) {
+      if (!is_loopback(config_.listen))
+        spdlog::warn("{}",
+                     log_text("THIS SERVER LISTENS BEYOND LOOPBACK WITHOUT TLS, on " + config_.listen +
+                              ": tokens and answers can be read and changed on the way. Give it a certificate "
+                              "(--tls-certificate, --tls-key), or make sure that only a proxy with TLS reaches it"));
+      return {};
+    }
+    Result<std::shared_ptr<ServerTls>> tls = ServerTls::load(config_.tls);
+    if (!tls) return std::move(tls).error();
+    tls_ = *std::move(tls);
+    const std::shared_ptr<const TlsIdentity> identity = tls_->current();
+    if (identity->expired())
+      spdlog::error("{}",
+                    log_text("TLS: the certificate has expired; no client will take it: " + identity->description()));
+    else
+      spdlog::info("{}", log_text("TLS: " + identity->description()));
+    return {};
+  }
+
+  /// Said at the start, not only by the first call that fails.
+  void warn_of_private_values() const {
+    if (config_.dev) return;
+    for (const auto& [name, value] : config_.values) {
+      const std::optional<SplitUrl> url = split_url(value);
+      const std::optional<Origin> origin = url ? parse_origin(url->origin) : std::nullopt;
+      if (origin && is_forbidden_literal(*origin, config_.allow_private))
+        spdlog::warn("{}", log_text("values." + name + " is at " + origin->host + ", where calls may not go" +
+                                    (is_allowed(boost::asio::ip::make_address(origin->host), AddressPolicy::any)
+                                         ? "; if a tool is to, add it to allow_private"
+                                         : "")));
+    }
+  }
+
   /// Every loop listens on the same address; the kernel spreads the connections.
   Result<void> listen() {
     std::shared_ptr<HttpServer::Shared> shared;
     ApiOptions options;
     options.json = config_.json;
     options.dev = config_.dev;
-    options.credential_name_spaces = config_.credential_name_spaces;
+    options.credential_spaces = config_.credential_spaces;
     options.quotas = std::make_shared<Quotas>(config_.quotas);
+    const HttpGuards guards{.tls = tls_, .hosts = std::make_shared<const HostGate>(config_.hosts)};
     for (const std::unique_ptr<Part>& part : parts_) {
       if (const Result<void> usable = part->connector->ready(); !usable) return usable;
       part->api = std::make_unique<HttpApi>(*engine_, *tokens_, part->loop, ready_, options);
       Result<std::unique_ptr<HttpServer>> server =
-          HttpServer::listen(part->io, config_.listen, config_.http, part->api->handler(), shared);
+          HttpServer::listen(part->io, config_.listen, config_.http, part->api->handler(), shared, guards);
       if (!server) return std::move(server).error();
       part->server = *std::move(server);
       shared = part->server->shared();
@@ -273,6 +314,13 @@ class Server {
 
   /// SIGTERM: stop accepting, let calls under way end, park the rest, exit. A second signal ends the wait.
   void wait_for_signals() {
+    tls_watch_ = std::make_unique<TlsWatch>(parts_[0]->io, tls_, [](TlsWatch::Level level, const std::string& text) {
+      spdlog::log(level == TlsWatch::Level::error     ? spdlog::level::err
+                  : level == TlsWatch::Level::warning ? spdlog::level::warn
+                                                      : spdlog::level::info,
+                  "{}", log_text(text));
+    });
+    tls_watch_->start();
     signals_ = std::make_unique<boost::asio::signal_set>(parts_[0]->io, SIGTERM, SIGINT);
     signals_->async_wait([this](const boost::system::error_code& error, int) {
       if (error) return;
@@ -287,6 +335,7 @@ class Server {
 
   void close_listeners() {
     signals_->cancel();
+    tls_watch_->stop();
     for (const std::unique_ptr<Part>& part : parts_) {
       part->loop.post([&part] { part->server->shutdown(Duration(2'000), [&part] { part->io.stop(); }); });
     }
@@ -304,6 +353,7 @@ class Server {
   void close() {
     signals_.reset();
     retention_.reset();
+    tls_watch_.reset();
     for (const std::unique_ptr<Part>& part : parts_) part->server.reset();
     store_.reset();
     for (const std::unique_ptr<Part>& part : parts_) part->connector.reset();
@@ -322,6 +372,8 @@ class Server {
   std::unique_ptr<Engine> engine_;
   std::shared_ptr<FeedRetention> retention_;
   std::unique_ptr<boost::asio::signal_set> signals_;
+  std::shared_ptr<ServerTls> tls_;  // null: in the clear
+  std::unique_ptr<TlsWatch> tls_watch_;
   std::string address_;
 };
 

@@ -30,12 +30,9 @@ std::optional<Origin> origin_of_url(const std::string& url) {
 
 class Ports {
  public:
-  Ports(std::shared_ptr<const CredentialStore> credentials,
-        std::map<std::string, std::vector<std::string>, std::less<>> name_spaces,
+  Ports(std::shared_ptr<const CredentialStore> credentials, CredentialSpaces spaces,
         std::vector<std::string> allow_private)
-      : credentials_(std::move(credentials)),
-        name_spaces_(std::move(name_spaces)),
-        allow_private_(std::move(allow_private)) {}
+      : credentials_(std::move(credentials)), spaces_(std::move(spaces)), allow_private_(std::move(allow_private)) {}
 
   /// A credential goes to its own origins only, and those the owner of the configuration has named.
   bool may_be_private(const std::string& url, const std::string& name) const {
@@ -69,12 +66,9 @@ class Ports {
 
   Result<void> check_credential(const std::string& name, const std::string& name_space) const {
     const Credential* credential = credentials_->find(name);
-    const auto open_to = name_spaces_.find(name);
-    const auto is_here = [&](const std::string& one) { return one == "*" || one == name_space; };
     // Whether it is there is told to those only who may use it.
-    const bool open =
-        open_to != name_spaces_.end() && std::any_of(open_to->second.begin(), open_to->second.end(), is_here);
-    if (credential == nullptr || !open) return refused_credential(name, "is not configured for this namespace");
+    if (credential == nullptr || !spaces_.is_open_to(name, name_space))
+      return refused_credential(name, "is not configured for this namespace");
     if (!credential->signs()) return refused_credential(name, "is not of kind webhook, so it signs nothing");
     return {};
   }
@@ -87,17 +81,15 @@ class Ports {
 
  private:
   const std::shared_ptr<const CredentialStore> credentials_;
-  const std::map<std::string, std::vector<std::string>, std::less<>> name_spaces_;
+  const CredentialSpaces spaces_;
   const std::vector<std::string> allow_private_;
 };
 
 }  // namespace
 
-WebhookPorts webhook_ports(std::shared_ptr<const CredentialStore> credentials,
-                           std::map<std::string, std::vector<std::string>, std::less<>> name_spaces,
+WebhookPorts webhook_ports(std::shared_ptr<const CredentialStore> credentials, CredentialSpaces spaces,
                            std::vector<std::string> allow_private) {
-  const auto ports =
-      std::make_shared<const Ports>(std::move(credentials), std::move(name_spaces), std::move(allow_private));
+  const auto ports = std::make_shared<const Ports>(std::move(credentials), std::move(spaces), std::move(allow_private));
   WebhookPorts out;
   out.check_url = [ports](const std::string& url, const std::string& name) { return ports->check_url(url, name); };
   out.may_be_private = [ports](const std::string& url, const std::string& name) {

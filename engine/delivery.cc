@@ -171,8 +171,9 @@ void Deliverer::call(Items::value_type& entry, bool letter) {
   call.body = item.body;
   call.repeat = item.tried.attempts > 0;
   call.timeout = ports_.limits.timeout;
-  call.public_only =
-      !webhooks.may_be_private || !webhooks.may_be_private(subscription_.url, subscription_.signing.credential);
+  const bool is_named =
+      webhooks.may_be_private && webhooks.may_be_private(subscription_.url, subscription_.signing.credential);
+  call.reach = is_named ? Reach::anywhere : Reach::public_only;
   item.calling = true;
   ++calls_;
   ports_.connector.start(std::move(call),

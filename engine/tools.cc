@@ -58,7 +58,8 @@ std::string version_bytes(const Tool& tool) {
   return std::string(reinterpret_cast<const char*>(tool.version.data()), tool.version.size());
 }
 
-ToolRegistry::ToolRegistry(Store& store, Values values) : store_(store), values_(std::move(values)) {}
+ToolRegistry::ToolRegistry(Store& store, Values values, CredentialSpaces credentials)
+    : store_(store), values_(std::move(values)), credentials_(std::move(credentials)) {}
 
 Result<void> ToolRegistry::load() {
   const std::unique_ptr<Reader> reader = store_.snapshot();
@@ -79,8 +80,12 @@ void ToolRegistry::load_document(std::string_view key, std::string_view value) {
   const std::optional<ToolKey> place = parse_key(key);
   if (!place) return;
   const Result<Json> document = read_json(value, stored_limits);
-  const Result<std::shared_ptr<const Tool>> tool =
+  Result<std::shared_ptr<const Tool>> tool =
       document ? compile_tool(*document, values_) : Result<std::shared_ptr<const Tool>>(document.error());
+  std::vector<Problem> problems;
+  // Those of `default` may have come from the folder of tools, which is the configuration's own.
+  if (tool && place->name_space != "default") credentials_.check(*document, place->name_space, problems);
+  if (!problems.empty()) tool = fail(ErrorCode::invalid_tool, problems[0].message);
   Held& held = tools_[place->name_space][place->name][place->version];
   if (tool) {
     held.tool = *tool;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/audit.h"
+#include "engine/credential_spaces.h"
 #include "storage/store.h"
 #include "workflows/tool.h"
 
@@ -27,10 +28,10 @@ struct VersionStanding {
 /// Thread: any.
 class ToolRegistry {
  public:
-  ToolRegistry(Store& store, Values values);
+  ToolRegistry(Store& store, Values values, CredentialSpaces credentials = {});
 
-  /// Reads every stored version. A version that no longer compiles (a configured value is gone) is kept aside: see
-  /// broken(). Errors: corruption.
+  /// Reads every stored version. One that no longer compiles (a configured value is gone), or is of another namespace
+  /// than `default` and names a credential that is not for it now, is kept aside: see broken(). Errors: corruption.
   Result<void> load();
 
   struct Put {
@@ -99,6 +100,7 @@ class ToolRegistry {
 
   Store& store_;
   const Values values_;
+  const CredentialSpaces credentials_;
   /// Held from the decision of a change until its commit is queued, so that commits are queued in the order in which
   /// they were decided. Taken before mutex_, which guards what readers see.
   std::mutex changes_;

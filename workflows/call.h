@@ -12,6 +12,13 @@
 
 namespace settle {
 
+/// Behind which addresses the host of a call may be.
+enum class Reach : std::uint8_t {
+  as_tools,     ///< public ones, and those of the private hosts that the configuration names for tools
+  public_only,  ///< whatever tools may reach
+  anywhere,     ///< private ones, too: the configuration names this very origin
+};
+
 /// One prepared call: every value resolved, no secret inside (the connector adds the credential at the last moment).
 /// Execute, look-up and read-back are the same kind of call.
 struct Call {
@@ -21,9 +28,9 @@ struct Call {
   std::vector<std::pair<std::string, std::string>> headers;  ///< checked: no control characters
   std::optional<std::string> body;                           ///< canonical JSON bytes
   std::string credential;                                    ///< name in the configuration; empty: none
-  bool write = true;         ///< it may have a side effect (not GET or HEAD, not declared safe)
-  bool repeat = false;       ///< of an action that was sent before: counts against the retry budget of its host
-  bool public_only = false;  ///< no private address may be behind the URL, whatever tools may reach
+  bool write = true;    ///< it may have a side effect (not GET or HEAD, not declared safe)
+  bool repeat = false;  ///< of an action that was sent before: counts against the retry budget of its host
+  Reach reach = Reach::as_tools;
   Duration timeout{10'000};  ///< start_to_close: from the first byte sent to the last received
 
   friend bool operator==(const Call&, const Call&) = default;

@@ -117,8 +117,8 @@ const std::string* HttpReply::header(std::string_view name) const {
   return found == headers.end() ? nullptr : &found->second;
 }
 
-HttpClient::HttpClient(std::string base_url, std::string token, Duration timeout)
-    : base_url_(std::move(base_url)), token_(std::move(token)), timeout_(timeout) {}
+HttpClient::HttpClient(std::string base_url, std::string token, Duration timeout, ClientTrust trust)
+    : base_url_(std::move(base_url)), token_(std::move(token)), timeout_(timeout), trust_(std::move(trust)) {}
 
 Result<HttpReply> HttpClient::call(std::string_view method, std::string_view path_and_query,
                                    const std::optional<std::string>& body, const Headers& headers) {
@@ -127,7 +127,7 @@ Result<HttpReply> HttpClient::call(std::string_view method, std::string_view pat
   Result<std::string> request = write_request(*address, token_, method, path_and_query, body, headers);
   if (!request) return std::move(request.error());
 
-  Wire wire;
+  Wire wire(trust_);
   ReplyReader reader(wire);
   const auto deadline = std::chrono::steady_clock::now() + timeout_;
   Result<HttpReply> reply = exchange_heads(wire, reader, *address, *request, deadline);
@@ -144,7 +144,7 @@ Result<HttpReply> HttpClient::stream(std::string_view path_and_query, const Head
   Result<std::string> request = write_request(*address, token_, "GET", path_and_query, std::nullopt, headers);
   if (!request) return std::move(request.error());
 
-  Wire wire;
+  Wire wire(trust_);
   ReplyReader reader(wire);
   const auto deadline = std::chrono::steady_clock::now() + timeout_;
   Result<HttpReply> reply = exchange_heads(wire, reader, *address, *request, deadline);

@@ -13,6 +13,15 @@
 
 namespace settle {
 
+/// Whom a client trusts over TLS, and who it is. PEM files; empty: none.
+struct ClientTrust {
+  std::string ca_file;           ///< beside the system's certificates
+  std::string certificate_file;  ///< shown to a server that asks
+  std::string key_file;          ///< empty: in the file of the certificate
+
+  friend bool operator==(const ClientTrust&, const ClientTrust&) = default;
+};
+
 struct HttpReply {
   int status = 0;
   std::vector<std::pair<std::string, std::string>> headers;  ///< names in lower case
@@ -23,15 +32,15 @@ struct HttpReply {
 };
 
 /// Calls the API of a Settle server and waits for the answer: for the command line, where nothing else is to be done.
-/// Each call has a connection of its own. https verifies chain and host name against the system's certificates.
-/// Thread: one at a time; blocks.
+/// Each call has a connection of its own. https verifies chain and host name against the system's certificates and
+/// those of `trust`. Thread: one at a time; blocks.
 class HttpClient {
  public:
   using Headers = std::vector<std::pair<std::string, std::string>>;
 
   /// `base_url` "http://127.0.0.1:8700" or "https://host", with an optional path in front of all others; a wrong one is
   /// reported by the calls. `token` may be empty. `timeout` bounds a whole call.
-  HttpClient(std::string base_url, std::string token, Duration timeout);
+  HttpClient(std::string base_url, std::string token, Duration timeout, ClientTrust trust = {});
 
   /// Sends one request; a body goes as application/json unless `headers` say otherwise. Any status is a reply.
   /// Errors: unreachable (no connection, no answer in time, or none that is HTTP; names the address and the remedy),
@@ -49,6 +58,7 @@ class HttpClient {
   std::string base_url_;
   std::string token_;
   Duration timeout_;
+  ClientTrust trust_;
 };
 
 }  // namespace settle

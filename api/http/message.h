@@ -46,8 +46,9 @@ struct HttpLimits {
   std::size_t requests_in_flight_max =
       4096;  ///< handed to the handler and not yet answered, per loop; beyond: 503 with Retry-After
   std::size_t stream_backlog_bytes_max = 1 << 20;
-  Duration header_timeout{
-      5'000};  ///< from the first byte (on a new connection: from accepting it) to the end of the header
+  Duration handshake_timeout{5'000};  ///< of TLS, from accepting the connection
+  Duration header_timeout{5'000};  ///< from the first byte (on a new connection: from accepting it, or from the end of
+                                   ///< the handshake) to the end of the header
   Duration body_timeout{15'000};
   Duration idle_timeout{30'000};   ///< between two requests
   Duration write_timeout{15'000};  ///< for each 64 KiB of an answer

@@ -57,8 +57,8 @@ Result<tcp::endpoint> parse_endpoint(const std::string& address) {
 }
 
 std::chrono::milliseconds sweep_interval(const HttpLimits& limits) {
-  const Duration shortest =
-      std::min({limits.header_timeout, limits.body_timeout, limits.idle_timeout, limits.write_timeout});
+  const Duration shortest = std::min({limits.handshake_timeout, limits.header_timeout, limits.body_timeout,
+                                      limits.idle_timeout, limits.write_timeout});
   return std::clamp<std::chrono::milliseconds>(shortest / 4, Duration{5}, Duration{250});
 }
 
@@ -70,9 +70,9 @@ boost::asio::ip::address plain_address(const boost::asio::ip::address& address) 
 /// Accepts connections, looks after their deadlines and brings them to an end. Its handlers keep it alive.
 class Listener final : public std::enable_shared_from_this<Listener> {
  public:
-  Listener(boost::asio::io_context& loop, HttpLimits limits, HttpHandler handler,
+  Listener(boost::asio::io_context& loop, HttpLimits limits, HttpHandler handler, HttpGuards guards,
            std::shared_ptr<HttpServer::Shared> shared)
-      : host_(std::make_shared<SessionHost>(loop, limits, std::move(handler), std::move(shared))),
+      : host_(std::make_shared<SessionHost>(loop, limits, std::move(handler), std::move(guards), std::move(shared))),
         acceptor_(loop),
         sweep_timer_(loop),
         pause_timer_(loop),
@@ -165,7 +165,8 @@ void Listener::serve(Session::Socket socket) {
 
   const auto peer = plain_address(remote.address());
   const bool admitted = shared()->admit(peer, host_->limits);
-  if (!admitted && host_->refused_connections >= refused_connections_max) {
+  // Over TLS it would take a handshake to say why: too dear for whom there is no place.
+  if (!admitted && (host_->guards.tls || host_->refused_connections >= refused_connections_max)) {
     shared()->refusals.fetch_add(1, std::memory_order_relaxed);
     return;  // closes the socket
   }
@@ -274,13 +275,13 @@ void HttpServer::Shared::leave(const boost::asio::ip::address& peer) {
 
 Result<std::unique_ptr<HttpServer>> HttpServer::listen(boost::asio::io_context& loop, const std::string& address,
                                                        HttpLimits limits, HttpHandler handler,
-                                                       std::shared_ptr<Shared> shared) {
+                                                       std::shared_ptr<Shared> shared, HttpGuards guards) {
   Result<tcp::endpoint> endpoint = parse_endpoint(address);
   if (!endpoint) return std::move(endpoint.error());
   const bool first = shared == nullptr;
   if (first) shared = std::make_shared<Shared>();
 
-  auto listener = std::make_shared<Listener>(loop, limits, std::move(handler), std::move(shared));
+  auto listener = std::make_shared<Listener>(loop, limits, std::move(handler), std::move(guards), std::move(shared));
   if (Result<void> opened = listener->open(address, *endpoint, first); !opened) return std::move(opened.error());
   listener->start();
   return std::unique_ptr<HttpServer>(std::make_unique<Server>(std::move(listener)));

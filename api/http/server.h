@@ -7,7 +7,9 @@
 #include <string>
 #include <string_view>
 
+#include "api/http/host_gate.h"
 #include "api/http/message.h"
+#include "api/http/server_tls.h"
 #include "base/result.h"
 
 namespace settle {
@@ -40,6 +42,12 @@ class Responder {
 
 using HttpHandler = std::function<void(HttpRequest, std::unique_ptr<Responder>)>;
 
+/// What stands before every request. All loops of a listener share them.
+struct HttpGuards {
+  std::shared_ptr<ServerTls> tls;         ///< null: in the clear
+  std::shared_ptr<const HostGate> hosts;  ///< null: whatever Host and Origin say is taken
+};
+
 /// An HTTP/1.1 server on one event loop. Several, one per loop, listen on the same address through SO_REUSEPORT.
 /// Every request passes the framing gate of docs/http.md before the handler sees it; what is refused is answered with a
 /// problem document (RFC 9457) and, for framing errors, the connection is closed. Pipelined requests are answered in
@@ -52,7 +60,7 @@ class HttpServer {
   /// others get the first one's, and its port for port 0. Errors: io_error (with what to do), invalid_argument.
   static Result<std::unique_ptr<HttpServer>> listen(boost::asio::io_context& loop, const std::string& address,
                                                     HttpLimits limits, HttpHandler handler,
-                                                    std::shared_ptr<Shared> shared = nullptr);
+                                                    std::shared_ptr<Shared> shared = nullptr, HttpGuards guards = {});
   virtual ~HttpServer() = default;
   virtual std::uint16_t port() const = 0;
   virtual std::shared_ptr<Shared> shared() const = 0;

@@ -23,6 +23,9 @@ constexpr std::chrono::seconds linger_patience{2};
 // …and this much: a client that sends ten times the limit is told so. Throwing bytes away costs little, and no memory.
 constexpr std::size_t linger_bytes_max = 32 * 1024 * 1024;
 
+// Over TLS a body up to this goes out in one record with its head.
+constexpr std::size_t joined_body_bytes_max = 12 * 1024;
+
 std::string chunk_size_line(std::size_t bytes) {
   std::array<char, 24> line{};
   const int length = std::snprintf(line.data(), line.size(), "%zx\r\n", bytes);
@@ -47,6 +50,23 @@ void Session::join() {
 void Session::start() {
   admitted_ = true;
   join();
+  if (host_->guards.tls) return handshake();
+  enter(Phase::idle, host_->limits.header_timeout);
+  start_read();
+}
+
+void Session::handshake() {
+  enter(Phase::handshaking, host_->limits.handshake_timeout);
+  tls_ = std::make_unique<TlsSocket>(socket_, host_->guards.tls->current());
+  tls_->handshake([self = shared_from_this()](const error_code& ec, std::size_t) { self->on_handshake(ec); });
+}
+
+void Session::on_handshake(const error_code& ec) {
+  if (phase_ == Phase::closed) return;
+  if (ec) {
+    host_->shared->refusals.fetch_add(1, std::memory_order_relaxed);
+    return finish();
+  }
   enter(Phase::idle, host_->limits.header_timeout);
   start_read();
 }
@@ -79,6 +99,11 @@ void Session::start_read() {
   if (end_ == input_bytes_max) return;  // enough read ahead
 
   reading_ = true;
+  if (tls_ && phase_ != Phase::lingering) {  // what only is thrown away needs no deciphering
+    return tls_->read_some(
+        input_.get() + end_, input_bytes_max - end_,
+        [self = shared_from_this()](const error_code& ec, std::size_t bytes) { self->on_read(ec, bytes); });
+  }
   socket_.async_read_some(
       boost::asio::buffer(input_.get() + end_, input_bytes_max - end_),
       [self = shared_from_this()](const error_code& ec, std::size_t bytes) { self->on_read(ec, bytes); });
@@ -102,6 +127,7 @@ void Session::on_read(const error_code& ec, std::size_t bytes) {
       drained_bytes_ += bytes;
       if (drained_bytes_ > linger_bytes_max + host_->limits.body_bytes_max) return finish();
       return start_read();
+    case Phase::handshaking:
     case Phase::handling:
     case Phase::writing:
     case Phase::closed:
@@ -180,9 +206,16 @@ void Session::dispatch() {
                                     request_id_));
   }
 
-  host_->shared->requests.fetch_add(1, std::memory_order_relaxed);
   request.remote = remote_;
   request.request_id = request_id_;
+  if (host_->guards.hosts != nullptr) {
+    const Result<void> welcome = host_->guards.hosts->check(request, tls_ ? &tls_->identity() : nullptr);
+    if (!welcome) {
+      host_->shared->refusals.fetch_add(1, std::memory_order_relaxed);
+      return respond(problem_response(welcome.error(), request_id_));
+    }
+  }
+  host_->shared->requests.fetch_add(1, std::memory_order_relaxed);
   const auto self = shared_from_this();
   host_->handler(std::move(request), make_responder(self, host_));
 }
@@ -305,6 +338,7 @@ void Session::end_stream() {
 void Session::start_write() {
   SETTLE_ASSERT(!writing_);
   writing_ = true;
+  if (tls_ && body_out_.size() <= joined_body_bytes_max) head_out_.append(std::exchange(body_out_, {}));
   written_bytes_ = 0;
   progress_mark_ = 0;
   deadline_ = Clock::now() + host_->limits.write_timeout;
@@ -314,6 +348,13 @@ void Session::start_write() {
 void Session::write_some() {
   const std::size_t head_done = std::min(written_bytes_, head_out_.size());
   const std::size_t body_done = written_bytes_ - head_done;
+  if (tls_) {
+    const bool in_head = head_done < head_out_.size();
+    const std::string_view rest =
+        in_head ? std::string_view(head_out_).substr(head_done) : std::string_view(body_out_).substr(body_done);
+    return tls_->write_some(
+        rest, [self = shared_from_this()](const error_code& ec, std::size_t bytes) { self->on_written(ec, bytes); });
+  }
   const std::array<boost::asio::const_buffer, 2> rest = {boost::asio::buffer(head_out_) + head_done,
                                                          boost::asio::buffer(body_out_) + body_done};
   socket_.async_write_some(
@@ -377,6 +418,7 @@ void Session::check_deadline(Clock::time_point now) {
     case Phase::writing:
     case Phase::streaming:
       return reset();  // what the peer does not take must not stay in the kernel's buffers either
+    case Phase::handshaking:
     case Phase::idle:
     case Phase::handling:
     case Phase::lingering:
@@ -386,12 +428,13 @@ void Session::check_deadline(Clock::time_point now) {
 }
 
 void Session::stop() {
-  if (phase_ == Phase::idle) return finish();
+  if (phase_ == Phase::idle || phase_ == Phase::handshaking) return finish();
   if (phase_ == Phase::streaming) end_stream();
 }
 
 void Session::linger() {
   enter(Phase::lingering, std::min<Clock::duration>(linger_patience, host_->limits.body_timeout));
+  if (tls_) tls_->say_goodbye();
   error_code ignored;
   socket_.shutdown(Socket::shutdown_send, ignored);
   if (peer_done_) return finish();
@@ -402,6 +445,7 @@ void Session::linger() {
 void Session::reset() {
   error_code ignored;
   socket_.set_option(boost::asio::socket_base::linger(true, 0), ignored);
+  reset_ = true;
   finish();
 }
 
@@ -411,6 +455,7 @@ void Session::finish() {
   phase_ = Phase::closed;
   stream_open_ = false;
   if (gone_) boost::asio::post(host_->loop, std::exchange(gone_, nullptr));
+  if (tls_ && !reset_) tls_->say_goodbye();
   error_code ignored;
   socket_.close(ignored);
   release_body();

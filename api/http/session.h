@@ -1,6 +1,5 @@
 #pragma once
 
-#include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <chrono>
@@ -14,6 +13,7 @@
 #include "api/http/response_writer.h"
 #include "api/http/server.h"
 #include "api/http/shared.h"
+#include "api/http/tls_socket.h"
 
 namespace settle {
 
@@ -21,13 +21,18 @@ class Session;
 
 /// What the sessions of one loop have in common. Owned by the listener and by whoever still has to answer.
 struct SessionHost {
-  SessionHost(boost::asio::io_context& its_loop, HttpLimits its_limits, HttpHandler its_handler,
+  SessionHost(boost::asio::io_context& its_loop, HttpLimits its_limits, HttpHandler its_handler, HttpGuards its_guards,
               std::shared_ptr<HttpServer::Shared> its_shared)
-      : loop(its_loop), limits(its_limits), handler(std::move(its_handler)), shared(std::move(its_shared)) {}
+      : loop(its_loop),
+        limits(its_limits),
+        handler(std::move(its_handler)),
+        guards(std::move(its_guards)),
+        shared(std::move(its_shared)) {}
 
   boost::asio::io_context& loop;
   const HttpLimits limits;
   HttpHandler handler;
+  const HttpGuards guards;
   std::shared_ptr<HttpServer::Shared> shared;
   DateField date;
   std::vector<std::shared_ptr<Session>> sessions;  ///< all that are open, in no order
@@ -41,11 +46,11 @@ struct SessionHost {
 /// at most one read and one write are under way, and `deadline_` bounds it (the listener looks at it from time to
 /// time).
 ///
-///     idle -> header -> body -> handling -> writing -> idle …        streaming takes the place of writing
+///     (handshaking ->) idle -> header -> body -> handling -> writing -> idle …   streaming takes the place of writing
 ///     any refusal, "Connection: close" or shutdown: writing -> lingering -> closed
 class Session final : public std::enable_shared_from_this<Session> {
  public:
-  using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
+  using Socket = TlsSocket::Socket;
   using Clock = std::chrono::steady_clock;
 
   Session(std::shared_ptr<SessionHost> host, Socket socket, boost::asio::ip::address peer);
@@ -74,10 +79,12 @@ class Session final : public std::enable_shared_from_this<Session> {
   bool stream_on_close(std::function<void()> gone);
 
  private:
-  enum class Phase : std::uint8_t { idle, header, body, handling, writing, streaming, lingering, closed };
+  enum class Phase : std::uint8_t { handshaking, idle, header, body, handling, writing, streaming, lingering, closed };
   enum class AfterWrite : std::uint8_t { next_request, resume_body, linger, reset };
 
   void join();
+  void handshake();
+  void on_handshake(const boost::system::error_code& ec);
   void advance();
   void await_more();
   void dispatch();
@@ -104,10 +111,12 @@ class Session final : public std::enable_shared_from_this<Session> {
 
   std::shared_ptr<SessionHost> host_;
   Socket socket_;
+  std::unique_ptr<TlsSocket> tls_;  ///< null in the clear
   boost::asio::ip::address peer_;
   std::string remote_;
   std::size_t place_ = 0;  ///< index in host_->sessions
   bool admitted_ = false;
+  bool reset_ = false;  ///< ends by RST
   Phase phase_ = Phase::idle;
   Clock::time_point deadline_ = Clock::time_point::max();
 

@@ -1,9 +1,10 @@
 #include "api/http/wire.h"
 
+#include <openssl/x509v3.h>
+
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/connect.hpp>
-#include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/write.hpp>
 
 #include "api/http/octets.h"
@@ -16,6 +17,23 @@ namespace ssl = boost::asio::ssl;
 
 Error unreachable(const error_code& ec) {
   return fail(ErrorCode::unreachable, ec.message());
+}
+
+// The certificate has to name the host, or its address (RFC 9110 §4.3.4); a name goes out as SNI, an address does not
+// (RFC 6066 §3).
+void expect_peer(SSL& connection, const std::string& host) {
+  X509_VERIFY_PARAM* const expected = SSL_get0_param(&connection);
+  error_code no_address;
+  boost::asio::ip::make_address(host, no_address);
+  bool done = false;
+  if (!no_address) {
+    done = X509_VERIFY_PARAM_set1_ip_asc(expected, host.c_str()) == 1;
+  } else {
+    X509_VERIFY_PARAM_set_hostflags(expected, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    done = X509_VERIFY_PARAM_set1_host(expected, host.c_str(), host.size()) == 1 &&
+           SSL_set_tlsext_host_name(&connection, host.c_str()) == 1;
+  }
+  if (!done) throw boost::system::system_error(boost::asio::error::invalid_argument);
 }
 
 bool is_visible(std::string_view text) {
@@ -86,29 +104,41 @@ Result<void> Wire::open(const ServerAddress& address, Deadline deadline) {
   return address.tls ? open_tls(address.host, deadline) : Result<void>();
 }
 
-Result<void> Wire::open_tls(const std::string& host, Deadline deadline) {
+Result<void> Wire::prepare_tls(const std::string& host) {
+  const std::string* file = nullptr;
   try {
     tls_context_.emplace(ssl::context::tls_client);
     SSL_CTX_set_min_proto_version(tls_context_->native_handle(), TLS1_2_VERSION);
+    tls_context_->set_password_callback([](std::size_t, auto) { return std::string(); });  // never asks the terminal
     tls_context_->set_default_verify_paths();
+    if (!trust_.ca_file.empty()) tls_context_->load_verify_file(*(file = &trust_.ca_file));
+    if (!trust_.certificate_file.empty()) {
+      tls_context_->use_certificate_chain_file(*(file = &trust_.certificate_file));
+      file = trust_.key_file.empty() ? &trust_.certificate_file : &trust_.key_file;
+      tls_context_->use_private_key_file(*file, ssl::context::pem);
+    }
+    file = nullptr;
     tls_context_->set_verify_mode(ssl::verify_peer);
     tls_.emplace(socket_, *tls_context_);
-    tls_->set_verify_callback(ssl::host_name_verification(host));
+    expect_peer(*tls_->native_handle(), host);
   } catch (const boost::system::system_error& error) {
+    if (file != nullptr)
+      return fail(ErrorCode::invalid_argument, "the file " + *file + " can't be used: " + error.code().message());
     return unreachable(error.code());
   }
+  return {};
+}
 
-  // RFC 6066 §3: an address is no server name.
-  error_code ec;
-  boost::asio::ip::make_address(host, ec);
-  if (ec) SSL_set_tlsext_host_name(tls_->native_handle(), host.c_str());
+Result<void> Wire::open_tls(const std::string& host, Deadline deadline) {
+  if (Result<void> prepared = prepare_tls(host); !prepared) return prepared;
 
-  ec = await(deadline, [&](auto done) { tls_->async_handshake(ssl::stream_base::client, done); });
+  const error_code ec = await(deadline, [&](auto done) { tls_->async_handshake(ssl::stream_base::client, done); });
   if (!ec) return {};
   const long verdict = SSL_get_verify_result(tls_->native_handle());
   if (verdict == X509_V_OK) return unreachable(ec);
-  return fail(ErrorCode::unreachable,
-              std::string("the certificate was refused: ") + X509_verify_cert_error_string(verdict));
+  return fail(ErrorCode::unreachable, std::string("the server's certificate was refused: ") +
+                                          X509_verify_cert_error_string(verdict) +
+                                          "; if you trust its authority, name it with --ca FILE");
 }
 
 Result<void> Wire::write(std::string_view bytes, Deadline deadline) {

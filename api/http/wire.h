@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "api/http/client.h"
 #include "base/result.h"
 
 namespace settle {
@@ -32,6 +33,7 @@ class Wire {
   using Deadline = std::chrono::steady_clock::time_point;
 
   Wire() = default;
+  explicit Wire(ClientTrust trust) : trust_(std::move(trust)) {}
   Wire(const Wire&) = delete;
   Wire& operator=(const Wire&) = delete;
 
@@ -45,8 +47,10 @@ class Wire {
 
   template <class Start>
   boost::system::error_code await(Deadline deadline, Start start);
+  Result<void> prepare_tls(const std::string& host);
   Result<void> open_tls(const std::string& host, Deadline deadline);
 
+  const ClientTrust trust_;
   boost::asio::io_context loop_{1};
   Tcp::resolver resolver_{loop_};
   Tcp::socket socket_{loop_};

@@ -1,24 +1,30 @@
 #include "connectors/http/address_policy.h"
 
-#include <optional>
+#include <algorithm>
+#include <array>
+#include <vector>
 
 namespace settle {
 namespace {
 
 using boost::asio::ip::address_v4;
 using boost::asio::ip::address_v6;
+using Bytes = address_v6::bytes_type;
 
 struct Network {
   std::uint32_t prefix;
   int bits;
 };
 
-// IANA's registry of special-purpose addresses (RFC 6890).
+// IANA's registry of special-purpose addresses (RFC 6890), and where clouds answer with the machine's own credentials.
 constexpr Network never_networks[] = {
     {0x00000000, 8},   // 0.0.0.0/8
     {0xA9FE0000, 16},  // 169.254/16, link-local
     {0xE0000000, 4},   // multicast
     {0xF0000000, 4},   // reserved, and broadcast
+    {0x646464C8, 32},  // 100.100.100.200, Alibaba
+    {0xA83F8110, 32},  // 168.63.129.16, Azure
+    {0xC00000C0, 32},  // 192.0.0.192, Oracle
 };
 constexpr Network inner_networks[] = {
     {0x0A000000, 8},  {0x64400000, 10}, {0x7F000000, 8},  {0xAC100000, 12}, {0xC0000000, 24}, {0xC0000200, 24},
@@ -27,10 +33,9 @@ constexpr Network inner_networks[] = {
 
 template <std::size_t N>
 bool within(std::uint32_t address, const Network (&networks)[N]) {
-  for (const Network& network : networks) {
-    if ((address ^ network.prefix) >> (32 - network.bits) == 0) return true;
-  }
-  return false;
+  return std::any_of(std::begin(networks), std::end(networks), [address](const Network& network) {
+    return (address ^ network.prefix) >> (32 - network.bits) == 0;
+  });
 }
 
 bool is_allowed_v4(address_v4 address, AddressPolicy policy) {
@@ -38,32 +43,51 @@ bool is_allowed_v4(address_v4 address, AddressPolicy policy) {
   return !within(value, never_networks) && (policy == AddressPolicy::any || !within(value, inner_networks));
 }
 
-/// The IPv4 address that the IPv6 one stands for, if it does.
-std::optional<address_v4> carried(const address_v6::bytes_type& b) {
+bool begins_with(const Bytes& bytes, std::initializer_list<unsigned> prefix) {
+  return std::equal(prefix.begin(), prefix.end(), bytes.begin());
+}
+
+/// The IPv4 addresses that the IPv6 one stands for or leads to.
+std::vector<address_v4> carried(const Bytes& b) {
   const auto at = [&b](std::size_t i) { return address_v4({b[i], b[i + 1], b[i + 2], b[i + 3]}); };
-  bool zeros = true;
-  for (std::size_t i = 0; i < 10; ++i) zeros = zeros && b[i] == 0;
-  if (zeros && b[10] == 0xff && b[11] == 0xff) return at(12);  // ::ffff:0:0/96, mapped
-  if (zeros && b[10] == 0 && b[11] == 0 && (b[12] != 0 || b[13] != 0 || b[14] != 0 || b[15] > 1))
-    return at(12);                                                               // ::/96
-  if (b[0] == 0 && b[1] == 0x64 && b[2] == 0xff && b[3] == 0x9b) return at(12);  // 64:ff9b::, NAT64
-  if (b[0] == 0x20 && b[1] == 0x02) return at(2);                                // 2002::/16, 6to4
-  return std::nullopt;
+  const auto hidden_at = [&b](std::size_t i) {  // Teredo writes it with every bit turned round
+    const auto turned = [&b](std::size_t k) { return static_cast<unsigned char>(~b[k]); };
+    return address_v4({turned(i), turned(i + 1), turned(i + 2), turned(i + 3)});
+  };
+  std::vector<address_v4> out;
+  const bool mapped = begins_with(b, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff});
+  const bool translated = begins_with(b, {0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0});  // RFC 2765
+  const bool compatible = begins_with(b, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}) && at(12).to_uint() > 1;
+  const bool nat64 = begins_with(b, {0, 0x64, 0xff, 0x9b});
+  const bool isatap = (b[8] & 0xfd) == 0 && b[9] == 0 && b[10] == 0x5e && b[11] == 0xfe;  // RFC 5214
+  if (mapped || translated || compatible || nat64 || isatap) out.push_back(at(12));
+  if (begins_with(b, {0x20, 0x02})) out.push_back(at(2));  // 6to4
+  if (begins_with(b, {0x20, 0x01, 0, 0})) out.insert(out.end(), {at(4), hidden_at(12)});
+  return out;
+}
+
+/// Reachable from everywhere: 2000::/3 without what is set aside in it, and what the well-known prefix of NAT64 or a
+/// mapping carries.
+bool is_public_v6(const Bytes& b) {
+  if (begins_with(b, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff})) return true;
+  if (begins_with(b, {0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0})) return true;
+  if ((b[0] & 0xe0) != 0x20) return false;
+  const bool protocols = begins_with(b, {0x20, 0x01}) && (b[2] & 0xfe) == 0;  // 2001::/23: Teredo, ORCHID, benchmarks
+  const bool documentation = begins_with(b, {0x20, 0x01, 0x0d, 0xb8}) || (begins_with(b, {0x3f, 0xff}) && b[2] < 0x10);
+  return !protocols && !documentation;
 }
 
 bool is_allowed_v6(const address_v6& address, AddressPolicy policy) {
-  const address_v6::bytes_type b = address.to_bytes();
-  if (const std::optional<address_v4> inner = carried(b)) {
-    if (!is_allowed_v4(*inner, policy)) return false;
+  const Bytes b = address.to_bytes();
+  for (const address_v4& inner : carried(b)) {
+    if (!is_allowed_v4(inner, policy)) return false;
   }
   const bool link_local = b[0] == 0xfe && (b[1] & 0xc0) == 0x80;
   if (address.is_unspecified() || address.is_multicast() || link_local) return false;
-  if (policy == AddressPolicy::any) return true;
-  const bool unique_local = (b[0] & 0xfe) == 0xfc;
-  const bool site_local = b[0] == 0xfe && (b[1] & 0xc0) == 0xc0;
-  const bool teredo_or_documentation =
-      b[0] == 0x20 && b[1] == 0x01 && ((b[2] & 0xfe) == 0 || (b[2] == 0x0d && b[3] == 0xb8));
-  return !address.is_loopback() && !unique_local && !site_local && !teredo_or_documentation;
+  // Amazon's and Google's, which lie within the private fc00::/7.
+  if (begins_with(b, {0xfd, 0x00, 0x0e, 0xc2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0x54})) return false;
+  if (begins_with(b, {0xfd, 0x20, 0x00, 0xce, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0x54})) return false;
+  return policy == AddressPolicy::any || is_public_v6(b);
 }
 
 }  // namespace

@@ -84,8 +84,11 @@ void HttpConnection::on_resolved(Error error, const Addresses& addresses) {
   // One bad address among good ones is how rebinding begins, so that it spoils them all.
   for (const asio::ip::address& address : addresses) {
     if (is_allowed(address, allowed_)) continue;
+    const bool ever = is_allowed(address, AddressPolicy::any);
+    const std::string why =
+        ever ? ", a private address, and is not among allow_private of the configuration" : ", where calls may not go";
     return finish_unanswered(OutcomeClass::rejected, "address_forbidden",
-                             origin_.host + " stands for " + address.to_string() + ", where calls may not go");
+                             origin_.host + " stands for " + address.to_string() + why);
   }
   addresses_ = addresses;
   if (addresses_.size() > addresses_max) addresses_.resize(addresses_max);

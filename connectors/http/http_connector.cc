@@ -99,7 +99,7 @@ bool HttpConnector::admit(HttpJob& job, Outcome& refusal) {
   if (stopped_) return refuse(OutcomeClass::not_sent, "engine_shutdown", "the engine is shutting down");
   Call& call = job.call;
   const std::optional<SplitUrl> url = split_url(call.url);
-  job.pool = url ? pool_of(url->origin, call.public_only) : nullptr;
+  job.pool = url ? pool_of(url->origin, call.reach) : nullptr;
   if (job.pool == nullptr) {
     return refuse(OutcomeClass::rejected, "invalid_request",
                   "the URL is no absolute http or https URL without user information and fragment");
@@ -125,18 +125,24 @@ bool HttpConnector::admit(HttpJob& job, Outcome& refusal) {
   return true;
 }
 
-/// The pool for an origin as a URL writes it; null when it is none. Calls that may reach public addresses only share no
-/// connection with others: one may have been opened to another address.
-HttpPool* HttpConnector::pool_of(std::string_view origin_text, bool public_only) {
-  ByText<HttpPool*>& as_written = public_only ? public_pools_as_written_ : pools_as_written_;
+AddressPolicy HttpConnector::policy_of(const Origin& origin, Reach reach) const {
+  if (reach == Reach::public_only) return AddressPolicy::public_only;
+  const bool anywhere = reach == Reach::anywhere || options_.addresses == AddressPolicy::any;
+  return anywhere ? AddressPolicy::any : options_.private_hosts.policy_of(origin);
+}
+
+/// The pool for an origin as a URL writes it; null when it is none. Calls of different reach share no connection: one
+/// may have been opened to an address where another may not go.
+HttpPool* HttpConnector::pool_of(std::string_view origin_text, Reach reach) {
+  ByText<HttpPool*>& as_written = pools_as_written_[static_cast<std::size_t>(reach)];
   if (const auto known = as_written.find(origin_text); known != as_written.end()) return known->second;
   std::optional<Origin> origin = parse_origin(origin_text);
   if (!origin) return nullptr;
-  std::unique_ptr<HttpPool>& pool = pools_[public_only ? origin->text + " public" : origin->text];
+  std::unique_ptr<HttpPool>& pool = pools_[origin->text + " " + std::to_string(static_cast<int>(reach))];
   if (!pool) {
     pool = std::make_unique<HttpPool>();
+    pool->addresses = policy_of(*origin, reach);
     pool->origin = *std::move(origin);
-    pool->addresses = public_only ? AddressPolicy::public_only : options_.addresses;
   }
   if (as_written.size() >= origins_as_written_max) as_written.clear();
   as_written.emplace(origin_text, pool.get());
@@ -309,8 +315,7 @@ void HttpConnector::forget_empty_pools() {
   const std::size_t gone =
       std::erase_if(pools_, [](const auto& item) { return item.second->all.empty() && item.second->queue.empty(); });
   if (gone == 0) return;
-  pools_as_written_.clear();
-  public_pools_as_written_.clear();
+  for (ByText<HttpPool*>& as_written : pools_as_written_) as_written.clear();
 }
 
 // --- the end ---

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <deque>
@@ -14,6 +15,7 @@
 #include "connectors/connector.h"
 #include "connectors/http/credentials.h"
 #include "connectors/http/http_connection.h"
+#include "connectors/http/private_hosts.h"
 
 namespace settle {
 
@@ -23,8 +25,9 @@ struct HttpConnectorOptions {
   Duration idle_timeout{15'000};               ///< an unused connection is closed after this
   Duration connect_timeout{5'000};  ///< resolve, connect and TLS together; never above the call's own timeout
   ResponseLimits response;
-  std::string ca_file;  ///< PEM, beside the system's roots; empty: those only
-  AddressPolicy addresses = AddressPolicy::any;
+  std::string ca_file;                                   ///< PEM, beside the system's roots; empty: those only
+  AddressPolicy addresses = AddressPolicy::public_only;  ///< of hosts that `private_hosts` does not name
+  PrivateHosts private_hosts;
   std::function<Time()> now;  ///< wall clock of outcomes and of Retry-After dates; empty: the system's
   Lookup lookup;              ///< empty: the system's resolver
 };
@@ -67,7 +70,8 @@ class HttpConnector final : public Connector, private HttpConnection::Owner {
   void call_unsent(HttpConnection& connection, std::unique_ptr<HttpJob> job) override;
 
   bool admit(HttpJob& job, Outcome& refusal);
-  HttpPool* pool_of(std::string_view origin_text, bool public_only);
+  HttpPool* pool_of(std::string_view origin_text, Reach reach);
+  AddressPolicy policy_of(const Origin& origin, Reach reach) const;
   void dispatch(std::unique_ptr<HttpJob> job);
   bool has_room(const HttpPool& pool) const;
   void carry(HttpPool& pool, std::unique_ptr<HttpJob> job);
@@ -86,9 +90,9 @@ class HttpConnector final : public Connector, private HttpConnection::Owner {
   HttpConnectorOptions options_;
   std::shared_ptr<const CredentialStore> credentials_;
   HttpConnectionContext context_;
-  ByText<std::unique_ptr<HttpPool>> pools_;    // by Origin::text
-  ByText<HttpPool*> pools_as_written_;         // by the origin as URLs write it: a cache, cleared when pools go
-  ByText<HttpPool*> public_pools_as_written_;  // the same of calls that are public_only
+  ByText<std::unique_ptr<HttpPool>> pools_;  // by Origin::text and reach
+  // For each reach, by the origin as URLs write it: a cache, cleared when pools go.
+  std::array<ByText<HttpPool*>, 3> pools_as_written_;
   boost::asio::steady_timer ticker_;
   Duration period_{0};  // of the tick under way; 0: none
   int quiet_ticks_ = 0;

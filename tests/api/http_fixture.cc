@@ -6,14 +6,26 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <stdexcept>
 #include <utility>
 
+#include "tests/support/certificates.h"
+
 namespace settle::test {
 namespace {
+
+// OpenSSL writes to a socket in a way that raises it.
+[[maybe_unused]] const auto no_sigpipe = std::signal(SIGPIPE, SIG_IGN);
+
+SSL_CTX* client_context() {
+  static SSL_CTX* const context = SSL_CTX_new(TLS_client_method());
+  return context;
+}
 
 void answer_what_was_read(HttpRequest request, std::unique_ptr<Responder> responder) {
   responder->send(text(request.method + " " + request.path + " " + request.body));
@@ -21,9 +33,23 @@ void answer_what_was_read(HttpRequest request, std::unique_ptr<Responder> respon
 
 }  // namespace
 
-TestServer::TestServer(HttpLimits limits, HttpHandler handler) : work_(loop_.get_executor()) {
+std::shared_ptr<ServerTls> test_identity() {
+  static const std::shared_ptr<ServerTls> identity = [] {
+    const Certificate certificate = make_certificate("DNS:localhost,IP:127.0.0.1", nullptr);
+    const TemporaryFile certificate_file(certificate.certificate), key_file(certificate.key);
+    auto loaded = ServerTls::load({.certificate = certificate_file.path(), .key = key_file.path(), .client_ca = {}});
+    if (!loaded) throw std::runtime_error(loaded.error().message);
+    return *std::move(loaded);
+  }();
+  return identity;
+}
+
+TestServer::TestServer(HttpLimits limits, HttpHandler handler)
+    : TestServer(limits, std::move(handler), {.tls = over_tls ? test_identity() : nullptr, .hosts = nullptr}) {}
+
+TestServer::TestServer(HttpLimits limits, HttpHandler handler, HttpGuards guards) : work_(loop_.get_executor()) {
   if (!handler) handler = answer_what_was_read;
-  auto server = HttpServer::listen(loop_, "127.0.0.1:0", limits, std::move(handler));
+  auto server = HttpServer::listen(loop_, "127.0.0.1:0", limits, std::move(handler), nullptr, std::move(guards));
   if (!server) throw std::runtime_error(server.error().message);
   server_ = std::move(*server);
   shared_ = server_->shared();
@@ -59,6 +85,10 @@ RawConnection::RawConnection(std::uint16_t port, int receive_bytes) {
   address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   EXPECT_EQ(::connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  if (!over_tls) return;
+  tls_.reset(SSL_new(client_context()));
+  SSL_set_fd(tls_.get(), socket_);
+  SSL_connect(tls_.get());  // a server that has no place for us closes; the test sees that
 }
 
 RawConnection::~RawConnection() {
@@ -66,6 +96,12 @@ RawConnection::~RawConnection() {
 }
 
 bool RawConnection::send(std::string_view bytes) {
+  while (tls_ && !bytes.empty()) {
+    const int sent =
+        SSL_write(tls_.get(), bytes.data(), static_cast<int>(std::min<std::size_t>(bytes.size(), 1 << 16)));
+    if (sent <= 0) return false;
+    bytes.remove_prefix(static_cast<std::size_t>(sent));
+  }
   while (!bytes.empty()) {
     const auto sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
@@ -76,12 +112,15 @@ bool RawConnection::send(std::string_view bytes) {
 }
 
 void RawConnection::half_close() {
+  if (tls_) SSL_shutdown(tls_.get());
   ::shutdown(socket_, SHUT_WR);
 }
 
 bool RawConnection::fill() {
   std::array<char, 65536> buffer{};
-  const auto got = ::recv(socket_, buffer.data(), buffer.size(), 0);
+  errno = 0;
+  const ssize_t got = tls_ ? SSL_read(tls_.get(), buffer.data(), static_cast<int>(buffer.size()))
+                           : ::recv(socket_, buffer.data(), buffer.size(), 0);
   if (got > 0) ready_.append(buffer.data(), static_cast<std::size_t>(got));
   reset_ = reset_ || (got < 0 && errno == ECONNRESET);
   timed_out_ = timed_out_ || (got < 0 && errno == EAGAIN);

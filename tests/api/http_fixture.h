@@ -13,15 +13,29 @@
 #include <utility>
 #include <vector>
 
+#include <openssl/ssl.h>
+
 #include "api/http/server.h"
 #include "api/http/shared.h"
 
 namespace settle::test {
 
+/// Whether the servers and connections of this program speak TLS: the same tests are built twice, since a connection
+/// has to behave the same.
+#ifdef SETTLE_TESTS_OVER_TLS
+inline constexpr bool over_tls = true;
+#else
+inline constexpr bool over_tls = false;
+#endif
+
+/// An identity for localhost and 127.0.0.1, made at its first use.
+std::shared_ptr<ServerTls> test_identity();
+
 /// A server on a thread of its own, on a port that it picked. Without a handler it answers what it read.
 class TestServer {
  public:
   explicit TestServer(HttpLimits limits = {}, HttpHandler handler = nullptr);
+  TestServer(HttpLimits limits, HttpHandler handler, HttpGuards guards);
   ~TestServer();
   TestServer(const TestServer&) = delete;
   TestServer& operator=(const TestServer&) = delete;
@@ -76,7 +90,7 @@ struct RawResponse {
   std::string body;
 };
 
-/// A plain TCP connection to 127.0.0.1. Reads wait at most ten seconds.
+/// A TCP connection to 127.0.0.1, with TLS where the program speaks it. Reads wait at most ten seconds.
 class RawConnection {
  public:
   /// `receive_bytes` > 0 makes the kernel hold only about so much that is not read.
@@ -102,7 +116,12 @@ class RawConnection {
   bool fill();
   std::string read_until(std::string_view mark);
 
+  struct FreeTls {
+    void operator()(SSL* tls) const { SSL_free(tls); }
+  };
+
   int socket_ = -1;
+  std::unique_ptr<SSL, FreeTls> tls_;  ///< null in the clear
   std::string ready_;
   bool reset_ = false;
   bool timed_out_ = false;

@@ -11,6 +11,7 @@ namespace settle {
 namespace {
 
 using test::Holder;
+using test::over_tls;
 using test::RawConnection;
 using test::RawResponse;
 using test::request_text;
@@ -100,6 +101,7 @@ TEST(HttpLimits, DoesNotTimeARequestThatIsBeingHandled) {
 }
 
 TEST(HttpLimits, TellsConnectionsBeyondTheLimitsThatThereIsNoPlace) {
+  if (over_tls) GTEST_SKIP() << "without a handshake nothing can be told: ClosesConnectionsBeyondTheLimits";
   for (const bool per_peer : {false, true}) {
     SCOPED_TRACE(per_peer);
     HttpLimits limits;
@@ -124,7 +126,24 @@ TEST(HttpLimits, TellsConnectionsBeyondTheLimitsThatThereIsNoPlace) {
   }
 }
 
+TEST(HttpLimits, ClosesConnectionsBeyondTheLimits) {
+  HttpLimits limits;
+  limits.connections_per_peer_max = 2;
+  TestServer server(limits);
+  auto first = std::make_unique<RawConnection>(server.port());
+  RawConnection second(server.port());
+  ASSERT_TRUE(server.reaches([&] { return server.counters().connections == 2; }));
+  for (int i = 0; i < 100; ++i) RawConnection(server.port()).read_to_end();
+  EXPECT_EQ(server.counters().connections, 2U);
+  first.reset();
+  ASSERT_TRUE(server.reaches([&] { return server.counters().connections == 1; }));
+  RawConnection fourth(server.port());
+  fourth.send(request_text("GET", "/"));
+  EXPECT_EQ(fourth.read_response().status, 200);
+}
+
 TEST(HttpLimits, ClosesWithoutAWordWhenTooManyAreBeingTold) {
+  if (over_tls) GTEST_SKIP() << "over TLS all are closed without a word";
   HttpLimits limits;
   limits.connections_max = 0;
   TestServer server(limits);

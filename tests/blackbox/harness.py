@@ -10,6 +10,7 @@ import pathlib
 import re
 import shutil
 import socket
+import ssl
 import struct
 import subprocess
 import tempfile
@@ -74,8 +75,8 @@ class Answer:
 class Client:
     """One request, one connection: nothing of an earlier test leaks into the next."""
 
-    def __init__(self, port, timeout=None, token=None, name_space=None):
-        self.port, self.timeout = port, timeout or PATIENCE + 60
+    def __init__(self, port, timeout=None, token=None, name_space=None, tls=None):
+        self.port, self.timeout, self.tls = port, timeout or PATIENCE + 60, tls
         self.access = {**({"Authorization": f"Bearer {token}"} if token else {}),
                        **({"Settle-Namespace": name_space} if name_space else {})}
 
@@ -86,7 +87,10 @@ class Client:
             body = json.dumps(body).encode()
         if body is not None:
             headers.setdefault("Content-Type", "application/json")
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout)
+        if self.tls:
+            connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=self.timeout, context=self.tls)
+        else:
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout)
         try:
             connection.request(method, path, body, headers)
             response = connection.getresponse()
@@ -149,8 +153,15 @@ class Client:
 class Raw:
     """A socket, for what no client would send."""
 
-    def __init__(self, port, timeout=None):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout or PATIENCE)
+    def __init__(self, port, timeout=None, tls=None, receive_bytes=None):
+        """`tls`: an ssl.SSLContext. `receive_bytes`: the kernel holds only about so much that is not read."""
+        self.socket = socket.socket()
+        self.socket.settimeout(timeout or PATIENCE)
+        if receive_bytes:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+        self.socket.connect(("127.0.0.1", port))
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
 
     def send(self, text):
         self.socket.sendall(text if isinstance(text, bytes) else text.encode())
@@ -161,7 +172,7 @@ class Raw:
         while True:
             try:
                 piece = self.socket.recv(65536)
-            except ConnectionResetError:
+            except (ConnectionResetError, ssl.SSLEOFError):
                 return out
             if not piece:
                 return out
@@ -193,6 +204,7 @@ class Engine:
         self.environment = environment or {}
         self.config = config
         self.process, self.lines, self.client = None, [], None
+        self.tls = None  # an ssl.SSLContext: whom clients trust, where `config` has a certificate
         self.tools_dir.mkdir(parents=True, exist_ok=True)
         self.write_tools(*tools)
         self.write_config(values or {}, config)
@@ -206,8 +218,10 @@ class Engine:
     def write_config(self, values, config=None):
         """`values` are what tools may name; `config` is TOML, top-level keys first."""
         self.config = self.config if config is None else config
+        # The world is on loopback, where without --dev only named hosts may be called.
+        private = "" if self.dev or "allow_private" in self.config else 'allow_private = ["127.0.0.1"]\n'
         named = "".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items())
-        self.config_file.write_text(f"threads = 2\n{self.config}\n[values]\n{named}")
+        self.config_file.write_text(f"threads = 2\n{private}{self.config}\n[values]\n{named}")
 
     def command(self, *more, listen="127.0.0.1:0"):
         return [BINARY, "serve", "--data", str(self.data), "--tools", str(self.tools_dir), "--config",
@@ -229,7 +243,7 @@ class Engine:
         if found is True:
             raise AssertionError(f"the engine ended with {self.process.returncode}:\n{self.log()}")
         self.port = int(found[1])
-        self.client = Client(self.port)
+        self.client = Client(self.port, tls=self.tls)
         if ready:
             wait_until(lambda: self.client.get("/readyz").status == 200, "the engine is ready")
         return self
@@ -246,7 +260,7 @@ class Engine:
         return self.data / "admin.token"
 
     def client_of(self, token, name_space=None):
-        return Client(self.port, token=token, name_space=name_space)
+        return Client(self.port, token=token, name_space=name_space, tls=self.tls)
 
     def admin(self, name_space=None):
         """With the token of the first start."""
@@ -260,7 +274,7 @@ class Engine:
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     def log(self):
         return "".join(self.lines)
@@ -297,7 +311,7 @@ class Engine:
 
     def _listening(self):
         for line in self.lines:
-            if found := re.match(r"settle listening on http://.*:(\d+)$", line):
+            if found := re.match(r"settle listening on https?://.*:(\d+)$", line):
                 return found
         return None
 

@@ -94,7 +94,7 @@ class Signals(Flow):
         id = engine.client.start(wait_signal("one"), wait_signal("two"), wait_signal("three"))
         body = json.dumps({"payload": 7}).encode()
         with Raw(engine.port) as raw:
-            raw.send(f"POST /v1/workflows/{id}/signals/go HTTP/1.1\r\nHost: x\r\nIdempotency-Key: k1\r\n"
+            raw.send(f"POST /v1/workflows/{id}/signals/go HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: k1\r\n"
                      f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
             engine.client.wait_for_action(id, lambda action: action["state"] == "verified", "took it")
             engine.kill9()

@@ -258,7 +258,7 @@ class Terminated(harness.EngineTest):
         waiting = [harness.Raw(engine.port) for _ in range(6)]
         for number, connection in enumerate(waiting):
             path = (f"/v1/workflows/{id}?wait=60s", f"/v1/workflows/{id}/events")[number % 2]
-            connection.send(f"GET {path} HTTP/1.1\r\nHost: a\r\nAccept: */*, text/event-stream\r\n\r\n")
+            connection.send(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: */*, text/event-stream\r\n\r\n")
         begun = time.monotonic()
         self.assertEqual(engine.stop(), 0)
         self.assertLess(time.monotonic() - begun, 8 * harness.SLOWNESS)

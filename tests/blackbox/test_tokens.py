@@ -106,7 +106,7 @@ class Access(WithTokens):
         for twice in (f"Authorization: Bearer {good}\r\nAuthorization: Bearer {good}\r\n",
                       f"Authorization: Bearer {good}\r\nSettle-Namespace: a\r\nSettle-Namespace: b\r\n"):
             with Raw(engine.port) as raw:
-                raw.send(f"GET /v1/tokens HTTP/1.1\r\nHost: x\r\n{twice}\r\n")
+                raw.send(f"GET /v1/tokens HTTP/1.1\r\nHost: localhost\r\n{twice}\r\n")
                 self.assertTrue(raw.read_to_end().startswith(b"HTTP/1.1 400"), twice)
 
     def test_a_token_in_the_url_is_not_looked_at(self):
@@ -162,6 +162,29 @@ class Access(WithTokens):
                         continue
                     document = self.assert_problem(answer, 422, "invalid_tool")
                     self.assert_places(document, ("/execute/auth", "credential_not_here"))
+
+    def test_a_credential_that_is_taken_back_is_taken_from_stored_tools_too(self):
+        def config(namespaces):
+            return (f'allow_private = ["127.0.0.1"]\n[credentials.own]\nsecret_env = "S"\norigins = ["{self.world.url}"]\n'
+                    f'namespaces = {namespaces}\n')
+        engine = self.guarded(config=config('["default", "b"]'), environment={"S": "a-secret"})
+        with_auth = changed(KEY, execute={**KEY["execute"], "auth": "own"})
+        for name_space in ("default", "b"):
+            self.assertEqual(engine.admin(name_space).send("PUT", f"/v1/tools/{KEY['name']}", with_auth).status, 201)
+        planners = {space: engine.make_token("planner", name_space=space) for space in ("default", "b")}
+        for token in planners.values():
+            id = engine.client_of(token).start(make())
+            self.assertEqual(engine.client_of(token).end_of(id)["outcome"], "verified")
+        engine.stop()
+        engine.write_config({"world": self.world.url}, config('["default"]'))
+        engine.start()
+        self.assertIn('credential \\"own\\" is not for tools of namespace \\"b\\"', engine.log())
+        sends = len(self.world.sends())
+        plan = {"name": "p", "actions": [make()]}
+        answer = engine.client_of(planners["b"]).submit(plan)
+        self.assert_places(self.assert_problem(answer, 422, "invalid_plan"), ("/plan/actions/0/tool", "unknown_tool"))
+        self.assertEqual(len(self.world.sends()), sends)
+        self.assertEqual(engine.client_of(planners["default"]).submit(plan).status, 201)
 
     def test_a_token_of_all_namespaces_says_which(self):
         engine = self.guarded()
@@ -226,7 +249,7 @@ class Ends(WithTokens):
             {"name": "p", "actions": [{"id": "a", "tool": "flow.sleep", "input": {"for": "1h"}}]}, "w")
         feed = Raw(engine.port)
         self.addCleanup(feed.close)
-        feed.send(f"GET /v1/workflows/w/events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n"
+        feed.send(f"GET /v1/workflows/w/events HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n"
                   f"Authorization: Bearer {token}\r\n\r\n")
         head = b""
         while b"event: " not in head:

@@ -339,8 +339,7 @@ TEST_F(HttpCall, OneForbiddenAddressAmongGoodOnesForbidsTheCall) {
     EXPECT_EQ(out.kind, rejected) << url;
     EXPECT_EQ(out.code, "address_forbidden") << url;
   }
-  options.addresses = AddressPolicy::public_only;
-  make(options);
+  make_guarded(options);
   EXPECT_EQ(run(get(server.url())).code, "address_forbidden");
   EXPECT_EQ(server.connections(), 0u);
 }

@@ -26,7 +26,14 @@ class HttpFixture : public ::testing::Test {
  protected:
   void SetUp() override { make({}); }
 
+  /// One that may go to loopback, where the servers of tests are.
   void make(HttpConnectorOptions options, std::shared_ptr<const CredentialStore> credentials = no_credentials()) {
+    options.addresses = AddressPolicy::any;
+    make_guarded(std::move(options), std::move(credentials));
+  }
+  /// One as the options say.
+  void make_guarded(HttpConnectorOptions options,
+                    std::shared_ptr<const CredentialStore> credentials = no_credentials()) {
     connector = std::make_unique<HttpConnector>(loop, std::move(options), std::move(credentials));
   }
 

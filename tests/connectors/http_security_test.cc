@@ -86,7 +86,7 @@ TEST_F(HttpCredentials, PublicCallsReachNoPrivateAddressAndNoConnectionOfOthers)
   make({});
   Call call = post(server.url());
   EXPECT_EQ(run(call).kind, answered);  // its connection is kept, and idle
-  call.public_only = true;
+  call.reach = Reach::public_only;
   for (int i = 0; i < 2; ++i) {
     const Outcome out = run(call);
     EXPECT_EQ(out.kind, rejected);
@@ -94,7 +94,7 @@ TEST_F(HttpCredentials, PublicCallsReachNoPrivateAddressAndNoConnectionOfOthers)
   }
   call.url = server.url("/", "localhost");
   EXPECT_EQ(run(call).code, "address_forbidden");
-  call.public_only = false;
+  call.reach = Reach::as_tools;
   EXPECT_EQ(run(call).kind, answered);
   EXPECT_EQ(server.requests().size(), 2U);
 }

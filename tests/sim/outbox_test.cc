@@ -56,7 +56,7 @@ class Carrier final : public Connector {
  public:
   Carrier(Receiver& receiver, SimLoop& loop) : receiver_(receiver), loop_(loop) {}
   void start(Call call, CallDone done) override {
-    EXPECT_TRUE(call.public_only);
+    EXPECT_EQ(call.reach, Reach::public_only);
     auto [after, outcome] = receiver_.take(call);
     loop_.schedule(loop_.now() + after, [done = std::move(done), ended = outcome] { done(ended); });
   }

@@ -95,6 +95,15 @@ Certificate make_certificate(const std::string& subject_alternative_names, const
   return signed_by(certificate.get(), key.get(), signer.get());
 }
 
+std::string with_passphrase(const std::string& key, const std::string& passphrase) {
+  const Key plain(PEM_read_bio_PrivateKey(reader(key).get(), nullptr, nullptr, nullptr));
+  const Bio out(BIO_new(BIO_s_mem()));
+  SETTLE_ASSERT(PEM_write_bio_PrivateKey(out.get(), plain.get(), EVP_aes_256_cbc(),
+                                         reinterpret_cast<const unsigned char*>(passphrase.data()),
+                                         static_cast<int>(passphrase.size()), nullptr, nullptr) == 1);
+  return text_of(out);
+}
+
 TemporaryFile::TemporaryFile(const std::string& text)
     : path_((std::filesystem::temp_directory_path() / "settle-test-XXXXXX").string()) {
   const int file = mkstemp(path_.data());

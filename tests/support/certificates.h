@@ -18,6 +18,9 @@ Certificate make_authority(const std::string& name);
 Certificate make_certificate(const std::string& subject_alternative_names, const Certificate* authority,
                              bool expired = false);
 
+/// The same key, to be opened with a passphrase.
+std::string with_passphrase(const std::string& key, const std::string& passphrase);
+
 /// A file in the temporary folder that goes with the object.
 class TemporaryFile {
  public:
