@@ -155,7 +155,7 @@ TEST_F(ClientOverTls, TrustsNobodyElse) {
   ASSERT_FALSE(unknown);
   EXPECT_EQ(unknown.error().code, ErrorCode::unreachable);
   EXPECT_THAT(unknown.error().message, HasSubstr("--ca FILE"));
-  // The certificate does not name this address, on which the server is not, but the handshake comes first there too.
+  // Signed by whom we trust, but for another name.
   const Files other(make_certificate("DNS:other.example", &root));
   TestServer stranger({}, nullptr, {.tls = *ServerTls::load(other.names_of()), .hosts = nullptr});
   const auto reply = HttpClient("https://localhost:" + std::to_string(stranger.port()), "", Duration(5'000),
