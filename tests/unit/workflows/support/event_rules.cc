@@ -78,10 +78,11 @@ void check_events(const Workflow& before, const Workflow& after, const Transitio
   }
   const WorkflowHeader& was = before.header;
   const WorkflowHeader& is = after.header;
-  if (is.status == WorkflowStatus::ended && was.status != is.status) expect_one(history, "workflow.ended");
-  if (is.status == WorkflowStatus::ended && was.status == is.status && was.outcome != is.outcome)
-    expect_one(history, "workflow.outcome_changed");
   const bool retried = is.retries > was.retries;  // that says it, too
+  const bool ends = is.status == WorkflowStatus::ended && (was.status != is.status || retried);
+  if (ends) expect_one(history, "workflow.ended");
+  if (is.status == WorkflowStatus::ended && !ends && was.outcome != is.outcome)
+    expect_one(history, "workflow.outcome_changed");
   if (is.status == WorkflowStatus::compensating && was.status != is.status && !retried)
     expect_one(history, "workflow.compensating");
   if (is.status == WorkflowStatus::cancelling && was.status != is.status)
