@@ -11,9 +11,10 @@
 namespace settle {
 namespace {
 
-/// One request looks at no more records than this before it answers what it has, if that is nothing.
-constexpr std::size_t records_max = 10'000;
-constexpr std::size_t waiting_max = 10'000;
+/// One request looks at so many records at a time, and has so many turns on the loop before it answers what it has.
+constexpr std::size_t slice_looks = 1'000, slices_max = 10;
+constexpr std::size_t page_bytes = std::size_t{4} << 20;
+constexpr std::size_t waiting_max = 1'000;
 
 }  // namespace
 
@@ -24,34 +25,55 @@ class FeedPage : public std::enable_shared_from_this<FeedPage> {
       : api_(api), ask_(std::move(ask)), limit_(limit), filter_(std::move(filter)), deadline_(deadline) {}
 
   void read(FeedCursor from) {
-    Json::Array events;
+    slices_ = 0;
+    read_slice(from);
+  }
+
+ private:
+  void read_slice(FeedCursor from) {
     const std::unique_ptr<Reader> reader = api_.engine_.store().snapshot();
     const Result<FeedCursor> reached = api_.feed_reader_.read(
-        *reader, from, records_max, [&](std::string_view name_space) { return name_space == ask_.name_space(); },
+        *reader, from, slice_looks, [&](std::string_view name_space) { return name_space == ask_.name_space(); },
         [&](const FeedEvent& event) {
-          if (events.size() >= limit_) return false;
-          if (fits(filter_, event)) events.push_back(cloud_event(event));
+          if (is_full()) return false;
+          if (fits(filter_, event)) add(event);
           return true;
         });
-    if (!reached) return ask_.refuse(reached.error());
+    if (!reached && events_.empty()) return ask_.refuse(reached.error());
+    if (!reached) return answer(behind_);  // whoever goes on from there is told
     const bool all = reached->record > api_.engine_.store().feed_size();
-    const bool waits = events.empty() && all && api_.loop_.now() < deadline_ && !api_.engine_.stopping();
-    if (!waits) {
-      return ask_.json(200, Json::object({{"events", std::move(events)}, {"next_after", write_cursor(*reached)}}),
-                       {{"Cache-Control", "no-store"}});
-    }
+    if (!all && !is_full() && ++slices_ < slices_max)
+      return api_.loop_.post([self = shared_from_this(), cursor = *reached] { self->read_slice(cursor); });
+    const bool waits = events_.empty() && all && api_.loop_.now() < deadline_ && !api_.engine_.stopping();
+    if (!waits) return answer(*reached);
     // A stop of the engine is looked for now and then; whoever has gone away is answered in vain.
     const Time look = std::min(deadline_, api_.loop_.now() + Duration(500));
     api_.feed_watch_->wait(reached->record, look,
                            [self = shared_from_this(), cursor = *reached] { self->read(cursor); });
   }
 
- private:
+  bool is_full() const { return events_.size() >= limit_ || bytes_ >= page_bytes; }
+
+  void add(const FeedEvent& event) {
+    events_.push_back(cloud_event(event));
+    bytes_ += write_json(events_.back()).size();
+    behind_ = event.next;
+  }
+
+  void answer(const FeedCursor& next) {
+    ask_.json(200, Json::object({{"events", std::move(events_)}, {"next_after", write_cursor(next)}}),
+              {{"Cache-Control", "no-store"}});
+  }
+
   HttpApi& api_;
   const Ask ask_;
   const std::size_t limit_;
   const EventFilter filter_;
   const Time deadline_;
+  Json::Array events_;
+  std::size_t bytes_ = 0;  ///< of them
+  FeedCursor behind_;      ///< the last of them
+  std::size_t slices_ = 0;
 };
 
 std::vector<Route> HttpApi::feed_routes() {

@@ -151,7 +151,9 @@ class Server {
     const Result<void> recovered = engine_->recover(
         [this] { recovered_all(); }, [](const Error& error) { spdlog::error("{}", log_text(error.message)); });
     if (!recovered) return refuse(recovered.error());
-    retention_ = std::make_shared<FeedRetention>(*store_, parts_[0]->loop, config_.events, clock_);
+    retention_ =
+        std::make_shared<FeedRetention>(*store_, parts_[0]->loop, config_.events, clock_,
+                                        [](const Error& error) { spdlog::error("{}", log_text(error.message)); });
     retention_->start();
     wait_for_signals();  // before anybody is told: whoever is told may send one
     std::cerr << "settle listening on " << (tls_ ? "https://" : "http://") << address_ << "\n" << std::flush;

@@ -8,7 +8,7 @@
 namespace settle {
 namespace {
 
-constexpr std::size_t records_at_once = 256;
+constexpr std::size_t looks_at_once = 256;
 constexpr Duration saved_every{250}, place_saved_every{1'000};
 constexpr Duration refused_here_pause{1'000};
 
@@ -39,7 +39,7 @@ bool Deliverer::works() const {
 }
 
 void Deliverer::start() {
-  load_letters();
+  letters_changed_ = true;
   pump_later();
 }
 
@@ -56,9 +56,14 @@ void Deliverer::pump_later() {
 
 void Deliverer::pump() {
   if (!works()) return;
-  if (more_letters_ && letters_.empty()) load_letters();
+  // Letters are read as they are stored, so all saves are waited for; until then nothing new begins, so that they end.
+  const bool reads_letters = letters_changed_ || (more_letters_ && letters_.empty());
+  if (saves_ > 0 && (reads_letters || !unsaved_.empty())) return;
+  if (reads_letters) load_letters();
   fill();
   if (!works()) return;  // it has come to a place that can't be read
+  // Nothing is open: what became a dead letter is no reason to give the receiver up.
+  if (caught_up_ && items_.empty() && letters_.empty()) progress_.failing_since = std::nullopt;
   send();
   note_progress();
   arm();
@@ -70,14 +75,16 @@ bool Deliverer::window_is_full() const {
   return items_.size() >= ports_.limits.window_events || bytes_ >= ports_.limits.window_bytes;
 }
 
+bool Deliverer::wants(std::string_view name_space) const {
+  const std::vector<std::string>& others = subscription_.name_spaces;
+  if (name_space.empty()) return true;
+  if (others.empty()) return name_space == subscription_.name_space;
+  return std::any_of(others.begin(), others.end(),
+                     [&](const std::string& one) { return one == "*" || one == name_space; });
+}
+
 void Deliverer::fill() {
   if (window_is_full()) return;
-  const std::vector<std::string>& others = subscription_.name_spaces;
-  const auto wants = [&](std::string_view name_space) {
-    if (others.empty()) return name_space == subscription_.name_space;
-    return std::any_of(others.begin(), others.end(),
-                       [&](const std::string& one) { return one == "*" || one == name_space; });
-  };
   // One behind the oldest that is not done may be a dead letter already: it is not tried a second time.
   const auto is_dead = [&](const FeedPlace& place) {
     if (progress_.dead == 0) return false;
@@ -90,7 +97,8 @@ void Deliverer::fill() {
     return true;
   };
   const std::unique_ptr<Reader> reader = ports_.store.snapshot();
-  const Result<FeedCursor> reached = ports_.reader.read(*reader, read_at_, records_at_once, wants, visit);
+  const Result<FeedCursor> reached = ports_.reader.read(
+      *reader, read_at_, looks_at_once, [&](std::string_view name_space) { return wants(name_space); }, visit);
   if (!reached && reached.error().code == ErrorCode::cursor_expired) {
     const Result<FeedCursor> oldest = feed_begin(*reader);
     if (oldest) missed(*oldest);
@@ -179,7 +187,7 @@ void Deliverer::call(Items::value_type& entry, bool letter) {
   ports_.connector.start(std::move(call),
                          [self = shared_from_this(), place = entry.first, letter, epoch = epoch_](Outcome outcome) {
                            --self->calls_;
-                           if (epoch == self->epoch_) self->ended(place, letter, outcome);
+                           if (letter || epoch == self->epoch_) self->ended(place, letter, outcome);
                            self->be_quiet();
                            self->pump_later();
                          });
@@ -204,9 +212,8 @@ void Deliverer::taken(const FeedPlace& place, bool letter) {
     progress_.tries.erase(place);
     return note_progress();
   }
-  letters_.erase(place);
   WriteBatch batch;
-  batch.erase(Family::index, keys::dead_letter(subscription_.id, place.record, place.seen));
+  erase_letter(place, batch);
   if (progress_.dead > 0) --progress_.dead;
   save(std::move(batch), nullptr);
 }
@@ -216,13 +223,13 @@ void Deliverer::not_taken(Items& items, Items::iterator at, bool letter, const O
   const Time now = ports_.loop.now();
   if (was_held_back(outcome)) {
     item.not_before = now + std::max(refused_here_pause, outcome.retry_after.value_or(Duration(0)));
-  } else {
-    if (item.tried.attempts == 0) item.tried.first_at = now;
-    ++item.tried.attempts;
-    item.not_before = now + pause_before(item.tried.attempts, outcome);
-    last_failure_ = Failure{outcome.code.empty() ? "not_taken" : outcome.code, outcome.detail, now};
-    if (!letter) progress_.tries[at->first] = item.tried;
+    return note_progress();
   }
+  if (item.tried.attempts == 0) item.tried.first_at = now;
+  ++item.tried.attempts;
+  item.not_before = now + pause_before(item.tried.attempts, outcome);
+  last_failure_ = Failure{outcome.code.empty() ? "not_taken" : outcome.code, outcome.detail, now};
+  if (!letter) progress_.tries[at->first] = item.tried;
   if (!progress_.failing_since) progress_.failing_since = now;
   if (outcome.status == 410) return disable("gone", "the receiver answered 410: it wants no more events");
   if (*progress_.failing_since + ports_.limits.disable_after <= now)
@@ -263,6 +270,8 @@ void Deliverer::change(Subscription next, const Done& done, const AuditNotePtr& 
     items_.clear();
     bytes_ = 0;
     read_at_ = progress_.done;
+    letters_.clear();
+    letters_changed_ = true;
   }
   ++changes_;
   WriteBatch batch;
@@ -277,6 +286,19 @@ void Deliverer::when_settled(Done task) {
   waiting_.push_back(std::move(task));
 }
 
+void Deliverer::when_saved(Done task) {
+  if (saves_ == 0) return task();
+  unsaved_.push_back(std::move(task));
+}
+
+/// Nothing is on its way to the disk.
+void Deliverer::saved() {
+  erased_.clear();
+  const std::deque<Done> due = std::exchange(unsaved_, {});
+  for (const Done& task : due) task();
+  if (letters_changed_ || more_letters_ || !due.empty()) pump_later();
+}
+
 /// A change is durable.
 void Deliverer::settled(const Done& done) {
   --changes_;
@@ -286,6 +308,7 @@ void Deliverer::settled(const Done& done) {
     waiting_.pop_front();
     next();
   }
+  be_quiet();
   pump_later();
 }
 
@@ -339,7 +362,7 @@ void Deliverer::drain(Done quiet) {
 
 /// What is under way has ended, and how far it is has been stored.
 void Deliverer::be_quiet() {
-  if (!quiet_ || calls_ > 0) return;
+  if (!quiet_ || calls_ > 0 || changes_ > 0) return;
   if (progress_ != saved_ && !removed_) return save(WriteBatch(), nullptr);
   if (saves_ == 0) ports_.loop.post(std::exchange(quiet_, nullptr));
 }
@@ -405,6 +428,7 @@ void Deliverer::save(WriteBatch batch, const Done& done) {
                         --self->saves_;
                         self->durable_ = saved;
                         if (done) done();
+                        if (self->saves_ == 0) self->saved();
                         self->be_quiet();
                       });
 }

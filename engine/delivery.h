@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "connectors/connector.h"
@@ -62,6 +63,12 @@ class Deliverer : public std::enable_shared_from_this<Deliverer> {
   /// Runs `task` when no change is on its way to the disk: at once, or later on the loop. So nothing is shown, compared
   /// or changed again that is not durable.
   void when_settled(Done task);
+  /// Whether all that was queued is durable, so that what is stored may be read and changed.
+  bool is_saved() const { return saves_ == 0; }
+  /// Runs `task` when it was so at least once.
+  void when_saved(Done task);
+  /// Whether events of this namespace are wanted; those of the engine's own (empty) are everybody's.
+  bool wants(std::string_view name_space) const;
   /// Takes the place of what it was; `done` runs once that is durable. Nothing leaves before.
   void change(Subscription next, const Done& done, const AuditNotePtr& audit);
   /// The same, and goes on from another place in the feed.
@@ -71,13 +78,14 @@ class Deliverer : public std::enable_shared_from_this<Deliverer> {
   /// Starts no call any more; `quiet` runs when none is under way and how far it is has been stored.
   void drain(Done quiet);
 
-  // delivery_letters.cc
+  // delivery_letters.cc: of namespaces that are not wanted any more, letters are neither shown nor delivered.
   /// Dead letters behind `after`, at most `limit`, in the order of the feed. Errors: corruption.
   Result<std::vector<DeadLetter>> letters(std::optional<FeedPlace> after, std::size_t limit) const;
   Result<std::optional<DeadLetter>> letter(const FeedPlace& place) const;
   /// Null: its history is gone. Errors: corruption.
   Result<std::optional<FeedEvent>> event_of(const DeadLetter& letter) const;
-  /// Delivers these again (all: null); `done` gets how many, once that is durable. Errors: corruption.
+  /// Delivers these again (all: null); `done` gets how many, once that is durable. Only when is_saved(). Errors:
+  /// corruption.
   using Counted = std::function<void(Result<std::uint64_t>)>;
   void redrive(const std::optional<FeedPlace>& which, const Counted& done, const AuditNotePtr& audit);
   void purge(const std::optional<FeedPlace>& which, const Counted& done, const AuditNotePtr& audit);
@@ -122,6 +130,7 @@ class Deliverer : public std::enable_shared_from_this<Deliverer> {
   void note_progress();
   void save_later(Duration at_most);
   void save(WriteBatch batch, const Done& done);
+  void saved();
   void settled(const Done& done);
   void be_quiet();
 
@@ -129,6 +138,7 @@ class Deliverer : public std::enable_shared_from_this<Deliverer> {
   void bury(const Item& item, const Outcome& outcome);
   void drop_oldest(WriteBatch& batch);
   void load_letters();
+  void erase_letter(const FeedPlace& place, WriteBatch& batch);
   void letter_failed(const FeedPlace& place, const Item& item, const Outcome& outcome);
   Result<std::vector<FeedPlace>> chosen(const std::optional<FeedPlace>& which) const;
 
@@ -138,10 +148,12 @@ class Deliverer : public std::enable_shared_from_this<Deliverer> {
   DeliveryProgress saved_;    ///< as it was queued for the disk
   DeliveryProgress durable_;  ///< as it is there
   FeedCursor read_at_;
-  Items items_;            ///< read, and not yet done
-  std::size_t bytes_ = 0;  ///< of their bodies
-  Items letters_;          ///< dead letters that are delivered again
-  bool more_letters_ = false;
+  Items items_;                   ///< read, and not yet done
+  std::size_t bytes_ = 0;         ///< of their bodies
+  Items letters_;                 ///< dead letters that are delivered again
+  bool more_letters_ = false;     ///< there are others, for when these are over
+  bool letters_changed_ = false;  ///< they are to be read (again)
+  std::set<FeedPlace> erased_;    ///< dead letters that go with a save that is not durable yet
   std::size_t calls_ = 0;
   std::size_t changes_ = 0;  ///< queued, and not yet durable
   std::size_t saves_ = 0;
@@ -156,6 +168,7 @@ class Deliverer : public std::enable_shared_from_this<Deliverer> {
   std::optional<Failure> last_failure_;
   Done quiet_;
   std::deque<Done> waiting_;  ///< for what is changing
+  std::deque<Done> unsaved_;  ///< what waits for all saves
 };
 
 }  // namespace settle

@@ -43,18 +43,31 @@ void Deliverer::bury(const Item& item, const Outcome& outcome) {
   WriteBatch batch;
   batch.put(Family::index, keys::dead_letter(subscription_.id, letter.place.record, letter.place.seen),
             encode_dead_letter(letter));
+  erased_.erase(letter.place);
   ++progress_.dead;
   if (progress_.dead > ports_.limits.dead_letters_max) drop_oldest(batch);
   progress_.done = items_.empty() ? read_at_ : items_.begin()->first;
   save(std::move(batch), nullptr);
 }
 
-void Deliverer::drop_oldest(WriteBatch& batch) {
-  const Result<std::vector<DeadLetter>> oldest = letters(std::nullopt, 1);
-  if (!oldest || oldest->empty()) return;
-  const FeedPlace place = oldest->front().place;
+void Deliverer::erase_letter(const FeedPlace& place, WriteBatch& batch) {
   batch.erase(Family::index, keys::dead_letter(subscription_.id, place.record, place.seen));
   letters_.erase(place);
+  erased_.insert(place);
+}
+
+/// Of those that are durable and not about to go already.
+void Deliverer::drop_oldest(WriteBatch& batch) {
+  std::optional<FeedPlace> oldest;
+  const std::string all = keys::dead_letters(subscription_.id);
+  const Result<void> scanned = ports_.store.snapshot()->scan(Family::index, {.from = all, .to = keys::after(all)},
+                                                             [&](std::string_view key, std::string_view) {
+                                                               const FeedPlace place = place_of(key);
+                                                               if (!erased_.contains(place)) oldest = place;
+                                                               return !oldest;
+                                                             });
+  if (!scanned || !oldest) return;
+  erase_letter(*oldest, batch);
   --progress_.dead;
   ++progress_.dropped;
 }
@@ -71,7 +84,7 @@ Result<std::vector<DeadLetter>> Deliverer::letters(std::optional<FeedPlace> afte
           error = std::move(letter).error();
           return false;
         }
-        out.push_back(*std::move(letter));
+        if (wants(letter->name_space)) out.push_back(*std::move(letter));
         return out.size() < limit;
       });
   if (!scanned) return scanned.error();
@@ -112,29 +125,25 @@ void Deliverer::redrive(const std::optional<FeedPlace>& which, const Counted& do
   const Result<std::vector<FeedPlace>> places = chosen(which);
   if (!places) return done(places.error());
   WriteBatch batch;
+  std::uint64_t count = 0;
   for (const FeedPlace& place : *places) {
     Result<std::optional<DeadLetter>> letter = this->letter(place);
-    if (!letter || !*letter) continue;
+    if (!letter || !*letter || !wants((*letter)->name_space)) continue;
+    ++count;
     (*letter)->redriving = true;
     batch.put(Family::index, keys::dead_letter(subscription_.id, place.record, place.seen),
               encode_dead_letter(**letter));
   }
   if (audit != nullptr) audit->put_into(batch);
-  save(std::move(batch), [self = shared_from_this(), done, count = places->size()] {
-    self->load_letters();
-    self->pump_later();
-    done(static_cast<std::uint64_t>(count));
-  });
+  letters_changed_ = true;
+  save(std::move(batch), [done, count] { done(count); });
 }
 
 void Deliverer::purge(const std::optional<FeedPlace>& which, const Counted& done, const AuditNotePtr& audit) {
   const Result<std::vector<FeedPlace>> places = chosen(which);
   if (!places) return done(places.error());
   WriteBatch batch;
-  for (const FeedPlace& place : *places) {
-    batch.erase(Family::index, keys::dead_letter(subscription_.id, place.record, place.seen));
-    letters_.erase(place);
-  }
+  for (const FeedPlace& place : *places) erase_letter(place, batch);
   progress_.dead -= std::min<std::uint64_t>(progress_.dead, places->size());
   if (audit != nullptr) audit->put_into(batch);
   save(std::move(batch), [done, count = places->size()] { done(static_cast<std::uint64_t>(count)); });
@@ -142,13 +151,13 @@ void Deliverer::purge(const std::optional<FeedPlace>& which, const Counted& done
 
 /// Some of those that are to be delivered again; the others follow when these are over.
 void Deliverer::load_letters() {
-  more_letters_ = false;
-  if (progress_.dead == 0) return;
+  more_letters_ = letters_changed_ = false;
+  if (removed_ || progress_.dead == 0) return;
   const Result<std::vector<FeedPlace>> places = chosen(std::nullopt);
   for (const FeedPlace& place : places ? *places : std::vector<FeedPlace>()) {
     if (letters_.contains(place)) continue;
     const Result<std::optional<DeadLetter>> stored = letter(place);
-    if (!stored || !*stored || !(*stored)->redriving) continue;
+    if (!stored || !*stored || !(*stored)->redriving || !wants((*stored)->name_space)) continue;
     if (letters_.size() >= redriven_at_once) {
       more_letters_ = true;
       return;

@@ -334,13 +334,29 @@ Result<std::string> Engine::receipt(const std::string& name_space, const std::st
 
 Result<bool> Engine::is_replaced(const WorkflowHeader& header) const {
   if (!header.parent) return false;
-  const std::string key = keys::OfWorkflow(header.name_space, header.parent->workflow).action(header.parent->run);
-  const Result<std::optional<std::string>> stored = store_.snapshot()->get(Family::state, key);
-  if (!stored) return stored.error();
-  if (!*stored) return false;
-  const Result<ActionState> run = decode_action(**stored);
+  const std::unique_ptr<Reader> reader = store_.snapshot();
+  const keys::OfWorkflow records(header.name_space, header.parent->workflow);
+  const auto run_at = [&](ActionIndex index) -> Result<std::optional<ActionState>> {
+    const Result<std::optional<std::string>> stored = reader->get(Family::state, records.action(index));
+    if (!stored) return stored.error();
+    if (!*stored) return std::optional<ActionState>();
+    Result<ActionState> run = decode_action(**stored);
+    if (!run) return std::move(run).error();
+    return std::optional(*std::move(run));
+  };
+  const Result<std::optional<ActionState>> run = run_at(header.parent->run);
   if (!run) return run.error();
-  return child_id(header.name_space, header.parent->workflow, header.parent->action, *run) != header.id;
+  if (!*run) return false;
+  if (child_id(header.name_space, header.parent->workflow, header.parent->action, **run) != header.id) return true;
+  // A fallback that has not failed for nothing did it instead; and where the action is tried again, its fallback is
+  // not.
+  const bool of_fallback = (*run)->role == CallRole::fallback;
+  if (!of_fallback && (*run)->fallback == 0) return false;
+  const Result<std::optional<ActionState>> other = run_at(of_fallback ? (*run)->parent : (*run)->fallback);
+  if (!other) return other.error();
+  if (!*other) return false;
+  if (of_fallback) return (*other)->fallback != header.parent->run;
+  return (*other)->stage != Stage::failed || (*other)->effect != Effect::none;
 }
 
 void Engine::report(const std::string& name_space, const std::string& id, Loop& loop,

@@ -63,8 +63,9 @@ class Engine {
   /// The same with a document of the caller's: `render` runs on the workflow's loop.
   void show(const std::string& name_space, const std::string& id, WaitFor until, Duration wait, Loop& loop,
             Shard::Render render, std::function<void(Result<Json>)> done);
-  /// Whether it ran for a run that has begun another workflow since, and so no longer hears of this one. As far as that
-  /// is durable.
+  /// Whether it ran for a run that has begun another workflow since, or whose fallback (or for whose fallback the
+  /// action itself) has taken its place, and so no longer hears of this one. As far as that is durable: what another
+  /// loop has only decided is not seen.
   Result<bool> is_replaced(const WorkflowHeader& header) const;
   /// Applies what a person asks; `done` gets the workflow's document once that is durable. Errors: not_found, those of
   /// the operation (engine/operations.h).

@@ -151,14 +151,15 @@ Result<std::vector<FeedEvent>> FeedReader::events_of(const Reader& reader, const
   return out;
 }
 
-Result<FeedCursor> FeedReader::read(const Reader& reader, FeedCursor from, std::size_t records_max, const Wants& wants,
+Result<FeedCursor> FeedReader::read(const Reader& reader, FeedCursor from, std::size_t looks_max, const Wants& wants,
                                     const Visit& visit) {
   if (const Result<void> usable = check_cursor(reader, from); !usable) return usable.error();
   std::vector<std::pair<std::uint64_t, std::string>> records;
-  for (std::size_t read = 0; read < records_max; read += records.size()) {
+  std::size_t looked_up = 0;
+  for (std::size_t read = 0; read < looks_max; read += records.size()) {
     // Gathered first: what they name is read from the same view.
     records.clear();
-    const std::size_t most = std::min(records_at_once, records_max - read);
+    const std::size_t most = std::min(records_at_once, looks_max - read);
     const Result<void> scanned =
         reader.scan(Family::index, {.from = feed_key(from.record), .to = std::string(feed_end)},
                     [&](std::string_view key, std::string_view value) {
@@ -176,6 +177,7 @@ Result<FeedCursor> FeedReader::read(const Reader& reader, FeedCursor from, std::
         place += settle::events_of(entry);
         const bool own = !entry.notice.empty();
         if (place <= from.seen || (!own && !wants(entry.name_space))) continue;
+        if (looked_up++ == looks_max) return FeedCursor{number, std::max(from.seen, first)};
         Result<std::vector<FeedEvent>> events = events_of(reader, entry);
         if (!events) return std::move(events).error();
         for (FeedEvent& event : *events) {

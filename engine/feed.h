@@ -61,9 +61,10 @@ class FeedReader {
   using Visit = std::function<bool(FeedEvent event)>;
 
   /// Visits the durable events from `from` on, in the order in which they became durable, and returns the place behind
-  /// the last one that was seen or passed over. Looks at no more than `records_max` records. Events whose history is
-  /// gone are passed over. Errors: cursor_expired, invalid_argument (it is none that the feed gave), corruption.
-  Result<FeedCursor> read(const Reader& reader, FeedCursor from, std::size_t records_max, const Wants& wants,
+  /// the last one that was seen or passed over. Looks at no more than `looks_max` records, and looks up what no more
+  /// than `looks_max` of their entries name; so it may end inside of a record. Events whose history is gone are passed
+  /// over. Errors: cursor_expired, invalid_argument (it is none that the feed gave), corruption.
+  Result<FeedCursor> read(const Reader& reader, FeedCursor from, std::size_t looks_max, const Wants& wants,
                           const Visit& visit);
   /// What stands at a place whose entry is known, whatever has become of the feed's record. Null: its history is gone.
   Result<std::optional<FeedEvent>> find(const Reader& reader, const FeedCursor& at, const FeedEntry& entry);

@@ -34,8 +34,16 @@ void FeedRetention::later(Duration after) {
     const auto here = self.lock();
     if (here == nullptr) return;
     const Result<std::uint64_t> gone = here->look();
+    if (!gone) here->note(gone);
     here->later(gone && *gone == step_max ? short_pause : pause);
   });
+}
+
+/// Told once, not at each look.
+void FeedRetention::note(const Result<std::uint64_t>& looked) {
+  const std::string trouble = looked ? "" : looked.error().message;
+  if (!looked && tell_ && trouble != trouble_) tell_(looked.error());
+  trouble_ = trouble;
 }
 
 /// True when there was one: then nothing is let go of in this look.
@@ -53,27 +61,33 @@ bool FeedRetention::tell_leap() {
   return true;
 }
 
+/// How many of the `most` oldest are too old. Records are in the order of time, so the greatest step of which the last
+/// one is old is taken.
+Result<std::uint64_t> FeedRetention::old_of(const Reader& reader, std::uint64_t floor, std::uint64_t most) const {
+  const Result<std::optional<Time>> held = retention_held_since(reader);
+  if (!held) return held.error();
+  for (std::uint64_t step = *held ? 0 : most; step > 0; step = step == 1 ? 0 : std::max<std::uint64_t>(1, step / 8)) {
+    const Result<std::optional<Time>> at = time_of_record(reader, floor + step - 1);
+    if (!at) return at.error();
+    if (!*at || **at + options_.keep <= loop_.now()) return step;  // one of which nothing is left is as old as can be
+  }
+  return std::uint64_t{0};
+}
+
 Result<std::uint64_t> FeedRetention::look() {
   if (tell_leap()) return std::uint64_t{0};
   const std::unique_ptr<Reader> reader = store_.snapshot();
-  const Result<std::optional<Time>> held = retention_held_since(*reader);
-  if (!held) return held.error();
   const Result<std::uint64_t> floor = feed_floor(*reader);
   if (!floor) return floor.error();
   const std::uint64_t last = store_.feed_size();
   if (last <= *floor) return std::uint64_t{0};
   const std::uint64_t most = std::min(step_max, last - *floor);
   const std::uint64_t kept = last + 1 - *floor;
-  std::uint64_t gone = std::min(most, kept > options_.records_max ? kept - options_.records_max : 0);
-  // Records are in the order of time, so the greatest step of which the last one is old is taken.
-  for (std::uint64_t step = *held ? 0 : most; step > gone;
-       step = step == 1 ? 0 : std::max<std::uint64_t>(1, step / 8)) {
-    const Result<std::optional<Time>> at = time_of_record(*reader, *floor + step - 1);
-    if (!at) return at.error();
-    if (*at && **at + options_.keep > loop_.now()) continue;  // one of which nothing is left is as old as can be
-    gone = step;
-  }
-  if (gone == 0) return gone;
+  const std::uint64_t too_many = std::min(most, kept > options_.records_max ? kept - options_.records_max : 0);
+  const Result<std::uint64_t> old = old_of(*reader, *floor, most);
+  note(old);
+  const std::uint64_t gone = std::max(too_many, old ? *old : 0);
+  if (gone == 0) return old;
   WriteBatch batch;
   trim_feed(*floor, *floor + gone, batch);
   store_.commit(std::move(batch), loop_, nullptr);

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <string>
 
 #include "engine/clock.h"
 #include "engine/loop.h"
@@ -29,16 +31,20 @@ void release_retention(WriteBatch& batch);
 class FeedRetention : public std::enable_shared_from_this<FeedRetention> {
  public:
   /// `clock`: what the loop reads; null: leaps are not looked for.
-  FeedRetention(Store& store, Loop& loop, FeedRetentionOptions options, std::shared_ptr<const Clock> clock = nullptr)
+  /// `tell`: what keeps records from going is said there, for the log; null: nowhere.
+  FeedRetention(Store& store, Loop& loop, FeedRetentionOptions options, std::shared_ptr<const Clock> clock = nullptr,
+                std::function<void(const Error&)> tell = nullptr)
       : store_(store),
         loop_(loop),
         options_(options),
         clock_(std::move(clock)),
+        tell_(std::move(tell)),
         told_(clock_ == nullptr ? Time() : clock_->leapt()) {}
 
   /// Looks every few seconds from now on.
   void start();
-  /// One look: how many records are let go of, at most `step_max`. Errors: corruption.
+  /// One look: how many records are let go of, at most `step_max`. Those that are too many go even if it can't be read
+  /// how old they are. Errors: corruption, when none went.
   Result<std::uint64_t> look();
 
   static constexpr std::uint64_t step_max = 1'000;
@@ -46,12 +52,16 @@ class FeedRetention : public std::enable_shared_from_this<FeedRetention> {
  private:
   void later(Duration pause);
   bool tell_leap();
+  void note(const Result<std::uint64_t>& looked);
+  Result<std::uint64_t> old_of(const Reader& reader, std::uint64_t floor, std::uint64_t most) const;
 
   Store& store_;
   Loop& loop_;
   const FeedRetentionOptions options_;
   const std::shared_ptr<const Clock> clock_;
-  Time told_;  ///< the leap that was seen last
+  const std::function<void(const Error&)> tell_;
+  std::string trouble_;  ///< that was told last, while it lasts
+  Time told_;            ///< the leap that was seen last
 };
 
 }  // namespace settle

@@ -7,6 +7,8 @@ namespace settle {
 
 /// What became durable without a bell (a notice of the engine's own) is found by then.
 constexpr Duration looked_at_every{5'000};
+/// Others have their turn on the loop between so many tasks.
+constexpr std::size_t tasks_at_once = 64;
 
 void FeedBell::add(const std::shared_ptr<FeedWatch>& watch) {
   const std::lock_guard lock(mutex_);
@@ -32,7 +34,7 @@ std::uint64_t FeedWatch::wait(std::uint64_t record, Time deadline, std::function
   bell_.want();
   // What became durable before the bell knew is seen here, what came after rings it.
   if (store_.feed_size() >= record) look_later();
-  arm();
+  arm(deadline);
   return number;
 }
 
@@ -46,11 +48,9 @@ void FeedWatch::look_later() {
   });
 }
 
-/// A timer for the first deadline, and for what did not ring.
-void FeedWatch::arm() {
-  if (waiting_.empty()) return;
-  Time first = loop_.now() + looked_at_every;
-  for (const auto& [number, waiter] : waiting_) first = std::min(first, waiter.deadline);
+/// A timer for this deadline, if it comes before the one that is set, and for what did not ring.
+void FeedWatch::arm(Time deadline) {
+  const Time first = std::min(deadline, loop_.now() + looked_at_every);
   if (timer_ && timer_->second <= first) return;
   if (timer_) loop_.cancel(timer_->first);
   const std::uint64_t id = loop_.schedule(first, [self = weak_from_this()] {
@@ -67,12 +67,15 @@ void FeedWatch::look() {
   const std::uint64_t last = store_.feed_size();
   const Time now = loop_.now();
   std::vector<std::function<void()>> due;
-  for (auto at = waiting_.begin(); at != waiting_.end();) {
+  Time first = Time::max();
+  for (auto at = waiting_.begin(); at != waiting_.end() && due.size() < tasks_at_once;) {
     const bool over = at->second.record <= last || at->second.deadline <= now;
     if (over) due.push_back(std::move(at->second.task));
+    if (!over) first = std::min(first, at->second.deadline);
     at = over ? waiting_.erase(at) : std::next(at);
   }
-  arm();
+  if (due.size() == tasks_at_once) look_later();  // the others may be due as well
+  if (!waiting_.empty()) arm(first);
   for (const std::function<void()>& task : due) task();
 }
 

@@ -55,7 +55,7 @@ class FeedWatch : public std::enable_shared_from_this<FeedWatch> {
     Time deadline;
     std::function<void()> task;
   };
-  void arm();
+  void arm(Time deadline);
   void look_later();
   void look();
 

@@ -77,7 +77,10 @@ Result<RawWorkflow> read_raw(const Reader& reader, const std::string& name_space
 
 Result<StoredHeader> header_of(const std::string& whole, const std::string& progress) {
   Result<StoredHeader> out = decode_header(whole);
-  if (!out || progress.empty()) return out;
+  if (!out) return out;
+  if (progress.empty() && out->header.version == 0)
+    return fail(ErrorCode::corruption, "a workflow's progress is missing");
+  if (progress.empty()) return out;
   const Result<void> applied = apply_progress(progress, *out);
   if (!applied) return applied.error();
   return out;

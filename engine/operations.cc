@@ -72,7 +72,7 @@ Shard::Operation retry_operation(const Engine& engine, std::string name_space, b
     const Result<bool> replaced = engine.is_replaced(workflow.header);
     if (!replaced) return replaced.error();
     if (*replaced)
-      return fail(ErrorCode::wrong_state, "another workflow has taken the place of \"" + workflow.header.id +
+      return fail(ErrorCode::wrong_state, "something else has taken the place of \"" + workflow.header.id +
                                               "\" for workflow \"" + workflow.header.parent->workflow + "\"");
     if (!latest || workflow.header.status != WorkflowStatus::ended) return on_retry(workflow, nullptr, moment);
     Result<std::shared_ptr<const Plan>> plan = engine.check(name_space, workflow.plan->document);

@@ -28,12 +28,18 @@ Error no_letter(const FeedPlace& place) {
   return fail(ErrorCode::not_found, "there is no dead letter \"" + write_cursor(place) + "\"");
 }
 
+/// Its events, also those that are dead letters, and where they go, are no business of a single namespace then.
+bool reaches_beyond(const Subscription& subscription) {
+  return std::any_of(subscription.name_spaces.begin(), subscription.name_spaces.end(),
+                     [&](const std::string& one) { return one != subscription.name_space; });
+}
+
 /// That a dead letter was named that is not there.
 std::optional<Error> is_missing(const Deliverer& delivery, const std::optional<FeedPlace>& place) {
   if (!place) return std::nullopt;
   const Result<std::optional<DeadLetter>> letter = delivery.letter(*place);
   if (!letter) return letter.error();
-  return *letter ? std::nullopt : std::optional(no_letter(*place));
+  return *letter && delivery.wants((*letter)->name_space) ? std::nullopt : std::optional(no_letter(*place));
 }
 
 void on(Loop& loop, std::function<void()> task) {
@@ -54,7 +60,7 @@ Outbox::Outbox(Store& store, const std::vector<Part>& parts, FeedBell& bell, Out
     : store_(store), options_(std::move(options)), signer_(options_.key, options_.webhooks) {
   for (const Part& part : parts) {
     homes_.push_back(std::make_unique<Home>(
-        Home{*part.loop, *part.connector, {}, std::make_shared<FeedWatch>(store, *part.loop, bell), {}}));
+        Home{*part.loop, *part.connector, {}, std::make_shared<FeedWatch>(store, *part.loop, bell), {}, false}));
   }
 }
 
@@ -91,7 +97,7 @@ Result<void> Outbox::load() {
     if (!far) return far.error();
     Result<DeliveryProgress> progress = *far ? decode_progress(**far) : Result<DeliveryProgress>(DeliveryProgress());
     if (!progress) return std::move(progress).error();
-    Home& home = home_of({subscription->name_space, subscription->name});
+    Home& home = home_of({subscription->name_space, subscription->name, false});
     const std::shared_ptr<Deliverer> made = make(home, *std::move(subscription), *std::move(progress));
     home.loop.post([made] { made->start(); });
   }
@@ -102,6 +108,7 @@ void Outbox::drain(std::function<void()> quiet) {
   const auto left = std::make_shared<std::atomic<std::size_t>>(homes_.size());
   for (const std::unique_ptr<Home>& home : homes_) {
     on(home->loop, [home = home.get(), left, quiet] {
+      home->draining = true;
       const auto deliveries = std::make_shared<std::size_t>(home->deliveries.size() + 1);
       const auto one_less = [left, quiet, deliveries] {
         if (--*deliveries == 0 && --*left == 0) quiet();
@@ -112,7 +119,7 @@ void Outbox::drain(std::function<void()> quiet) {
   }
 }
 
-void Outbox::with(const Which& which, std::function<void(Result<Deliverer*>)> task) {
+void Outbox::with(const Which& which, Task task) {
   Home& home = home_of(which);
   on(home.loop, [&home, which, task = std::move(task)] {
     const auto find = [&home, which] {
@@ -129,7 +136,34 @@ void Outbox::with(const Which& which, std::function<void(Result<Deliverer*>)> ta
   });
 }
 
+void Outbox::with_events(const Which& which, Task task) {
+  with(which, [which, task = std::move(task)](const Result<Deliverer*>& found) {
+    if (found && !which.sees_all && reaches_beyond((*found)->subscription()))
+      return task(fail(ErrorCode::forbidden, "subscription \"" + shorten(which.name, 130) +
+                                                 "\" gets events of other namespaces; it takes a token of all"));
+    task(found);
+  });
+}
+
+void Outbox::to_change(const Which& which, Task task) {
+  with_events(which, [this, which, task = std::move(task)](const Result<Deliverer*>& found) {
+    if (home_of(which).draining) return task(fail(ErrorCode::shutting_down, "the engine is shutting down"));
+    task(found);
+  });
+}
+
+void Outbox::to_change_stored(const Which& which, Task task) {
+  to_change(which, [this, which, task = std::move(task)](const Result<Deliverer*>& found) {
+    if (!found || (*found)->is_saved()) return task(found);
+    (*found)->when_saved([this, which, task] { to_change_stored(which, task); });
+  });
+}
+
 // --- making and changing
+
+Result<void> Outbox::check_url(const std::string& url, const std::string& credential) const {
+  return options_.webhooks.check_url ? options_.webhooks.check_url(url, credential) : Result<void>();
+}
 
 Result<Signing> Outbox::signing_for(const std::string& credential, std::uint32_t generation) const {
   if (!credential.empty()) return Signing{credential, generation, ""};
@@ -138,15 +172,17 @@ Result<Signing> Outbox::signing_for(const std::string& credential, std::uint32_t
 }
 
 void Outbox::put(Wanted wanted, Loop& loop, Done done, AuditNotePtr audit) {
-  const Which which{wanted.name_space, wanted.name};
-  with(which, [this, which, wanted = std::move(wanted), done = back_on(loop, std::move(done)),
-               audit = std::move(audit)](const Result<Deliverer*>& found) {
+  const Which which{wanted.name_space, wanted.name, wanted.sees_all};
+  to_change(which, [this, which, wanted = std::move(wanted), done = back_on(loop, std::move(done)),
+                    audit = std::move(audit)](const Result<Deliverer*>& found) {
     if (found) return update(**found, wanted, done, audit);
+    if (found.error().code != ErrorCode::not_found) return done(found.error());
     create(home_of(which), wanted, done, audit);
   });
 }
 
 void Outbox::create(Home& home, const Wanted& wanted, const Done& done, const AuditNotePtr& audit) {
+  if (const Result<void> usable = check_url(wanted.url, wanted.credential); !usable) return done(usable.error());
   if (count_ >= options_.subscriptions_max)
     return done(fail(ErrorCode::quota_exceeded,
                      "there are " + std::to_string(options_.subscriptions_max) + " subscriptions already"));
@@ -187,21 +223,25 @@ void Outbox::update(Deliverer& delivery, const Wanted& wanted, const Done& done,
   next.name_spaces = wanted.name_spaces;
   // Another credential signs from now on; going back to a secret of our own is what rotating is for.
   if (!wanted.credential.empty()) next.signing = {wanted.credential, next.signing.generation, ""};
+  if (const Result<void> usable = check_url(next.url, next.signing.credential); !usable) return done(usable.error());
+  // What signed before does so for its own origins only.
+  if (next.old_signing && !next.old_signing->credential.empty() && !check_url(next.url, next.old_signing->credential))
+    next.old_signing = std::nullopt;
   next.changed_at = Time();
   Subscription before = delivery.subscription();
   before.changed_at = Time();
   const bool same = encode_subscription(next) == encode_subscription(before);
   const auto answer = [this, &delivery, done] {
-    Home& home = home_of({delivery.subscription().name_space, delivery.subscription().name});
+    Home& home = home_of({delivery.subscription().name_space, delivery.subscription().name, false});
     done(Answer{false, subscription_document(delivery, store_.feed_size(), home.loop.now()), ""});
   };
   if (same) return answer();
-  next.changed_at = home_of({wanted.name_space, wanted.name}).loop.now();
+  next.changed_at = home_of({wanted.name_space, wanted.name, false}).loop.now();
   delivery.change(std::move(next), [keep = delivery.shared_from_this(), answer] { answer(); }, audit);
 }
 
 void Outbox::remove(const Which& which, Loop& loop, Done done, AuditNotePtr audit) {
-  with(which, [this, which, done = back_on(loop, std::move(done)), audit](const Result<Deliverer*>& found) {
+  to_change_stored(which, [this, which, done = back_on(loop, std::move(done)), audit](const Result<Deliverer*>& found) {
     if (!found) return done(found.error());
     Home& home = home_of(which);
     const std::shared_ptr<Deliverer> delivery = (*found)->shared_from_this();
@@ -217,7 +257,7 @@ void Outbox::remove(const Which& which, Loop& loop, Done done, AuditNotePtr audi
 }
 
 void Outbox::pause(const Which& which, Loop& loop, Done done, AuditNotePtr audit) {
-  with(which, [this, which, done = back_on(loop, std::move(done)), audit](const Result<Deliverer*>& found) {
+  to_change(which, [this, which, done = back_on(loop, std::move(done)), audit](const Result<Deliverer*>& found) {
     if (!found) return done(found.error());
     const std::shared_ptr<Deliverer> delivery = (*found)->shared_from_this();
     Home& home = home_of(which);
@@ -234,7 +274,7 @@ void Outbox::pause(const Which& which, Loop& loop, Done done, AuditNotePtr audit
 }
 
 void Outbox::resume(const Which& which, std::optional<FeedCursor> from, Loop& loop, Done done, AuditNotePtr audit) {
-  with(which, [this, which, from, done = back_on(loop, std::move(done)), audit](const Result<Deliverer*>& found) {
+  to_change(which, [this, which, from, done = back_on(loop, std::move(done)), audit](const Result<Deliverer*>& found) {
     if (!found) return done(found.error());
     const std::shared_ptr<Deliverer> delivery = (*found)->shared_from_this();
     Home& home = home_of(which);
@@ -253,15 +293,18 @@ void Outbox::resume(const Which& which, std::optional<FeedCursor> from, Loop& lo
 
 void Outbox::rotate(const Which& which, std::string credential, Duration overlap, Loop& loop, Done done,
                     AuditNotePtr audit) {
-  with(which, [this, which, credential, overlap, done = back_on(loop, std::move(done)),
-               audit](const Result<Deliverer*>& found) {
+  to_change(which, [this, which, credential, overlap, done = back_on(loop, std::move(done)),
+                    audit](const Result<Deliverer*>& found) {
     if (!found) return done(found.error());
     const std::shared_ptr<Deliverer> delivery = (*found)->shared_from_this();
     Home& home = home_of(which);
     Subscription next = delivery->subscription();
     Result<Signing> signing = signing_for(credential, next.signing.generation + 1);
     if (!signing) return done(std::move(signing).error());
+    if (const Result<void> usable = check_url(next.url, credential); !usable) return done(usable.error());
     next.old_signing = std::exchange(next.signing, *std::move(signing));
+    if (!next.old_signing->credential.empty() && !check_url(next.url, next.old_signing->credential))
+      next.old_signing = std::nullopt;
     next.changed_at = home.loop.now();
     next.old_until = home.loop.now() + overlap;
     delivery->change(
@@ -328,7 +371,7 @@ void Outbox::list(const std::string& name_space, Loop& loop, std::function<void(
 // --- dead letters
 
 void Outbox::letters(const Which& which, std::optional<FeedPlace> after, std::size_t limit, Loop& loop, Shown done) {
-  with(which, [after, limit, done = back_on(loop, std::move(done))](const Result<Deliverer*>& found) {
+  with_events(which, [after, limit, done = back_on(loop, std::move(done))](const Result<Deliverer*>& found) {
     if (!found) return done(found.error());
     const Result<std::vector<DeadLetter>> page = (*found)->letters(after, limit + 1);
     if (!page) return done(page.error());
@@ -341,11 +384,11 @@ void Outbox::letters(const Which& which, std::optional<FeedPlace> after, std::si
 }
 
 void Outbox::letter(const Which& which, FeedPlace place, Loop& loop, Shown done) {
-  with(which, [place, done = back_on(loop, std::move(done))](const Result<Deliverer*>& found) {
+  with_events(which, [place, done = back_on(loop, std::move(done))](const Result<Deliverer*>& found) {
     if (!found) return done(found.error());
     const Result<std::optional<DeadLetter>> letter = (*found)->letter(place);
     if (!letter) return done(letter.error());
-    if (!*letter) return done(no_letter(place));
+    if (!*letter || !(*found)->wants((*letter)->name_space)) return done(no_letter(place));
     const Result<std::optional<FeedEvent>> event = (*found)->event_of(**letter);
     if (!event) return done(event.error());
     Json document = letter_document(**letter);
@@ -356,7 +399,7 @@ void Outbox::letter(const Which& which, FeedPlace place, Loop& loop, Shown done)
 }
 
 void Outbox::redrive(const Which& which, std::optional<FeedPlace> place, Loop& loop, Shown done, AuditNotePtr audit) {
-  with(which, [place, done = back_on(loop, std::move(done)), audit](const Result<Deliverer*>& found) {
+  to_change_stored(which, [place, done = back_on(loop, std::move(done)), audit](const Result<Deliverer*>& found) {
     if (!found) return done(found.error());
     if (const std::optional<Error> missing = is_missing(**found, place)) return done(*missing);
     (*found)->redrive(
@@ -370,7 +413,7 @@ void Outbox::redrive(const Which& which, std::optional<FeedPlace> place, Loop& l
 }
 
 void Outbox::purge(const Which& which, std::optional<FeedPlace> place, Loop& loop, Shown done, AuditNotePtr audit) {
-  with(which, [place, done = back_on(loop, std::move(done)), audit](const Result<Deliverer*>& found) {
+  to_change_stored(which, [place, done = back_on(loop, std::move(done)), audit](const Result<Deliverer*>& found) {
     if (!found) return done(found.error());
     if (const std::optional<Error> missing = is_missing(**found, place)) return done(*missing);
     (*found)->purge(

@@ -42,10 +42,12 @@ class Outbox {
     std::string credential = {};          ///< empty: a secret is made
     std::optional<FeedCursor> from = {};  ///< null: from now on; of a new one only
     std::string by = {};
+    bool sees_all = false;  ///< as of Which
   };
   /// Which one is asked for.
   struct Which {
     std::string name_space, name;
+    bool sees_all = false;  ///< asked with a token of all namespaces
   };
   struct Answer {
     bool created = false;
@@ -53,14 +55,18 @@ class Outbox {
     std::string secret;  ///< "whsec_…", where one was made just now
   };
   using Done = std::function<void(Result<Answer>)>;
-  /// Makes it, or changes what differs. Errors: quota_exceeded, configuration (secrets can't be made here).
+  // Whoever does not see all namespaces changes no subscription that gets events of others, and sees none of its dead
+  // letters: forbidden. While the engine ends nothing is changed: shutting_down.
+  /// Makes it, or changes what differs. Errors: quota_exceeded, configuration (secrets can't be made here),
+  /// invalid_argument (it may not go to that URL with the credential that it has).
   void put(Wanted wanted, Loop& loop, Done done, AuditNotePtr audit);
   // Errors of all these: not_found.
   void remove(const Which& which, Loop& loop, Done done, AuditNotePtr audit);
   void pause(const Which& which, Loop& loop, Done done, AuditNotePtr audit);
   /// Goes on, after a pause or after it was disabled; from another place of the feed if one is given.
   void resume(const Which& which, std::optional<FeedCursor> from, Loop& loop, Done done, AuditNotePtr audit);
-  /// A new secret, or another credential; the one before signs, too, for `overlap`.
+  /// A new secret, or another credential; the one before signs, too, for `overlap`. Errors: invalid_argument, as of
+  /// put.
   void rotate(const Which& which, std::string credential, Duration overlap, Loop& loop, Done done, AuditNotePtr audit);
   void show(const Which& which, Loop& loop, std::function<void(Result<Json>)> done);
   /// Those of a namespace, by name.
@@ -83,11 +89,20 @@ class Outbox {
     FeedReader reader;
     std::shared_ptr<FeedWatch> watch;
     std::map<std::pair<std::string, std::string>, std::shared_ptr<Deliverer>> deliveries;
+    bool draining = false;
   };
   Home& home_of(const Which& which);
   std::shared_ptr<Deliverer> make(Home& home, Subscription subscription, DeliveryProgress progress);
   /// Runs `task` with the delivery, or with not_found, on the loop where it would be.
-  void with(const Which& which, std::function<void(Result<Deliverer*>)> task);
+  using Task = std::function<void(Result<Deliverer*>)>;
+  void with(const Which& which, Task task);
+  /// The same for those only who may have its events.
+  void with_events(const Which& which, Task task);
+  /// The same, but with shutting_down when it is too late for a change.
+  void to_change(const Which& which, Task task);
+  /// The same, when all that is stored of it is as it is here.
+  void to_change_stored(const Which& which, Task task);
+  Result<void> check_url(const std::string& url, const std::string& credential) const;
   void create(Home& home, const Wanted& wanted, const Done& done, const AuditNotePtr& audit);
   void update(Deliverer& delivery, const Wanted& wanted, const Done& done, const AuditNotePtr& audit);
   Result<Signing> signing_for(const std::string& credential, std::uint32_t generation) const;

@@ -89,6 +89,7 @@ Error damaged() {
 }  // namespace
 
 std::string pack_receipt(std::string_view canonical) {
+  if (canonical.size() > receipt_bytes_max) return std::string(canonical);
   std::string out(1 + ZSTD_compressBound(canonical.size()), by_dictionary_1);
   const std::size_t packed =
       ZSTD_compress2(packer(), out.data() + 1, out.size() - 1, canonical.data(), canonical.size());
@@ -101,7 +102,7 @@ Result<std::string> unpack_receipt(std::string_view stored) {
   if (stored.empty() || stored[0] != by_dictionary_1) return std::string(stored);
   const std::string_view frame = stored.substr(1);
   const unsigned long long bytes = ZSTD_getFrameContentSize(frame.data(), frame.size());
-  if (bytes > receipt_bytes_max) return damaged();  // the error codes are above it, too
+  if (bytes == 0 || bytes > receipt_bytes_max) return damaged();  // the error codes are above it, too
   std::string out(bytes, '\0');
   const std::size_t unpacked = ZSTD_decompressDCtx(unpacker(), out.data(), out.size(), frame.data(), frame.size());
   if (ZSTD_isError(unpacked) || unpacked != bytes) return damaged();

@@ -280,10 +280,10 @@ void Stepper::run_ready() {
   }
 }
 
-/// One workflow has only so many calls under way at a time: what leaves then is soon on its way, and others have their
-/// turn between.
+/// One workflow has only so many calls under way at a time, and as many in line for a permit: what leaves then is soon
+/// on its way, and others have their turn between.
 bool Stepper::has_room() const {
-  return moment_.calls_max == 0 || workflow_.calling < moment_.calls_max;
+  return moment_.calls_max == 0 || std::max(workflow_.calling, workflow_.gated) < moment_.calls_max;
 }
 
 bool Stepper::calls(ActionIndex index) const {

@@ -137,6 +137,7 @@ void TlsIdentity::describe() {
 }
 
 bool TlsIdentity::names(const std::string& host) const {
+  if (host.empty() || host.front() == '.') return false;  // which OpenSSL takes for any name below
   X509* const certificate = SSL_CTX_get0_certificate(context_.get());
   return X509_check_host(certificate, host.data(), host.size(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, nullptr) == 1 ||
          X509_check_ip_asc(certificate, host.c_str(), 0) == 1;

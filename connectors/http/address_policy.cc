@@ -84,6 +84,8 @@ bool is_allowed_v6(const address_v6& address, AddressPolicy policy) {
   }
   const bool link_local = b[0] == 0xfe && (b[1] & 0xc0) == 0x80;
   if (address.is_unspecified() || address.is_multicast() || link_local) return false;
+  // A network's own NAT64 puts the IPv4 address in places that only that network knows (RFC 8215, RFC 6052).
+  if (begins_with(b, {0, 0x64, 0xff, 0x9b, 0, 1})) return false;
   // Amazon's and Google's, which lie within the private fc00::/7.
   if (begins_with(b, {0xfd, 0x00, 0x0e, 0xc2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0x54})) return false;
   if (begins_with(b, {0xfd, 0x20, 0x00, 0xce, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0x54})) return false;

@@ -90,6 +90,34 @@ class Delivered(WithReceiver):
         self.assertEqual(small.get("/v1/subscriptions").json, {"subscriptions": []})
         self.assert_problem(small.get("/v1/subscriptions/hook"), 404, "not_found")
 
+    def test_one_that_gets_events_of_others_is_no_business_of_a_single_namespace(self):
+        status = [400]
+        receiver, other = self.receiver(lambda _: status[0]), self.receiver()
+        engine = self.engine(config=self.config_for(receiver, other, more=FAST + "attempts = 1\n"), dev=False)
+        admin = engine.admin()
+        small = engine.client_of(engine.make_token("admin", name_space="default"))
+        self.put(admin, receiver, types=["workflow.ended"], namespaces=["*"])
+        planner = engine.client_of(engine.make_token("planner", name_space="right"))
+        planner.submit({"name": "p", "actions": [CHECK]}, id="secret")
+        self.until(admin, lambda one: one["dead_letters"] == 1, "it is dead")
+        id = admin.get("/v1/subscriptions/hook/dead_letters").json["dead_letters"][0]["id"]
+        for method, rest, body in (("PUT", "", {"url": other.url}), ("DELETE", "", None), ("POST", ":pause", None),
+                                   ("POST", ":resume", None), ("POST", ":rotate_secret", None), ("GET", "/dead_letters", None),
+                                   ("GET", f"/dead_letters/{id}", None), ("POST", f"/dead_letters/{id}:redrive", None),
+                                   ("POST", f"/dead_letters/{id}:purge", None), ("POST", "/dead_letters:redrive", None),
+                                   ("POST", "/dead_letters:purge", None)):
+            with self.subTest(method=method, rest=rest):
+                self.assert_problem(small.send(method, f"/v1/subscriptions/hook{rest}", body), 403, "forbidden")
+        self.assertEqual(self.subscription(small)["url"], receiver.url)
+        # Once it is made smaller its letters of others are out of reach, for all.
+        self.assertEqual(admin.send("PUT", "/v1/subscriptions/hook", {"url": other.url, "types": ["workflow.ended"]}).status, 200)
+        self.assertEqual(small.get("/v1/subscriptions/hook/dead_letters").json["dead_letters"], [])
+        self.assert_problem(small.get(f"/v1/subscriptions/hook/dead_letters/{id}"), 404, "not_found")
+        self.assert_problem(small.post(f"/v1/subscriptions/hook/dead_letters/{id}:redrive"), 404, "not_found")
+        self.assertEqual(small.post("/v1/subscriptions/hook/dead_letters:redrive").json, {"redriven": 0})
+        self.assertEqual(other.all(), [])
+        self.assertEqual(small.post("/v1/subscriptions/hook/dead_letters:purge").json, {"purged": 1})
+
 
 class Secrets(WithReceiver):
     def test_while_it_is_rotated_both_sign_and_none_is_ever_shown_again(self):
@@ -143,6 +171,12 @@ class Secrets(WithReceiver):
             self.assert_places(self.assert_problem(answer, 400, "invalid_argument"), ("/credential", "credential_not_here"))
         answer = engine.client.send("PUT", "/v1/subscriptions/x", {"url": "https://example.org/", "credential": "hooks"})
         self.assert_places(self.assert_problem(answer, 400, "invalid_argument"), ("/url", "credential_origin"))
+        answer = engine.client.send("PUT", "/v1/subscriptions/hook", {"url": "https://example.org/"})
+        self.assert_places(self.assert_problem(answer, 400, "invalid_argument"), ("/url", "credential_origin"))
+        made = engine.client.send("PUT", "/v1/subscriptions/public", {"url": "https://example.org/", "types": ["emitted.never"]})
+        self.assertEqual(made.status, 201, made)
+        answer = engine.client.post("/v1/subscriptions/public:rotate_secret", {"credential": "hooks"})
+        self.assert_places(self.assert_problem(answer, 400, "invalid_argument"), ("/url", "credential_origin"))
 
     def test_without_its_key_it_is_disabled_and_says_so(self):
         receiver = self.receiver()
@@ -177,7 +211,7 @@ class Asked(WithReceiver):
         rows = {"not a url": "not_a_url", "ftp://example.org/": "not_a_url", "https://u:p@example.org/": "not_a_url",
                 "http://example.org/": "url_not_https", "https://127.0.0.1/": "url_private", "https://10.1.2.3/x": "url_private",
                 "https://[::1]/": "url_private", "https://[::ffff:10.0.0.1]/": "url_private", "https://0x7f.1/": "not_a_url",
-                "https://169.254.169.254/latest": "url_private", "https://2130706433/": "not_a_url"}
+                "https://example.org/" + "x" * 2048: "too_long", "https://169.254.169.254/latest": "url_private", "https://2130706433/": "not_a_url"}
         for url, code in rows.items():
             with self.subTest(url=url):
                 answer = client.send("PUT", "/v1/subscriptions/hook", {"url": url})
@@ -228,7 +262,8 @@ class Asked(WithReceiver):
         receiver = self.receiver(lambda _: 400)
         engine = self.engine(config=self.config_for(receiver, more=FAST + "attempts = 1\n"), dev=False)
         admin = engine.admin()
-        self.put(admin, receiver, types=["workflow.ended"])
+        made = admin.send("PUT", "/v1/subscriptions/hook", {"url": receiver.url + "?key=hidden", "types": ["workflow.ended"]})
+        self.assertEqual(made.status, 201, made)
         engine.client_of(engine.make_token("planner")).submit({"name": "p", "actions": [CHECK]}, id="w")
         self.until(admin, lambda one: one["dead_letters"] == 1, "it is dead")
         admin.post("/v1/subscriptions/hook:pause")
@@ -240,6 +275,9 @@ class Asked(WithReceiver):
         admin.send("DELETE", "/v1/subscriptions/hook")
         records = [(one["action"], one["target"], one["outcome"], one["status"])
                    for one in admin.get("/v1/audit?limit=1000").json["records"]]
+        audit = admin.get("/v1/audit?limit=1000").body.decode()
+        self.assertIn(receiver.origin, audit)
+        self.assertNotIn("hidden", audit)
         ours = [one for one in records if one[1].startswith("hook")]
         self.assertEqual(ours, [("subscription.put", "hook", "done", 201), ("subscription.pause", "hook", "done", 200),
                                 ("dead_letters.redrive", "hook", "done", 200), ("dead_letters.purge", "hook", "done", 200),

@@ -169,18 +169,23 @@ bool Monitor::is_end_by(const End& end, const ActionState& run, const std::strin
   return false;
 }
 
+/// Whether a child of the run did what its end has to tell of.
+bool Monitor::did_something(const Step& step, ActionIndex index) const {
+  const Deeds deeds = deeds_of(step.after.header.id, index);
+  // Of a retry further below each workflow above learns only by a retry of its own (docs/plans.md).
+  const auto child = workflows_.find(step.after.child_of(index));
+  const bool retried_below = deeds.retried && child != workflows_.end() && child->second.header.retries == 0;
+  return deeds.happened && !deeds.broken && !retried_below && !step.clock_ahead;
+}
+
 /// A run of flow.run_plan is over: by the durable end of its child, or because that was never begun.
 void Monitor::judge_child_end(const Step& step, ActionIndex index, const ActionState& after) {
   const std::string child = step.after.child_of(index);
   const auto say = [&](const std::string& text) {
     violated(step, "P4", index, "is " + std::string(name_of(after.stage)) + ": " + text + " (" + child + ")");
   };
-  const Deeds deeds = deeds_of(step.after.header.id, index);
   const bool over = is_final(after.stage) || after.stage == Stage::fallback_held;
-  // Of a retry further below each workflow above learns only by a retry of its own (docs/plans.md).
-  const auto of_child = workflows_.find(child);
-  const bool retried_below = deeds.retried && of_child != workflows_.end() && of_child->second.header.retries == 0;
-  if (over && after.effect == Effect::none && deeds.happened && !deeds.broken && !retried_below && !step.clock_ahead)
+  if (over && after.effect == Effect::none && did_something(step, index))
     violated(step, "P5", index, "says effect none, and what ran for it did something");
   if (!over) return say("it neither waits nor is over");
 
@@ -212,14 +217,11 @@ void Monitor::judge_child_end(const Step& step, ActionIndex index, const ActionS
 
 /// P5 for a list whose elements run workflows.
 void Monitor::judge_deeds_of_list(const Step& step, ActionIndex index, const ActionState& after) {
-  if (after.effect != Effect::none || step.clock_ahead) return;
+  if (after.effect != Effect::none) return;
   for (ActionIndex i = 0; i < step.after.runs.size(); ++i) {
     const ActionState& run = step.after.runs[i];
     if (!run.element || is_undoing(run.role) || run.planned != after.planned) continue;
-    // What a person has retried since it had told of its end is heard of only by a retry of this one (docs/plans.md).
-    const Deeds deeds = deeds_of(step.after.header.id, i);
-    if (deeds.happened && !deeds.broken && !deeds.retried)
-      violated(step, "P5", index, "says effect none, and a child of it did something");
+    if (did_something(step, i)) violated(step, "P5", index, "says effect none, and a child of it did something");
   }
 }
 

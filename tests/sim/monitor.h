@@ -199,6 +199,7 @@ class Monitor {
   // child_rules.cc
   void judge_birth(const Step& step);
   void judge_asking(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after);
+  bool did_something(const Step& step, ActionIndex index) const;
   void judge_child_end(const Step& step, ActionIndex index, const ActionState& after);
   void judge_end_of_parent(const Step& step);
   void judge_deeds_of_list(const Step& step, ActionIndex index, const ActionState& after);

@@ -60,7 +60,9 @@ void Monitor::judge_held(const Step& step, ActionIndex index, const ActionState*
   const bool begins = is_calling(after.stage) && (before == nullptr || is_unstarted(before->stage));
   if (begins && calling > calls_max) violated(step, "C4", index, "begins beside too many calls of its workflow");
   if (after.stage != Stage::ready || step.after.header.paused) return;
-  if (calling < calls_max) violated(step, "P7", index, "is held for nothing");
+  const auto gated = static_cast<std::uint32_t>(
+      std::count_if(runs.begin(), runs.end(), [](const ActionState& run) { return run.stage == Stage::gated; }));
+  if (calling < calls_max && gated < calls_max) violated(step, "P7", index, "is held for nothing");
   if (before == nullptr || before->stage != Stage::ready) counters_.note("held while others call");
 }
 

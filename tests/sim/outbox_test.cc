@@ -83,6 +83,7 @@ class Subscribed {
     OutboxOptions outbox;
     outbox.key = std::string(32, 'k');
     outbox.limits.attempts_max = attempts_max;
+    outbox.limits.dead_letters_max = dead_letters_max;
     outbox.limits.calls_max = 1 + dice.below(6);
     outbox.limits.window_events = 4 + dice.below(40);
     tools_ = std::make_unique<ToolRegistry>(store, Values{});
@@ -128,6 +129,28 @@ class Subscribed {
                     [](const Result<Engine::Started>&) {});
   }
 
+  /// What a new subscription and a pause of that one get when the deliveries have been drained.
+  std::vector<ErrorCode> after_drain() {
+    bool quiet = false;
+    engine_->outbox().drain([&] { quiet = true; });
+    while (!quiet && schedule.run_one()) {
+    }
+    std::vector<ErrorCode> out;
+    const auto note = [&](const Result<Outbox::Answer>& done) {
+      if (!done) out.push_back(done.error().code);
+    };
+    engine_->outbox().put({.name_space = "default", .name = "new", .url = "https://example.org/", .by = "test"},
+                          *loops_[0], note, nullptr);
+    engine_->outbox().pause({"default", "hook"}, *loops_[0], note, nullptr);
+    run(Duration(1'000));
+    return out;
+  }
+
+  /// All dead letters again; what comes of it is looked at by nobody.
+  void redrive() {
+    engine_->outbox().redrive({"default", "hook"}, std::nullopt, *loops_[0], [](const Result<Json>&) {}, nullptr);
+  }
+
   Json shown() {
     Json document;
     bool seen = false;
@@ -170,6 +193,7 @@ class Subscribed {
   SimStore store;
   Receiver receiver;
   std::uint32_t attempts_max = 1'000;
+  std::uint64_t dead_letters_max = 10'000;
   std::size_t crashes = 0;
 
  private:
@@ -268,6 +292,51 @@ TEST(OutboxSim, what_is_given_up_is_a_dead_letter_and_nothing_else_is_missing) {
     EXPECT_EQ(all, std::set<std::string>(feed.begin(), feed.end()));
     if (::testing::Test::HasFailure()) return;
   }
+}
+
+TEST(OutboxSim, while_the_engine_ends_nothing_is_changed) {
+  Subscribed world(3);
+  world.start(2);
+  world.subscribe();
+  EXPECT_EQ(world.after_drain(), (std::vector{ErrorCode::shutting_down, ErrorCode::shutting_down}));
+  EXPECT_EQ(*world.shown().find("state"), Json("active"));
+}
+
+TEST(OutboxSim, dead_letters_are_counted_right_and_too_many_go_while_others_are_redriven) {
+  std::int64_t dropped = 0;
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Subscribed world(seed);
+    world.attempts_max = 1;
+    world.dead_letters_max = 5;
+    world.start(2);
+    world.subscribe();
+    world.receiver.failures = 0.6;
+    for (int round = 0; round < 15; ++round) {
+      if (world.dice.chance(0.2)) world.store.crash_after = 1 + world.dice.below(60);
+      for (int i = 0; i < 4; ++i) world.submit("w" + std::to_string(round) + "-" + std::to_string(i));
+      world.run(world.dice.between(Duration(1), Duration(5'000)));
+      for (std::uint64_t i = world.dice.below(3); i > 0; --i) world.redrive();
+    }
+    world.store.crash_after = std::nullopt;
+    for (int i = 0; i < 200 && *world.shown().find("behind") != Json(0); ++i) world.run(Duration(3'600'000));
+    world.run(Duration(3'600'000));
+    std::int64_t letters = 0;
+    const Result<void> scanned = world.store.snapshot()->scan(Family::index, {.from = "E", .to = "F"},
+                                                              [&](std::string_view, std::string_view value) {
+                                                                EXPECT_FALSE(decode_dead_letter(value, {})->redriving);
+                                                                ++letters;
+                                                                return true;
+                                                              });
+    EXPECT_TRUE(scanned);
+    EXPECT_LE(letters, 5);
+    const Json document = world.shown();
+    EXPECT_EQ(*document.find("dead_letters"), Json(letters));
+    EXPECT_EQ(*document.find("failing_since"), Json()) << "nothing is open";
+    dropped += document.find("dead_letters_dropped")->as_integer();
+    if (::testing::Test::HasFailure()) return;
+  }
+  EXPECT_GT(dropped, 30);
 }
 
 }  // namespace

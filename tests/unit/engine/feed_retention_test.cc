@@ -57,6 +57,24 @@ class Retention : public ::testing::Test {
   MemoryStore store{true};
 };
 
+TEST_F(Retention, too_many_go_even_if_their_age_can_not_be_read_and_what_is_wrong_is_told) {
+  for (int i = 0; i < 20; ++i) add_event();
+  WriteBatch damage;
+  for (std::uint64_t number = 1; number <= 20; ++number) damage.put(Family::index, feed_key(number), "\xff");
+  store.commit(std::move(damage), loop, nullptr);
+  std::size_t told = 0;
+  const auto retention = std::make_shared<FeedRetention>(store, loop, FeedRetentionOptions{.records_max = 15}, clock,
+                                                         [&](const Error& error) {
+                                                           EXPECT_EQ(error.code, ErrorCode::corruption);
+                                                           ++told;
+                                                         });
+  EXPECT_EQ(*retention->look(), 5U);
+  const Result<std::uint64_t> none = retention->look();
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().code, ErrorCode::corruption);
+  EXPECT_EQ(told, 1U) << "once, not at each look";
+}
+
 TEST_F(Retention, what_is_older_goes_and_nothing_else) {
   for (int i = 0; i < 20; ++i) {
     add_event();

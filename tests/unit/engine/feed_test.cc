@@ -107,6 +107,29 @@ TEST_F(Feed, more_records_than_one_look_takes_are_read_whole) {
   EXPECT_EQ(read(cursor, 1'000), want);
 }
 
+TEST_F(Feed, one_look_ends_inside_of_a_record_that_names_much) {
+  make("a");
+  for (std::uint32_t i = 1; i <= 7; ++i) step("a", i, {"action.started"});
+  step("b", 1, {"action.started"}, "own");
+  step("a", 8, {"action.started", "action.executed"});
+  store.sync();
+  FeedCursor at;
+  std::string all, places;
+  for (std::size_t looks = 0; at.record == 1 && looks < 10; ++looks) {
+    const Result<FeedCursor> reached = reader.read(
+        *store.snapshot(), at, 3, [](std::string_view wanted) { return wanted == "default"; },
+        [&](const FeedEvent& event) {
+          all += event.workflow + "." + std::to_string(event.event.seq) + " ";
+          return true;
+        });
+    ASSERT_TRUE(reached);
+    at = *reached;
+    places += write_cursor(at) + " ";
+  }
+  EXPECT_EQ(all, "a.1 a.2 a.3 a.4 a.5 a.6 a.7 a.8 a.9 ");
+  EXPECT_EQ(places, "1.3 1.6 2.0 ");
+}
+
 TEST_F(Feed, a_place_is_the_same_whoever_reads) {
   make("a");
   make("x", "own");
