@@ -298,9 +298,15 @@ void Monitor::judge_timer(const Step& step, ActionIndex index, const ActionState
 void Monitor::judge_may_begin(const Step& step, ActionIndex index, const ActionState& after) {
   const WorkflowHeader& header = step.after.header;
   const bool undoes = is_undoing(after.role);
-  // What is done as soon as it has begun may be the last of its workflow.
-  const WorkflowStatus status =
-      is_final(after.stage) && !step.before.runs.empty() && !step.retried() ? step.before.header.status : header.status;
+  // What is done as soon as it has begun may be the last of its workflow, or be undone in the same step; a retry goes
+  // on with the plan, or with the undoing.
+  const std::vector<ActionState>& runs = step.before.runs;
+  const bool undone =
+      std::any_of(runs.begin(), runs.end(), [](const ActionState& run) { return is_undoing(run.role); });
+  const WorkflowStatus retried_as = undone ? WorkflowStatus::compensating : WorkflowStatus::running;
+  const bool at_once = is_final(after.stage) && !runs.empty();
+  const WorkflowStatus was = step.retried() ? retried_as : step.before.header.status;
+  const WorkflowStatus status = at_once ? was : header.status;
   if (!undoes && status != WorkflowStatus::running && !(is_final(after.stage) && status == WorkflowStatus::ended))
     violated(step, "P6", index, "sent while cancelling or undoing");
   if (!undoes && header.deadline_at && step.now > *header.deadline_at)
