@@ -111,9 +111,10 @@ class Monitor {
 
   /// What a run of flow.run_plan has done outside, all that ran for it together.
   struct Deeds {
-    bool happened = false;  ///< or is still going to
-    bool broken = false;    ///< a tool's own word was, somewhere
-    bool retried = false;   ///< by a person, who may have done so after its parent had gone on
+    bool happened = false;       ///< or is still going to
+    bool broken = false;         ///< a tool's own word was, somewhere
+    bool retried = false;        ///< by a person, who may have done so after its parent had gone on
+    bool retried_below = false;  ///< one that it ran was
   };
   Deeds deeds_of(const std::string& workflow, ActionIndex run) const;
   /// Ids of all that ever ran for it.
