@@ -65,7 +65,9 @@ std::optional<std::string> SimLimits::given_up(const SimTool& tool, Duration wai
   const double rate = tool.promises.per_second;
   const Duration token(rate > 0 ? static_cast<std::int64_t>(1'000 / rate) : 0);
   const Time free_from = std::max({begun_ + token, standing.used_at + token, standing.not_before});
-  const bool free = tool.promises.concurrency == 0 || standing.under_way < tool.promises.concurrency;
+  // An intent that waits for a slow disk has a place already.
+  const std::size_t taken = standing.under_way + standing.due.size();
+  const bool free = tool.promises.concurrency == 0 || taken < tool.promises.concurrency;
   if (!free || schedule_.now() - free_from < grace || waited < grace + token) return std::nullopt;
   return "was left waiting in a line that nobody used";
 }
