@@ -211,19 +211,6 @@ Result<std::optional<LoadedWorkflow>> load_workflow(const Reader& reader, const 
   return std::optional<LoadedWorkflow>(LoadedWorkflow{*std::move(workflow), stored->due_at});
 }
 
-Result<std::optional<StoredHeader>> load_header(const Reader& reader, const std::string& name_space,
-                                                const std::string& id) {
-  const keys::OfWorkflow records(name_space, id);
-  const Result<std::optional<std::string>> whole = reader.get(Family::state, records.header());
-  if (!whole) return whole.error();
-  if (!*whole) return std::optional<StoredHeader>();
-  const Result<std::optional<std::string>> progress = reader.get(Family::state, records.progress());
-  if (!progress) return progress.error();
-  Result<StoredHeader> header = header_of(**whole, progress->value_or(""));
-  if (!header) return std::move(header).error();
-  return std::optional(*std::move(header));
-}
-
 Result<std::optional<Workflow>> load_for_show(const Reader& reader, const std::string& name_space,
                                               const std::string& id) {
   const Result<RawWorkflow> raw = read_raw(reader, name_space, id);

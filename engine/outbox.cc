@@ -34,6 +34,14 @@ bool reaches_beyond(const Subscription& subscription) {
                      [&](const std::string& one) { return one != subscription.name_space; });
 }
 
+/// Answers {`what`: how many letters}.
+Deliverer::Counted counted_as(const char* what, Outbox::Shown done) {
+  return [what, done = std::move(done)](const Result<std::uint64_t>& count) {
+    if (!count) return done(count.error());
+    done(Json::object({{what, static_cast<std::int64_t>(*count)}}));
+  };
+}
+
 /// That a dead letter was named that is not there.
 std::optional<Error> is_missing(const Deliverer& delivery, const std::optional<FeedPlace>& place) {
   if (!place) return std::nullopt;
@@ -402,13 +410,7 @@ void Outbox::redrive(const Which& which, std::optional<FeedPlace> place, Loop& l
   to_change_stored(which, [place, done = back_on(loop, std::move(done)), audit](const Result<Deliverer*>& found) {
     if (!found) return done(found.error());
     if (const std::optional<Error> missing = is_missing(**found, place)) return done(*missing);
-    (*found)->redrive(
-        place,
-        [done](const Result<std::uint64_t>& count) {
-          if (!count) return done(count.error());
-          done(Json::object({{"redriven", static_cast<std::int64_t>(*count)}}));
-        },
-        audit);
+    (*found)->redrive(place, counted_as("redriven", done), audit);
   });
 }
 
@@ -416,13 +418,7 @@ void Outbox::purge(const Which& which, std::optional<FeedPlace> place, Loop& loo
   to_change_stored(which, [place, done = back_on(loop, std::move(done)), audit](const Result<Deliverer*>& found) {
     if (!found) return done(found.error());
     if (const std::optional<Error> missing = is_missing(**found, place)) return done(*missing);
-    (*found)->purge(
-        place,
-        [done](const Result<std::uint64_t>& count) {
-          if (!count) return done(count.error());
-          done(Json::object({{"purged", static_cast<std::int64_t>(*count)}}));
-        },
-        audit);
+    (*found)->purge(place, counted_as("purged", done), audit);
   });
 }
 

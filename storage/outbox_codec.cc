@@ -3,29 +3,10 @@
 #include <records.pb.h>
 
 #include "base/text.h"
+#include "storage/record_values.h"
 
 namespace settle {
 namespace {
-
-std::int64_t number(Time time) {
-  return time.time_since_epoch().count();
-}
-
-std::int64_t number(const std::optional<Time>& time) {
-  return time ? number(*time) : 0;
-}
-
-Time time_of(std::int64_t milliseconds) {
-  return Time(Duration(milliseconds));
-}
-
-std::optional<Time> maybe_time(std::int64_t milliseconds) {
-  return milliseconds == 0 ? std::nullopt : std::optional(time_of(milliseconds));
-}
-
-Error damaged(const std::string& what) {
-  return fail(ErrorCode::corruption, what + " can't be read");
-}
 
 template <class Record>
 bool parse(Record& record, std::string_view bytes) {
@@ -71,7 +52,7 @@ std::string encode_subscription(const Subscription& subscription) {
 Result<Subscription> decode_subscription(std::string_view bytes, std::string name_space, std::string name) {
   records::SubscriptionRecord record;
   const bool known = parse(record, bytes) && record.state() <= 2 && is_name(record.id()) && is_name(name_space);
-  if (!known) return damaged("the record of subscription \"" + shorten(name, 130) + "\"");
+  if (!known) return damaged("record of subscription \"" + shorten(name, 130) + "\"");
   Subscription out;
   out.name_space = std::move(name_space);
   out.name = std::move(name);
@@ -115,16 +96,16 @@ std::string encode_progress(const DeliveryProgress& progress) {
 
 Result<DeliveryProgress> decode_progress(std::string_view bytes) {
   records::DeliveryRecord record;
-  if (!parse(record, bytes) || record.record() == 0) return damaged("a record of deliveries");
+  if (!parse(record, bytes) || record.record() == 0) return damaged("record of deliveries");
   DeliveryProgress out;
   out.done = {record.record(), record.seen()};
   for (const records::TryRecord& tried : record.tries())
     out.tries[{tried.record(), tried.seen()}] = {tried.attempts(), time_of(tried.first_at())};
-  out.failing_since = maybe_time(record.failing_since());
+  out.failing_since = optional_time(record.failing_since());
   out.dead = record.dead();
   out.dropped = record.dropped();
   out.delivered = record.delivered();
-  out.delivered_at = maybe_time(record.delivered_at());
+  out.delivered_at = optional_time(record.delivered_at());
   out.missed_from = record.missed_from();
   out.missed_to = record.missed_to();
   return out;
@@ -147,7 +128,7 @@ std::string encode_dead_letter(const DeadLetter& letter) {
 
 Result<DeadLetter> decode_dead_letter(std::string_view bytes, const FeedPlace& place) {
   records::DeadLetterRecord record;
-  if (!parse(record, bytes)) return damaged("a dead letter");
+  if (!parse(record, bytes)) return damaged("dead letter");
   DeadLetter out;
   out.place = place;
   out.name_space = record.name_space();

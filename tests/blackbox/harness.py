@@ -279,6 +279,20 @@ class Engine:
     def log(self):
         return "".join(self.lines)
 
+    def serves(self):
+        """Whether somebody new is answered at the moment."""
+        try:
+            return self.client.get("/healthz").status == 200
+        except OSError:
+            return False
+
+    def accepts(self, plan, id):
+        """Whether the plan was taken; one that a kill met in the middle was not, as far as anybody knows."""
+        try:
+            return self.client.submit(plan, id=id).status in (200, 201)
+        except OSError:
+            return False
+
     def kill9(self):
         self.process.kill()
         self.process.wait()

@@ -173,11 +173,8 @@ class AfterAKill(WithReceiver):
         def submit(round, number):
             def one(worker):
                 id = f"w-{round}-{number}-{worker}"
-                try:
-                    if engine.client.submit({"name": "p", "actions": [CHECK]}, id=id).status in (200, 201):
-                        accepted.append(id)
-                except OSError:
-                    pass  # killed in the middle
+                if engine.accepts({"name": "p", "actions": [CHECK]}, id):
+                    accepted.append(id)
             return one
 
         for round in range(4):

@@ -181,13 +181,7 @@ class Many(harness.EngineTest):
                 self.assertIn(answers_in(text), ([503], []), text)
         for connection in held:
             connection.close()
-
-        def served():
-            try:
-                return engine.client.get("/healthz").status == 200
-            except OSError:
-                return False
-        wait_until(served, "there is room again")
+        wait_until(engine.serves, "there is room again")
 
     def test_200_half_open_connections_do_not_slow_others_down(self):
         engine = self.engine(*ALL)

@@ -155,13 +155,7 @@ class Limits(TlsTest):
         for _ in range(20):
             self.assert_refused(self.trust())
         held.pop().close()
-
-        def served():
-            try:
-                return engine.client.get("/healthz").status == 200
-            except OSError:
-                return False
-        wait_until(served, "there is room again")
+        wait_until(engine.serves, "there is room again")
 
     def test_bytes_that_are_no_tls_close_the_connection(self):
         engine = self.start()

@@ -197,7 +197,7 @@ void Monitor::judge_child_end(const Step& step, ActionIndex index, const ActionS
     if (!called_off && code != "invalid_plan") say("its workflow was never begun");
     return;
   }
-  const std::uint32_t durable = load_header(*on_disk(), "default", child)->value_or(StoredHeader()).header.version;
+  const std::uint32_t durable = load_for_show(*on_disk(), "default", child)->value_or(Workflow()).header.version;
   const End* end = nullptr;  // the latest that is durable
   bool fits = false;
   for (const End& known : ends_[child]) {

@@ -58,8 +58,8 @@ class OneCall {
   const Monitor::Shadow& parent() { return engine.monitor.workflows().at("w"); }
   const Monitor::Shadow& child() { return engine.monitor.workflows().at(parent().child_of(0)); }
   bool durably_ended() {
-    const auto header = load_header(*engine.store.snapshot(), "default", "w");
-    return *header && (*header)->header.status == WorkflowStatus::ended;
+    const auto stored = load_for_show(*engine.store.snapshot(), "default", "w");
+    return *stored && (*stored)->header.status == WorkflowStatus::ended;
   }
 
   Verdict verdict;

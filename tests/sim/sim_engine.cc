@@ -361,7 +361,7 @@ void SimEngine::cancel(const std::string& id) {
   engine_->operate("default", id, cancel_operation(), *loops_[0], [this, id](const Result<Json>& document) {
     if (!document) return judge_refused_operation(id, "cancelled", document.error());
     counters_.note("cancelled by the operator");
-    const std::optional<StoredHeader> stored = *load_header(*store.snapshot(), "default", id);
+    const std::optional<Workflow> stored = *load_for_show(*store.snapshot(), "default", id);
     if (!stored) return verdict_.violated("P1", id, "a cancelled workflow is lost");
     const WorkflowHeader& header = stored->header;
     // It may have ended, and have been retried, in the commits that came with this one.

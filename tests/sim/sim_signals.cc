@@ -49,7 +49,7 @@ void SimEngine::judge_refusal(const std::string& id, const SentSignal& sent, con
       fair = fair || (other.key == sent.key && !sent.key.empty() && other != sent);
   }
   if (error.code == ErrorCode::wrong_state) {
-    const std::optional<StoredHeader> stored = *load_header(*store.snapshot(), "default", id);
+    const std::optional<Workflow> stored = *load_for_show(*store.snapshot(), "default", id);
     // It may have been retried in the commits that came with its end.
     fair = stored && (stored->header.status == WorkflowStatus::ended || stored->header.retries > 0);
     for (const auto& [place, acknowledged] : acknowledged_signals_) {
@@ -62,7 +62,7 @@ void SimEngine::judge_refusal(const std::string& id, const SentSignal& sent, con
 /// A refusal shows state, too: who is told that it has ended must not see it run after a crash.
 void SimEngine::judge_refused_operation(const std::string& id, const std::string& what, const Error& error) {
   if (error.code != ErrorCode::wrong_state || what == "resolved" || what == "retry accepted") return;
-  const WorkflowHeader header = load_header(*store.snapshot(), "default", id)->value_or(StoredHeader()).header;
+  const WorkflowHeader header = load_for_show(*store.snapshot(), "default", id)->value_or(Workflow()).header;
   const bool over = header.status == WorkflowStatus::ended || header.status == WorkflowStatus::cancelling;
   // It may have ended, and have been retried, in the commits that came with this one.
   if (!over && header.retries == 0) verdict_.violated("P1", id, "refused for an end that is not durable: " + what);
