@@ -55,8 +55,7 @@ Result<Verdict> read_verdict(const Json& body, bool approve, const Actor& actor)
   out.reason = spoken(fields, "reason", reason_bytes_max, !approve);
   fields.finish();
   if (problems.empty()) return out;
-  std::string message = summary_of(problems);
-  return fail(ErrorCode::invalid_argument, std::move(message), std::move(problems));
+  return fail_for(ErrorCode::invalid_argument, std::move(problems));
 }
 
 }  // namespace

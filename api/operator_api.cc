@@ -25,8 +25,7 @@ Result<Json> body_or_nothing(const Ask& ask, const JsonLimits& limits) {
 
 std::optional<Error> refused(std::vector<Problem> problems) {
   if (problems.empty()) return std::nullopt;
-  std::string message = summary_of(problems);
-  return fail(ErrorCode::invalid_argument, std::move(message), std::move(problems));
+  return fail_for(ErrorCode::invalid_argument, std::move(problems));
 }
 
 /// Text that a person gives as evidence: there, not empty, not endless.

@@ -61,10 +61,7 @@ void HttpApi::put_tool(Ask ask) {
   }
   std::vector<Problem> problems;
   options_.credential_spaces.check(*document, ask.name_space(), problems);
-  if (!problems.empty()) {
-    std::string message = summary_of(problems);
-    return ask.refuse(fail(ErrorCode::invalid_tool, std::move(message), std::move(problems)));
-  }
+  if (!problems.empty()) return ask.refuse(fail_for(ErrorCode::invalid_tool, std::move(problems)));
   const auto answer = [ask](const Result<ToolRegistry::Put>& put) {
     if (!put) return ask.refuse(put.error());
     ask.json(put->created ? 201 : 200,

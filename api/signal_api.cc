@@ -23,10 +23,7 @@ Result<Signal> signal_of(const Json& body, const std::string& header_key) {
   if (!header_key.empty() && out.key != header_key)
     fields.problem("key", "key_differs", "the Idempotency-Key of the header, or nothing",
                    "the key in the body is another one than the Idempotency-Key");
-  if (!problems.empty()) {
-    std::string message = summary_of(problems);
-    return fail(ErrorCode::invalid_argument, std::move(message), std::move(problems));
-  }
+  if (!problems.empty()) return fail_for(ErrorCode::invalid_argument, std::move(problems));
   out.bytes = canonical(*out.payload).size();
   if (out.bytes > payload_bytes_max)
     return fail(ErrorCode::payload_too_large, "the payload of a signal has at most 64 KiB");

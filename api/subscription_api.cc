@@ -89,8 +89,7 @@ void append(std::vector<Problem>& problems, const Result<void>& checked) {
 }
 
 Error wrong(std::vector<Problem> problems) {
-  std::string message = summary_of(problems);
-  return fail(ErrorCode::invalid_argument, std::move(message), std::move(problems));
+  return fail_for(ErrorCode::invalid_argument, std::move(problems));
 }
 
 /// What an answer with a secret says; kept by nobody on the way.

@@ -72,8 +72,7 @@ Result<Token> read_new_token(const Json& body, const Actor& actor, Time now) {
   out.expires_at = read_expiry(fields, now);
   fields.finish();
   if (problems.empty()) return out;
-  std::string message = summary_of(problems);
-  return fail(ErrorCode::invalid_argument, std::move(message), std::move(problems));
+  return fail_for(ErrorCode::invalid_argument, std::move(problems));
 }
 
 /// Nobody makes a token for where it has no say itself.

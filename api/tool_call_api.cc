@@ -21,8 +21,7 @@ void refuse_calls(const Ask& ask, const ToolCallRequest& request, Error error) {
 }
 
 Error model_was_wrong(std::vector<Problem> problems) {
-  std::string message = summary_of(problems);
-  return fail(ErrorCode::invalid_plan, std::move(message), std::move(problems));
+  return fail_for(ErrorCode::invalid_plan, std::move(problems));
 }
 
 /// What the calls would become; nothing is stored.

@@ -68,6 +68,11 @@ Error fail(ErrorCode code, std::string message, std::vector<Problem> problems) {
   return Error{code, std::move(message), std::move(problems)};
 }
 
+Error fail_for(ErrorCode code, std::vector<Problem> problems, std::string_view before) {
+  std::string message = std::string(before) + summary_of(problems);  // before they are moved
+  return fail(code, std::move(message), std::move(problems));
+}
+
 void assertion_failed(const char* condition, const char* file, int line) {
   std::fprintf(stderr, "settle: broken invariant: %s (%s:%d)\n", condition, file, line);
   std::abort();

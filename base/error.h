@@ -87,6 +87,9 @@ std::string summary_of(const std::vector<Problem>& problems);
 Error fail(ErrorCode code, std::string message);
 Error fail(ErrorCode code, std::string message, std::vector<Problem> problems);
 
+/// With the message `before` + summary_of(problems). There must be a problem.
+Error fail_for(ErrorCode code, std::vector<Problem> problems, std::string_view before = {});
+
 /// Prints the broken invariant to stderr and aborts. Behind SETTLE_ASSERT; assertions stay on in release.
 [[noreturn]] void assertion_failed(const char* condition, const char* file, int line);
 

@@ -42,10 +42,7 @@ Result<NewWorkflow> Engine::prepare_child(const ChildOrder& order) const {
   std::vector<Problem> problems;
   const Json* labels = order.input->find("labels");
   if (labels != nullptr) read_labels(*labels, "/labels", out.labels, problems);
-  if (!problems.empty()) {
-    std::string message = summary_of(problems);
-    return fail(ErrorCode::invalid_plan, std::move(message), std::move(problems));
-  }
+  if (!problems.empty()) return fail_for(ErrorCode::invalid_plan, std::move(problems));
   out.parent = order.parent;
   out.depth = order.depth;
   out.submitted_by = order.submitted_by;

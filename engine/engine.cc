@@ -173,8 +173,7 @@ Result<NewWorkflow> Engine::prepare(const SubmitRequest& request) const {
   }
   if (labels != nullptr) read_labels(*labels, "/labels", out.labels, problems);
   if (problems.empty()) return out;
-  std::string message = summary_of(problems);
-  return fail(code, std::move(message), std::move(problems));
+  return fail_for(code, std::move(problems));
 }
 
 /// What stands under the same id or Idempotency-Key, before anything is checked: tools may have changed since, and a

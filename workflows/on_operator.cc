@@ -202,10 +202,7 @@ Result<Transition> on_resolve(Workflow& workflow, ActionIndex run, Resolution re
   if (const std::optional<std::string> why = not_allowed(workflow, state, resolution, moment.now))
     return fail(ErrorCode::wrong_state, "action \"" + workflow.action_of(run).id + "\": " + *why);
   std::vector<Problem> problems = problems_of(*workflow.call_of(run).tool, state, resolution);
-  if (!problems.empty()) {
-    std::string message = summary_of(problems);
-    return fail(ErrorCode::invalid_argument, std::move(message), std::move(problems));
-  }
+  if (!problems.empty()) return fail_for(ErrorCode::invalid_argument, std::move(problems));
   Stepper stepper(workflow, moment);
   stepper.resolve(run, std::move(resolution));
   return stepper.finish();

@@ -11,8 +11,7 @@ constexpr std::size_t problems_max = 200;
 
 Error refusal(std::vector<Problem> problems) {
   if (problems.size() > problems_max) problems.resize(problems_max);
-  std::string message = "the plan was refused: " + summary_of(problems);
-  return fail(ErrorCode::invalid_plan, std::move(message), std::move(problems));
+  return fail_for(ErrorCode::invalid_plan, std::move(problems), "the plan was refused: ");
 }
 
 }  // namespace

@@ -121,7 +121,7 @@ Result<std::shared_ptr<const TlsIdentity>> TlsIdentity::load(const TlsFiles& fil
   std::vector<Problem> problems;
   use_own(context.get(), files, problems);
   use_clients(context.get(), files, problems);
-  if (!problems.empty()) return fail(ErrorCode::configuration, "TLS: " + summary_of(problems), std::move(problems));
+  if (!problems.empty()) return fail_for(ErrorCode::configuration, std::move(problems), "TLS: ");
   std::shared_ptr<TlsIdentity> identity(new TlsIdentity(std::move(context)));
   identity->describe();
   return std::shared_ptr<const TlsIdentity>(std::move(identity));
