@@ -55,7 +55,7 @@ def by_name(document):
 def more_is_better(group, name):
     """Rates, and ratios to a yardstick, are better when they are higher; times, bytes and counts when they are lower."""
     if group == "ratios":
-        return not name.startswith("resident bytes")
+        return not name.startswith(("resident bytes", "device writes"))
     return group.endswith(("per_s", "per_second")) or group == "per_sync"
 
 

@@ -71,6 +71,24 @@ def submit(folder, settings):
     return rows, medians(rows, ["what", "clients"]), median_of_each(ratios)
 
 
+def threads(folder, settings):
+    """K = 10, 64 clients, with 1, 2, 4 and 8 loops in turns, each on an empty store, beside as many as there are cores."""
+    counts, cores, seconds = (1, 2, 4, 8), settings["threads"], 2 if settings["quick"] else 5
+    rows, ratios = [], {}
+    with servers.tool_server(folder) as tools:
+        for _ in range(settings["rounds"]):
+            rates = {}
+            for count in dict.fromkeys((*counts, cores)):
+                with ready_engine(folder, tools, count) as engine:
+                    row = servers.load(engine, clients=64, actions=10, seconds=seconds)
+                del row["all_workflows"]
+                rows.append({"what": f"{count} threads", **row})
+                rates[count] = row["actions_per_s"]
+            for count in counts:
+                ratios.setdefault(f"{count} threads/{cores} threads", []).append(rates[count] / rates[cores])
+    return rows, medians(rows, ["what", "clients", "actions_per_workflow"]), median_of_each(ratios)
+
+
 class WalBytes:
     """How much is appended to the write-ahead logs of a store while the block runs. The logs come and go, so each one's
     size is looked at every few milliseconds and the largest counts; what the last look before its end missed is lost."""
