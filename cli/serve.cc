@@ -73,7 +73,9 @@ struct Part {
 
   boost::asio::io_context io{1};
   AsioLoop loop;
-  std::unique_ptr<GuardedConnector> guard;  ///< outlives the connector, which ends its calls when it goes
+  // They outlive the connector, which ends its calls when it goes. A subscriber in trouble must not hold back a tool's
+  // calls to the same host.
+  std::unique_ptr<GuardedConnector> tool_guard, webhook_guard;
   std::unique_ptr<HttpConnector> connector;
   std::unique_ptr<HttpApi> api;
   std::unique_ptr<HttpServer> server;
@@ -177,8 +179,9 @@ class Server {
       if (config_.dev) options.addresses = AddressPolicy::any;
       options.now = [&loop = part->loop] { return loop.now(); };
       part->connector = std::make_unique<HttpConnector>(part->io, options, credentials);
-      part->guard = guard(*part);
-      engine_parts.push_back({&part->loop, part->guard.get()});
+      part->tool_guard = guard(*part);
+      part->webhook_guard = guard(*part);
+      engine_parts.push_back({&part->loop, part->tool_guard.get(), part->webhook_guard.get()});
       parts_.push_back(std::move(part));
     }
     OutboxOptions outbox;

@@ -61,7 +61,8 @@ Engine::Engine(Store& store, ToolRegistry& tools, std::vector<Part> parts, Shard
   }
   connect_shards();
   std::vector<Outbox::Part> outbox_parts;
-  for (const Part& part : parts) outbox_parts.push_back({part.loop, part.connector});
+  for (const Part& part : parts)
+    outbox_parts.push_back({part.loop, part.webhooks != nullptr ? part.webhooks : part.connector});
   outbox_ = std::make_unique<Outbox>(store, outbox_parts, bell_, std::move(outbox));
 }
 

@@ -37,6 +37,7 @@ class Engine {
   struct Part {
     Loop* loop;
     Connector* connector;
+    Connector* webhooks = nullptr;  ///< of deliveries to subscribers; null: the same
   };
   Engine(Store& store, ToolRegistry& tools, std::vector<Part> parts, ShardLimits limits = {},
          PlanLimits plan_limits = {}, OutboxOptions outbox = {});

@@ -6,6 +6,7 @@ import unittest
 
 from harness import in_parallel, wait_until
 from subscribing import CHECK, FAST, WithReceiver
+from tool_documents import READ, changed
 
 
 class NotTaken(WithReceiver):
@@ -35,6 +36,19 @@ class NotTaken(WithReceiver):
                    "it is delivered after all")
         self.assertEqual([one.sequence for one in receiver.taken() if one.workflow == "slow"],
                          list(range(1, len(engine.client.events("slow")) + 1)))
+
+    def test_a_receiver_in_trouble_holds_back_no_tool_of_the_same_host(self):
+        receiver = self.receiver(lambda _: 500)
+        read = changed(READ, execute={"connector": "http", "method": "GET", "url": {"$text": "${receiver}/things"}},
+                       output_schema={"type": "object"}, record_id=None)
+        config = f'[circuit]\nfailures = 2\nopen = "60s"\n[webhooks]\nallow_private = ["{receiver.origin}"]\n{FAST}'
+        engine = self.engine(read, values={"receiver": receiver.origin}, config=config)
+        self.put(engine.client, receiver)
+        self.run_one(engine.client, "before")
+        wait_until(lambda: "is open until" in engine.log(), "its circuit opens")
+        for index in range(8):  # on both loops
+            engine.client.start({"id": "read", "tool": "things.get", "input": {"id": "x"}}, id=f"w{index}")
+            self.assertEqual(engine.client.end_of(f"w{index}")["outcome"], "verified")
 
     def test_retry_after_is_honoured(self):
         times = []
