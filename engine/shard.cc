@@ -143,6 +143,7 @@ void Shard::timer() {
   timer_armed_ = Time::max();
   const Time now = loop_.now();
   constexpr int batch_max = 128;  // then other events get their turn
+  ++commits_under_way_;           // what changes in this turn goes to the disk together
   for (int i = 0; i < batch_max && !draining_ && !timers_.empty() && timers_.begin()->first <= now; ++i) {
     const auto [at, key] = *timers_.begin();
     timers_.erase(timers_.begin());
@@ -170,6 +171,7 @@ void Shard::timer() {
     rearm(due);
     release(key);
   }
+  if (--commits_under_way_ == 0 && !gathered_.empty()) commit_gathered();
   if (draining_) return;
   arm_timer();
   tell_recovered();
