@@ -70,6 +70,12 @@ def memory(folder, settings):
     return rows, medians(rows, ["what", "actions_per_workflow"]), {}
 
 
+def lists(_, settings):
+    """Milliseconds of the steps that have to do with a list of 10,000 elements as a whole."""
+    rows = [row for _ in range(settings["rounds"]) for row in servers.run("list_bench", TOOL, 10_000, 3)]
+    return rows, medians(rows, ["what"]), {}
+
+
 def schema(_, settings):
     """Each tool schema through Schema::accepts and through ajv's compiled validator, in turns."""
     ajv = suites.ajv_folder()

@@ -2,7 +2,11 @@
 
 The workflows are submitted through the API. Those that rest were put off by their tool for an hour (429 with
 Retry-After); for those that are active the tool never answers. Then the engine is killed and started again, some times
-over on the same store; every start finds the same work.
+over on the same store; every start finds the same work. What counts is the first call of the tools after the start, and
+when the engine says that it is ready: then all that were at work are taken up again.
+
+Of the runnable ones four have a call under way that is never answered, and all others wait in line for one of the four
+places of their tool: they are to be taken up at once, and no connector stands in their way.
 """
 import json
 import shutil
@@ -65,7 +69,7 @@ def fill(folder, data, tools, tool, count):
     return submitted
 
 
-def measure(folder, rounds, resting, active):
+def measure(folder, rounds, resting, active, runnable):
     """Rows for scripts/bench, each as often as there are rounds."""
     rows = []
     with servers.tool_server(folder) as tools:
@@ -82,4 +86,13 @@ def measure(folder, rounds, resting, active):
         for _ in range(rounds):
             row = start(folder, data, tools, True)
             rows.append({"what": "start: resting and active", "open": resting + active, **row})
+        if runnable == 0:
+            return rows
+        # On a store of its own: active ones would fill the connector's line, and those that it refuses begin anew.
+        data = folder / "runnable"
+        fill(folder, data, tools, "bench.throttled", resting)
+        rows.append({"what": "submit only (runnable)", **fill(folder, data, tools, "bench.runnable", runnable)})
+        for _ in range(rounds):
+            row = start(folder, data, tools, True)
+            rows.append({"what": "start: resting and runnable", "open": resting + runnable, **row})
     return rows

@@ -144,7 +144,8 @@ def internal(folder, settings):
 
 def start_up(folder, settings):
     resting, active = (10_000, 1_000) if settings["quick"] else (100_000, 10_000)
-    rows = recovery.measure(folder, settings["rounds"], resting, active)
+    resting, active = settings["resting"] or resting, settings["active"] or active
+    rows = recovery.measure(folder, settings["rounds"], resting, active, settings["runnable"])
     table = medians(rows, ["what"])
     rss = {row["what"]: row.get("rss_kib") for row in table}
     more = (rss["start: resting"] - rss["start: empty store"]) * 1024 / resting

@@ -15,26 +15,34 @@ Json labels_document(const std::map<std::string, std::string>& labels) {
   return out;
 }
 
+/// What a run's document has, and room for what stands beside it: lists have thousands of them.
+constexpr std::size_t run_members = 20;
+
+/// Appends a member that is not there yet, without looking for it.
+void add(Json& out, std::string_view name, Json value) {
+  out.as_object().push_back({std::string(name), std::move(value)});
+}
+
 /// One run of an action: the action itself, an element, a fallback, a compensation.
 void set_run(const Workflow& workflow, ActionIndex run, const ActionState& action, Json& out) {
   const Tool& tool = *workflow.call_of(run).tool;
-  out.set("tool", Json::object({{"name", tool.name}, {"version", tool.version_text()}}));
-  out.set("state", state_of(action.stage));
-  out.set("phase", text_or_null(phase_of(action)));
-  out.set("attempts", static_cast<std::int64_t>(action.attempt));
-  out.set("record_id", action.record_id ? Json(*action.record_id) : Json());
-  out.set("confidence", name_of(action.confidence));
-  out.set("effect", is_final(action.stage) || is_parked(action.stage) ? Json(name_of(action.effect)) : Json());
-  out.set("receipt", action.receipt == 0 ? Json() : Json(receipt_id(workflow.header.id, action.receipt)));
-  out.set("since", format_time(action.since));
-  out.set("next_at", time_or_null(action.wake_at));
-  out.set("waits_for", waits_for(workflow, run));
-  out.set("error",
-          action.error ? Json::object({{"code", action.error->code}, {"message", action.error->message}}) : Json());
-  out.set("operator", action.word ? operator_document(*action.word) : Json());
-  out.set("started_at", time_or_null(action.first_send_at));
-  out.set("executed_at", time_or_null(action.executed_at));
-  out.set("verified_at", time_or_null(action.verified_at));
+  add(out, "tool", Json::object({{"name", tool.name}, {"version", tool.version_text()}}));
+  add(out, "state", state_of(action.stage));
+  add(out, "phase", text_or_null(phase_of(action)));
+  add(out, "attempts", static_cast<std::int64_t>(action.attempt));
+  add(out, "record_id", action.record_id ? Json(*action.record_id) : Json());
+  add(out, "confidence", name_of(action.confidence));
+  add(out, "effect", is_final(action.stage) || is_parked(action.stage) ? Json(name_of(action.effect)) : Json());
+  add(out, "receipt", action.receipt == 0 ? Json() : Json(receipt_id(workflow.header.id, action.receipt)));
+  add(out, "since", format_time(action.since));
+  add(out, "next_at", time_or_null(action.wake_at));
+  add(out, "waits_for", waits_for(workflow, run));
+  add(out, "error",
+      action.error ? Json::object({{"code", action.error->code}, {"message", action.error->message}}) : Json());
+  add(out, "operator", action.word ? operator_document(*action.word) : Json());
+  add(out, "started_at", time_or_null(action.first_send_at));
+  add(out, "executed_at", time_or_null(action.executed_at));
+  add(out, "verified_at", time_or_null(action.verified_at));
 }
 
 Json run_document(const Workflow& workflow, ActionIndex run) {
@@ -48,7 +56,7 @@ Json action_document(const Workflow& workflow, ActionIndex index) {
   const PlanAction& planned = workflow.plan->actions[index];
   const ActionState& own = workflow.actions[index];
   Json out = Json::object();
-  out.as_object().reserve(20);  // so that no member is moved
+  out.as_object().reserve(run_members);
   out.set("id", planned.id);
   Json::Array after;
   for (const ActionIndex need : planned.needs) after.push_back(workflow.plan->actions[need].id);
@@ -65,13 +73,18 @@ void add_more_runs(const Workflow& workflow, Json::Array& actions) {
     if (run.role == CallRole::fallback) continue;  // shown where it counts
     const bool counts_by_fallback = run.role == CallRole::main && run.fallback != 0;
     Json document = Json::object();
+    document.as_object().reserve(run_members);
     if (run.element) document.set("element", static_cast<std::int64_t>(*run.element));
     set_run(workflow, counts_by_fallback ? run.fallback : i, workflow.effective(i), document);
     if (counts_by_fallback) document.set("fallback", Json::object({{"instead_of", run_document(workflow, i)}}));
     Json& action = actions[run.planned];
     const char* list = is_undoing(run.role) ? "compensations" : "elements";
-    if (action.find(list) == nullptr) action.set(list, Json::array());
-    action.find(list)->push_back(std::move(document));
+    Json* others = action.find(list);
+    if (others == nullptr) {
+      others = &action.set(list, Json::array());
+      others->as_array().reserve(is_undoing(run.role) ? 1 : workflow.actions[run.planned].elements);
+    }
+    others->push_back(std::move(document));
   }
 }
 

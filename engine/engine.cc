@@ -17,6 +17,10 @@ Time wall_now() {
   return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
 }
 
+/// The stored clock lags by up to a second and what a lost race took with it; so what was to be taken up at once may
+/// seem to lie ahead by that much.
+constexpr Duration clock_lag_max{5'000};
+
 Error not_found(const std::string& id) {
   return fail(ErrorCode::not_found, "there is no workflow \"" + shorten(id, 130) + "\"");
 }
@@ -78,7 +82,7 @@ void Engine::on(Loop& loop, std::function<void()> task) {
   }
 }
 
-Result<void> Engine::recover(std::function<void()> ready, std::function<void(const Error&)> failed) {
+Result<void> Engine::recover(std::function<void()> ready, std::function<void(const Error&)> damaged) {
   const std::unique_ptr<Reader> reader = store_.snapshot();
   const Result<std::optional<std::string>> clock = reader->get(Family::meta, keys::clock);
   if (!clock) return clock.error();
@@ -92,11 +96,16 @@ Result<void> Engine::recover(std::function<void()> ready, std::function<void(con
   if (!marks) return marks.error();
   // Before whatever any loop commits later.
   if (*marks) store_.commit(**std::move(marks), homes_[0].loop, [](const CommitResult&) {});
-  std::vector<std::vector<keys::Due>> due(homes_.size());
+  struct Found {
+    DueKeys at_once, sleepers;
+  };
+  std::vector<Found> due(homes_.size());
+  const Time soon = homes_[0].loop.now() + clock_lag_max;
   const Result<void> scanned = reader->scan(Family::due, {}, [&](std::string_view key, std::string_view) {
-    std::optional<keys::Due> entry = keys::parse_due(key);
-    if (!entry) return true;
-    due[partition_of(entry->name_space, entry->id) % homes_.size()].push_back(std::move(*entry));
+    const auto place = keys::place_of_due(key);
+    if (!place) return true;
+    Found& found = due[place->first % homes_.size()];
+    (place->second <= soon ? found.at_once : found.sleepers).add(key);
     return true;
   });
   if (!scanned) return scanned;
@@ -107,16 +116,11 @@ Result<void> Engine::recover(std::function<void()> ready, std::function<void(con
     Home& home = homes_[i];
     if (newest) home.loop.not_before(*newest);
     if (leapt) home.loop.knows_leap(*leapt);
-    home.loop.post([&home, &first, entries = std::move(due[i]), left, ready, failed] {
-      const Time now = home.loop.now();
-      for (const keys::Due& entry : entries) {
-        if (entry.at <= now) {
-          home.shard->recover(entry.name_space, entry.id, failed);
-        } else {
-          home.shard->sleep(entry.name_space, entry.id, entry.at);
-        }
-      }
+    const auto recovered = [&first, left, ready] {
       if (--*left == 0) first.post(ready);
+    };
+    home.loop.post([&home, found = std::move(due[i]), recovered, damaged]() mutable {
+      home.shard->recover(std::move(found.at_once), std::move(found.sleepers), recovered, damaged);
     });
   }
   return {};

@@ -42,9 +42,10 @@ class Engine {
   Engine(Store& store, ToolRegistry& tools, std::vector<Part> parts, ShardLimits limits = {},
          PlanLimits plan_limits = {}, OutboxOptions outbox = {});
 
-  /// Takes up everything that was under way, in parallel, without looking at finished work. `ready` runs once, on the
-  /// first loop, when all of it has been handed to its shard. Errors: corruption.
-  Result<void> recover(std::function<void()> ready, std::function<void(const Error&)> failed);
+  /// Takes up everything that was under way, in parallel, without looking at finished work; requests may come
+  /// meanwhile. `ready` runs once, on the first loop, when every shard has taken up what is its own. `damaged` is told,
+  /// now or later, of workflows that can't be loaded when their time comes; on any loop. Errors: corruption.
+  Result<void> recover(std::function<void()> ready, std::function<void(const Error&)> damaged);
 
   struct Started {
     bool created = false;

@@ -86,6 +86,27 @@ Result<StoredHeader> header_of(const std::string& whole, const std::string& prog
   return out;
 }
 
+/// The run that comes next has no record, since it is an element to which nothing has happened (fresh_element): it and
+/// all that follow it in its list are made from the list's record. False: it is no such element.
+bool add_fresh_elements(const RawWorkflow& raw, Workflow& workflow) {
+  const auto at = static_cast<ActionIndex>(workflow.actions.size());
+  const std::vector<PlanAction>& plan = workflow.plan->actions;
+  const auto is_its = [&](const ActionState& list) {
+    return list.stage == Stage::gathering && at >= list.first_element && at - list.first_element < list.elements;
+  };
+  for (ActionIndex i = 0; i < plan.size() && i < at; ++i) {
+    if (!plan[i].for_each || workflow.actions[i].planned != i || !is_its(workflow.actions[i])) continue;
+    const ActionState list = workflow.actions[i];  // a copy: what it lies in grows
+    const bool whole = list.input && list.input->is_array() && list.input->size() == list.elements;
+    const auto begun = raw.inputs.lower_bound(at);
+    if (!whole || (begun != raw.inputs.end() && begun->first - list.first_element < list.elements)) return false;
+    for (std::uint32_t k = at - list.first_element; k < list.elements; ++k)
+      workflow.actions.push_back(fresh_element(plan[i], list, k));
+    return true;
+  }
+  return false;
+}
+
 /// Puts header, plan and actions together, and makes sure that they fit each other.
 Result<Workflow> assemble(const RawWorkflow& raw, const StoredHeader& stored, std::shared_ptr<const Plan> plan,
                           PlanKnown known, const std::string& name_space, const std::string& id) {
@@ -103,6 +124,8 @@ Result<Workflow> assemble(const RawWorkflow& raw, const StoredHeader& stored, st
     return std::make_shared<const Json>(*std::move(json));
   };
   for (const auto& [index, bytes] : raw.actions) {
+    while (workflow.actions.size() < index && add_fresh_elements(raw, workflow)) {
+    }
     if (index != workflow.actions.size()) return damaged(id, "an action is missing");
     Result<ActionState> action = decode_action(bytes);
     if (!action) return std::move(action).error();
@@ -115,6 +138,8 @@ Result<Workflow> assemble(const RawWorkflow& raw, const StoredHeader& stored, st
     action->output = *output;
     if (action->before_at) action->before = *before;  // without it, it is of an earlier beginning
     workflow.actions.push_back(*std::move(action));
+  }
+  while (add_fresh_elements(raw, workflow)) {
   }
   for (const auto& [number, bytes] : raw.signals) {
     Result<SignalState> signal = decode_signal(bytes);
@@ -160,7 +185,11 @@ Result<std::shared_ptr<const Plan>> plan_for_show(const RawWorkflow& raw, const 
     PlanAction& action = plan->actions.emplace_back();
     action.id = action_id->as_string();
     action.tool = tool_for_show(entry, stored);
-    if (entry.find("for_each") != nullptr) action.for_each.emplace();
+    if (entry.find("for_each") != nullptr) {
+      const Json* parallel = entry.find("max_parallel");
+      const bool limited = parallel != nullptr && parallel->is_integer();
+      action.for_each.emplace().max_parallel = limited ? static_cast<std::uint32_t>(parallel->as_integer()) : 0;
+    }
     if (const Json* undoing = entry.find("compensate"); undoing != nullptr)
       action.compensate.emplace().tool = tool_for_show(*undoing, stored);
     const Json* fallback = entry.find("fallback");

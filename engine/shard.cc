@@ -68,10 +68,9 @@ Result<Shard::Live*> Shard::find(const std::string& name_space, const std::strin
   const std::vector<ActionState>& runs = out.workflow.actions;
   const bool interrupted =
       std::any_of(runs.begin(), runs.end(), [](const ActionState& run) { return is_calling(run.stage); });
-  // It stands in the store to be taken up at once, and was put off since at the start the clock was behind its
-  // creation.
-  const bool put_off = out.due_at == out.workflow.header.created_at && timers_.erase({*out.due_at, key}) > 0;
-  if (interrupted || put_off) {
+  // It stands in the store to be taken up at once, and its turn has not come yet.
+  const bool waits_for_turn = out.due_at == out.workflow.header.created_at && timers_.erase({*out.due_at, key}) > 0;
+  if (interrupted || waits_for_turn) {
     apply(out, on_restart(out.workflow, moment(out)));
   } else if (out.workflow.next_wake()) {
     out.timer_at = out.workflow.next_wake();  // a sleeper's timer may be set already; the set keeps one
@@ -143,31 +142,39 @@ void Shard::timer() {
   timer_ = 0;
   timer_armed_ = Time::max();
   const Time now = loop_.now();
-  constexpr int batch_max = 1'000;  // then other events get their turn
+  constexpr int batch_max = 128;  // then other events get their turn
+  ++commits_under_way_;           // what changes in this turn goes to the disk together
   for (int i = 0; i < batch_max && !draining_ && !timers_.empty() && timers_.begin()->first <= now; ++i) {
-    const std::string key = timers_.begin()->second;
+    const auto [at, key] = *timers_.begin();
     timers_.erase(timers_.begin());
     const auto [name_space, id] = split(key);
     const Result<Live*> found = find(name_space, id);
-    if (!found) continue;  // reported when it was read first; a damaged record can't be helped here
+    if (!found) {
+      if (damaged_) damaged_(found.error());
+      continue;
+    }
     Live& due = **found;
     if (due.creating) {
-      due.after_creation.push_back([this, name_space, id] { sleep(name_space, id, loop_.now()); });
+      due.after_creation.push_back([this, key] {
+        timers_.emplace(loop_.now(), key);
+        arm_timer();
+      });
       continue;
     }
     due.timer_at = std::nullopt;
-    // Stood in the store to be taken up at once, but at the start the clock was behind its creation.
-    const std::optional<Time> wake = due.workflow.next_wake();
-    const bool not_taken_up = !wake || *wake > now;
-    if (not_taken_up) {
-      recover(name_space, id, [](const Error&) {});
-      continue;
+    const bool to_take_up = at == due.workflow.header.created_at;  // every timer of its own is later
+    if (to_take_up) {
+      take_up(due);
+    } else {
+      apply(due, on_timer(due.workflow, moment(due)));
     }
-    apply(due, on_timer(due.workflow, moment(due)));
     rearm(due);
     release(key);
   }
-  if (!draining_) arm_timer();
+  if (--commits_under_way_ == 0 && !gathered_.empty()) commit_gathered();
+  if (draining_) return;
+  arm_timer();
+  tell_recovered();
 }
 
 /// Lets go of a workflow that has nothing to do in memory. Its timer, if it has one, brings it back.
@@ -181,22 +188,6 @@ void Shard::release(const std::string& key) {
   const std::optional<Time> wake = found->workflow.next_wake();
   const bool rests = !wake || *wake > loop_.now() + limits_.rest_after;
   if (rests) live_.erase(key);
-}
-
-void Shard::recover(const std::string& name_space, const std::string& id,
-                    const std::function<void(const Error&)>& failed) {
-  const Result<Live*> found = find(name_space, id);
-  if (!found) return failed(found.error());
-  Live& taken = **found;
-  const bool taken_up = taken.commits > 0 || taken.calls > 0;  // by find(), or by somebody who came before
-  if (!taken_up) apply(taken, on_restart(taken.workflow, moment(taken)));
-  rearm(taken);
-  release(taken.key);
-}
-
-void Shard::sleep(const std::string& name_space, const std::string& id, Time at) {
-  timers_.emplace(at, key_of(name_space, id));
-  arm_timer();
 }
 
 void Shard::drain(std::function<void()> quiet) {

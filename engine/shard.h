@@ -13,6 +13,7 @@
 #include "connectors/connector.h"
 #include "engine/audit.h"
 #include "engine/children.h"
+#include "engine/due_keys.h"
 #include "engine/feed_watch.h"
 #include "engine/limits.h"
 #include "engine/listing.h"
@@ -108,10 +109,12 @@ class Shard final : private PermitSink {
   /// A child tells its parent here.
   void child_reported(const ChildReport& report);
 
-  /// Takes a workflow up after start: what was under way becomes a question. Errors are reported through `failed`.
-  void recover(const std::string& name_space, const std::string& id, const std::function<void(const Error&)>& failed);
-  /// A workflow that sleeps until `at`; it is loaded then.
-  void sleep(const std::string& name_space, const std::string& id, Time at);
+  /// After a start: takes up those that are due (`at_once`), the oldest first and a few at a time, in between what else
+  /// the loop has to do, and wakes the others when they are. `ready` runs when all that were due at this moment are
+  /// taken up; never when the engine is stopped before. A workflow that is asked for meanwhile is taken up then. What
+  /// can't be loaded when its time comes, now or later, is told through `damaged`.
+  void recover(DueKeys at_once, DueKeys sleepers, std::function<void()> ready,
+               std::function<void(const Error&)> damaged);
 
   /// Starts no call and takes no work any more; `quiet` runs once nothing is under way.
   void drain(std::function<void()> quiet);
@@ -192,6 +195,16 @@ class Shard final : private PermitSink {
     return {loop_.now(), loop_.entropy(), &gate_, loop_.leapt(), live.receipts_taken, limits_.calls_per_workflow};
   }
 
+  // shard_recovery.cc
+  struct Recovery {
+    DueKeys sleepers;  ///< whose timers are not set yet
+    Time began;
+    std::function<void()> ready;
+  };
+  void put_to_sleep();
+  void tell_recovered();
+  void take_up(Live& live);
+
   // shard_permits.cc
   void permitted(PermitLine& line, const std::string& key, ActionIndex run) override;
   void move_in_lines(const Live& live, const std::vector<ActionIndex>& gates);
@@ -237,6 +250,8 @@ class Shard final : private PermitSink {
   Time leap_saved_ = Time::min();
   bool draining_ = false;
   std::function<void()> quiet_;
+  std::optional<Recovery> recovery_;  ///< until all is taken up
+  std::function<void(const Error&)> damaged_;
   Relatives relatives_;
   OnStep on_step_;
   /// Children that could not be begun yet, by key.

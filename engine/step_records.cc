@@ -26,14 +26,20 @@ void unite(std::vector<T>& into, const std::vector<T>& more) {
   into.erase(std::unique(into.begin(), into.end()), into.end());
 }
 
-/// A receipt takes the place of an earlier one that has its number.
-void add(std::vector<IssuedReceipt>& into, const IssuedReceipt& receipt) {
-  const auto same =
-      std::find_if(into.begin(), into.end(), [&](const IssuedReceipt& one) { return one.number == receipt.number; });
-  if (same == into.end()) {
-    into.push_back(receipt);
-  } else {
-    *same = receipt;
+/// A receipt takes the place of an earlier one that has its number. A list's end may bring thousands, so only those
+/// that are not newer than all before are looked for.
+void append_receipts(std::vector<IssuedReceipt>& into, const std::vector<IssuedReceipt>& more) {
+  std::uint32_t newest = 0;
+  for (const IssuedReceipt& one : into) newest = std::max(newest, one.number);
+  for (const IssuedReceipt& receipt : more) {
+    const auto is_same = [&](const IssuedReceipt& one) { return one.number == receipt.number; };
+    const auto same = receipt.number > newest ? into.end() : std::find_if(into.begin(), into.end(), is_same);
+    newest = std::max(newest, receipt.number);
+    if (same == into.end()) {
+      into.push_back(receipt);
+    } else {
+      *same = receipt;
+    }
   }
 }
 
@@ -73,7 +79,7 @@ void merge(Transition& into, Transition&& next) {
   unite(into.new_befores, next.new_befores);
   unite(into.signals, next.signals);
   append(into.history, std::move(next.history));
-  for (const IssuedReceipt& receipt : next.receipts) add(into.receipts, receipt);
+  append_receipts(into.receipts, next.receipts);
   append(into.calls, std::move(next.calls));
   for (const ChildEffect& effect : next.children) {
     const auto same = [&](const ChildEffect& one) { return one.action == effect.action && one.child == effect.child; };

@@ -75,6 +75,13 @@ std::optional<Due> parse_due(std::string_view key) {
              std::string(key.substr(end + 1))};
 }
 
+std::optional<std::pair<std::uint16_t, Time>> place_of_due(std::string_view key) {
+  if (key.size() < 12) return std::nullopt;
+  const std::uint32_t first = read_be32(key, 0);
+  return std::pair(static_cast<std::uint16_t>(first >> 16),
+                   Time(Duration(static_cast<std::int64_t>(read_be64(key, 2)))));
+}
+
 std::string summary_prefix(std::string_view name_space) {
   std::string key = "A";
   append_name(key, name_space);

@@ -57,6 +57,8 @@ struct Due {
   std::string id;
 };
 std::optional<Due> parse_due(std::string_view key);
+/// Partition and time of a due key alone; null when it is none.
+std::optional<std::pair<std::uint16_t, Time>> place_of_due(std::string_view key);
 // index: newest first
 std::string summary(std::string_view name_space, Time created, std::string_view id);
 std::string summary_prefix(std::string_view name_space);

@@ -106,27 +106,48 @@ void Stepper::expand(ActionIndex index) {
         "\"for_each\" takes at most " + std::to_string(elements_max) + " elements, got " + std::to_string(list->size()),
         Effect::none);
   const auto count = static_cast<std::uint32_t>(list->size());
-  action(index).input = std::make_shared<const Json>(*std::move(list));
-  out_.new_inputs.push_back(index);
-  const auto first = static_cast<ActionIndex>(workflow_.actions.size());
-  for (std::uint32_t i = 0; i < count; ++i) add_run(workflow_.actions[index].planned, CallRole::main, index, i);
   ActionState& state = action(index);
-  state.first_element = first;
+  state.input = std::make_shared<const Json>(*std::move(list));
+  out_.new_inputs.push_back(index);
+  state.first_element = static_cast<ActionIndex>(workflow_.actions.size());
   state.elements = count;
   enter(index, Stage::gathering);
   note("action.expanded", index, Json::object({{"elements", static_cast<std::int64_t>(count)}}));
-  workflow_.gatherings[index] = {first, 0, count, 0};
+  workflow_.gatherings[index] = {state.first_element, 0, count, 0};
   if (count == 0) return finish_elements(index);
-  start_elements(index);
+  begin_elements(index);
+}
+
+/// The elements are there and named nowhere in the transition: what nothing has happened to has no record
+/// (fresh_element), so that a long list begins with a short batch. Those that are ready start before the step is over
+/// where there is room for their calls.
+void Stepper::begin_elements(ActionIndex index) {
+  const ActionState list = workflow_.actions[index];  // a copy: what it lies in grows
+  const PlanAction& planned = workflow_.action_of(index);
+  const std::uint32_t parallel = parallel_of(planned, list);
+  const ActionIndex first = list.first_element;
+  workflow_.actions.reserve(first + list.elements);
+  for (std::uint32_t i = 0; i < list.elements; ++i) workflow_.actions.push_back(fresh_element(planned, list, i));
+  workflow_.open += list.elements;
+  Gathering& elements = workflow_.gatherings[index];
+  elements.next = first + parallel;
+  elements.running = parallel;
+  const bool need_room = calls(first);
+  for (ActionIndex i = first; i < first + parallel; ++i) {
+    workflow_.held.insert(workflow_.held.end(), i);
+    if (!need_room) ready_.push_back(i);
+  }
 }
 
 void Stepper::start_elements(ActionIndex index) {
   const ActionState& state = workflow_.actions[index];
-  const std::uint32_t given = workflow_.action_of(index).for_each->max_parallel;
-  const std::uint32_t most = given == 0 ? state.elements : given;
+  const std::uint32_t most = parallel_of(workflow_.action_of(index), state);
   Gathering& elements = workflow_.gatherings[index];
   const ActionIndex end = state.first_element + state.elements;
-  for (; elements.next < end && elements.running < most; ++elements.next) {
+  // Those that have their turn and find no room come first, so that elements begin in their order.
+  const auto held = workflow_.held.lower_bound(state.first_element);
+  const bool may_begin = held == workflow_.held.end() || *held >= end;
+  for (; may_begin && elements.next < end && elements.running < most; ++elements.next) {
     if (!workflow_.awaits_turn(elements.next)) continue;
     ++elements.running;
     action(elements.next).scheduled_at = moment_.now;  // counted as under way, whatever ends it

@@ -189,6 +189,22 @@ void derive(Workflow& workflow) {
     workflow.wakes.emplace(*header.deadline_at, Workflow::deadline_wake);
 }
 
+std::uint32_t parallel_of(const PlanAction& planned, const ActionState& list) {
+  const std::uint32_t given = planned.for_each->max_parallel;
+  return given == 0 ? list.elements : std::min(given, list.elements);
+}
+
+ActionState fresh_element(const PlanAction& planned, const ActionState& list, std::uint32_t element) {
+  ActionState out;
+  out.planned = out.parent = list.planned;
+  out.element = element;
+  out.since = list.since;
+  if (element >= parallel_of(planned, list)) return out;
+  out.stage = Stage::ready;
+  out.scheduled_at = list.since;  // counted as under way, whatever ends it
+  return out;
+}
+
 std::string idempotency_key(std::string_view name_space, std::string_view workflow, std::string_view action,
                             std::uint32_t element, std::string_view role, std::uint32_t generation) {
   std::string joined;

@@ -369,6 +369,14 @@ struct Workflow {
 /// Computes the derived members after loading.
 void derive(Workflow& workflow);
 
+/// Element `element` of a list as its beginning leaves it: ready to start, or waiting for its turn where the plan lets
+/// fewer run at a time. `list` is the run that gathers, `planned` its action. As long as nothing has happened to an
+/// element it has no record of its own, since the list's says all of this; that is true of the last ones of a list, as
+/// they begin in order.
+ActionState fresh_element(const PlanAction& planned, const ActionState& list, std::uint32_t element);
+/// How many elements of a list may be under way at a time.
+std::uint32_t parallel_of(const PlanAction& planned, const ActionState& list);
+
 /// Lower-case base32hex of SHA-256(namespace, workflow, action, element index, role, generation), 32 characters
 /// (CONTRACT §2). The parts are joined with a NUL byte each, which none of them can hold.
 std::string idempotency_key(std::string_view name_space, std::string_view workflow, std::string_view action,

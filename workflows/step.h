@@ -106,7 +106,7 @@ struct ApprovalChange {
 /// leave.
 struct Transition {
   bool changed = false;
-  std::vector<ActionIndex> actions;      ///< changed, ascending, no repeats
+  std::vector<ActionIndex> actions;      ///< changed, ascending, no repeats; without elements that are fresh (state.h)
   std::vector<ActionIndex> new_inputs;   ///< actions whose resolved input is new
   std::vector<ActionIndex> new_outputs;  ///< actions whose output is new
   std::vector<ActionIndex> old_inputs;   ///< runs that begin anew: what is stored goes

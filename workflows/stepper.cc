@@ -271,11 +271,12 @@ void Stepper::run_ready() {
     ready_.pop_front();
     if (workflow_.actions[index].stage == Stage::revived) take_turn(index);
     if (!is_unstarted(workflow_.actions[index].stage)) continue;
-    if (workflow_.header.paused || (!has_room() && calls(index))) {
-      if (workflow_.actions[index].stage == Stage::blocked) enter(index, Stage::ready);
-      action(index).scheduled_at = moment_.now;
-    } else {
+    const bool is_held = workflow_.header.paused || (!has_room() && calls(index));
+    if (!is_held) {
       start(index);
+    } else if (workflow_.actions[index].stage == Stage::blocked) {
+      enter(index, Stage::ready);
+      action(index).scheduled_at = moment_.now;
     }
   }
 }

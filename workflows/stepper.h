@@ -42,6 +42,7 @@ class Stepper {
   bool holds(const Condition& condition, ActionIndex index) const;
   void skip(ActionIndex index);
   void expand(ActionIndex index);
+  void begin_elements(ActionIndex index);
   void start_elements(ActionIndex index);
   void cancel_elements(ActionIndex index);
   void element_concluded(ActionIndex element);

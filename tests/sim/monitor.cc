@@ -86,6 +86,28 @@ void Monitor::apply(Shadow& shadow, const Write& write, std::string_view rest) {
   }
 }
 
+/// An element without a record is as its list begins it: ready where the plan lets it run, else waiting for its turn.
+void Monitor::add_fresh_elements(Shadow& shadow) {
+  for (ActionIndex i = 0; i < shadow.sketch->actions.size() && i < shadow.runs.size(); ++i) {
+    const ActionState list = shadow.runs[i];
+    if (!shadow.is_list(i)) continue;
+    const std::size_t end = list.first_element + list.elements;
+    if (shadow.runs.size() < end) shadow.runs.resize(end);
+    const std::size_t parallel = shadow.planned(i).max_parallel;
+    for (std::uint32_t k = 0; k < list.elements; ++k) {
+      ActionState& element = shadow.runs[list.first_element + k];
+      if (element.element) continue;
+      counters_.note("an element without a record");
+      element.planned = element.parent = i;
+      element.element = k;
+      element.since = list.since;
+      if (parallel > 0 && k >= parallel) continue;
+      element.stage = Stage::ready;
+      element.scheduled_at = list.since;
+    }
+  }
+}
+
 /// A child's is that of the run that it runs for; null: there is no such run.
 const Sketch* Monitor::sketch_for(const std::string& id, const WorkflowHeader& header) const {
   if (!header.parent) return &sketches_.at(id);
@@ -128,6 +150,7 @@ void Monitor::stepped(const WriteBatch& batch, Time now, bool clock_ahead) {
     workflows_.erase(id);
     return verdict_.violated("P6", id, "runs for nobody");
   }
+  add_fresh_elements(after);
   follow(id, after, static_cast<ActionIndex>(before.runs.size()));
   const std::optional<ParentLink>& parent = after.header.parent;
   if (before.runs.empty() && parent) children_[{parent->workflow, parent->run}].push_back(id);
@@ -195,6 +218,7 @@ void Monitor::reset(const Reader& durable) {
   for (auto& [id, shadow] : workflows_) {
     shadow.sketch = sketch_for(id, shadow.header);
     SETTLE_ASSERT(shadow.sketch != nullptr);  // else it had been told when the batch was queued
+    add_fresh_elements(shadow);
     follow(id, shadow, 0);
     if (const auto& parent = shadow.header.parent) children_[{parent->workflow, parent->run}].push_back(id);
   }

@@ -155,6 +155,7 @@ class Monitor {
   static bool is_end_by(const End& end, const ActionState& run, const std::string& code, bool called_off);
   bool is_dropped(const WriteBatch& batch) const;
   const Sketch* sketch_for(const std::string& id, const WorkflowHeader& header) const;
+  void add_fresh_elements(Shadow& shadow);
   void follow(const std::string& id, const Shadow& shadow, ActionIndex from);
   void apply(Shadow& shadow, const Write& write, std::string_view rest);
   void count_steps(const std::string& id, std::uint32_t version);

@@ -103,6 +103,7 @@ class SimEngine final {
   std::vector<std::unique_ptr<SimLoop>> loops_;
   std::unique_ptr<ToolRegistry> tools_;
   std::string origin_;
+  std::uint64_t starts_ = 0;
   std::vector<std::unique_ptr<Carrier>> carriers_;
   std::unique_ptr<Engine> engine_;
   std::map<std::string, bool> acknowledged_;

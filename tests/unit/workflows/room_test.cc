@@ -49,6 +49,34 @@ TEST(Room, elements_begin_in_order_as_the_calls_of_others_end) {
   EXPECT_EQ(run.workflow.header.outcome, WorkflowOutcome::verified);
 }
 
+TEST(Room, a_list_begins_with_what_begins_and_no_more) {
+  const Driver run = limited(ten_elements, 3);
+  EXPECT_EQ(run.last.actions, (Runs{0, 1, 2, 3})) << "the others are told by the list's record";
+  EXPECT_EQ(run.last.new_inputs, (Runs{0, 1, 2, 3}));
+}
+
+TEST(Room, no_element_begins_before_one_that_waits_for_room) {
+  Json plan = json(ten_elements);
+  plan.find("actions")->as_array()[0].set("max_parallel", 3);
+  Driver run = limited(canonical(plan), 1);
+  EXPECT_EQ(in(run, Stage::ready), (Runs{2, 3}));
+  Runs order;
+  while (!run.open.empty()) {
+    const ActionIndex next = run.open.begin()->first;
+    if (run.stage(next) == Stage::sending) order.push_back(next);
+    run.answer(run.stage(next) == Stage::sending ? done() : seen(), next);
+  }
+  EXPECT_EQ(order, (Runs{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}));
+  EXPECT_EQ(run.workflow.header.outcome, WorkflowOutcome::verified);
+}
+
+TEST(Room, a_pause_that_ends_without_room_changes_nothing_of_those_that_wait) {
+  Driver run = limited(ten_elements, 2);
+  run.pause();
+  EXPECT_TRUE(run.resume());
+  EXPECT_TRUE(run.last.actions.empty());
+}
+
 TEST(Room, what_makes_no_call_needs_none) {
   Driver run = limited(four_actions, 1);
   EXPECT_EQ(run.stage(0), Stage::sending);

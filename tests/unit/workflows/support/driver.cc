@@ -269,9 +269,13 @@ Driver reading(const ToolSpec& spec) {
 
 bool Driver::take(Workflow before, Transition transition) {
   last = std::move(transition);
-  while (before.actions.size() < workflow.actions.size()) {  // runs that are new were blocked before
+  while (before.actions.size() < workflow.actions.size()) {  // runs that are new were blocked before, elements fresh
     const ActionState& made = workflow.actions[before.actions.size()];
     ActionState& blocked = before.actions.emplace_back();
+    if (made.element && made.role == CallRole::main) {
+      blocked = fresh_element(workflow.plan->actions[made.planned], workflow.actions[made.parent], *made.element);
+      continue;
+    }
     blocked.planned = made.planned;
     blocked.role = made.role;
     blocked.element = made.element;
