@@ -159,6 +159,7 @@ class Monitor {
   void apply(Shadow& shadow, const Write& write, std::string_view rest);
   void count_steps(const std::string& id, std::uint32_t version);
   void judge(const Step& step);
+  void judge_kept(const std::string& id, const std::string& key, std::uint64_t said);
   void judge_run(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after);
   void judge_send(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after);
   void judge_may_begin(const Step& step, ActionIndex index, const ActionState& after);

@@ -411,3 +411,4 @@ SeedResult run_seed(std::uint64_t seed, Counters& counters, bool tracing) {
 }
 
 }  // namespace settle::sim
+  if (!engine_.spins()) engine_.judge_usage(engine_.counted(), true);

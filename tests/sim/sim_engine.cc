@@ -1,6 +1,7 @@
 #include "tests/sim/sim_engine.h"
 
 #include <iostream>
+#include <limits>
 
 #include "connectors/http/classify.h"
 #include "engine/load.h"
@@ -99,6 +100,7 @@ SimEngine::SimEngine(std::uint64_t seed, const std::map<std::string, Sketch>& sk
       monitor(sketches, world, verdict, counters),
       verdict_(verdict),
       counters_(counters) {
+  quotas.usual.bytes = std::numeric_limits<std::int64_t>::max() / 2;  // so that they are counted
   monitor.on_disk = [this] { return store.snapshot(); };
   store.observer = [this](const WriteBatch& batch, CompletionSink& sink) { observe(batch, sink); };
   monitor.on_intent = [this](const SimTool& tool, const std::string& value) {
@@ -135,10 +137,12 @@ void SimEngine::start(const std::vector<SimTool>& tools, const std::string& orig
   monitor.calls_max = limits_of_shards.calls_per_workflow;
   std::vector<Engine::Part> parts;
   for (std::size_t i = 0; i < loops; ++i) parts.push_back({loops_[i].get(), carriers_[i].get()});
-  engine_ = std::make_unique<Engine>(store, *tools_, std::move(parts), limits_of_shards);
+  engine_ = std::make_unique<Engine>(store, *tools_, std::move(parts), limits_of_shards, PlanLimits(), OutboxOptions(),
+                                     quotas);
   engine_->observe([this](const Workflow& workflow, const Transition& transition, Loop& loop) {
     WriteBatch batch;
-    write_step(workflow, transition, due_of(workflow), batch);
+    KeptBytes kept;
+    write_step(workflow, transition, due_of(workflow), kept, batch);
     judge_step(batch, loop.now());
   });
   bool ready = false;
@@ -154,6 +158,7 @@ void SimEngine::start(const std::vector<SimTool>& tools, const std::string& orig
   while (!ready && schedule.next() <= schedule.now()) schedule.run_one();
   *told = nullptr;
 }
+  judge_usage(counted(), true);
 
 void SimEngine::put_tools(const std::vector<SimTool>& tools) {
   for (const SimTool& tool : tools) {
@@ -180,6 +185,7 @@ void SimEngine::jump(Duration by) {
 }
 
 void SimEngine::crash() {
+  const Share counted_last = counted();
   engine_ = nullptr;
   carriers_.clear();
   loops_.clear();
@@ -193,6 +199,7 @@ void SimEngine::crash() {
   for (auto& [value, truth] : world.truths) {
     if (truth.sends.empty()) continue;
     Send& last = truth.sends.back();
+  judge_usage(counted_last, false);
     const ActionState* run = monitor.state_of_run(value);
     const bool open = run != nullptr && run->stage == Stage::sending && run->attempt == last.attempt;
     if (open || last.known == Known::open) last.known = Known::unclear;

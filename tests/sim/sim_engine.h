@@ -35,6 +35,9 @@ class SimEngine final {
   bool running() const { return engine_ != nullptr; }
   /// It runs in circles: far more happened than a seed takes. Nothing runs any more.
   bool spins() const;
+  /// What the engine counts of the quota; while it runs.
+  Share counted() const;
+  void judge_usage(const Share& counted, bool at_rest);
 
   void submit(const SimSubmission& submission);
   void cancel(const std::string& id);
@@ -78,6 +81,7 @@ class SimEngine final {
 
  private:
   class Carrier;
+  QuotaOptions quotas;       ///< from the next start on
   void put_tools(const std::vector<SimTool>& tools);
   void observe(const WriteBatch& batch, CompletionSink& sink);
   void judge_step(const WriteBatch& batch, Time now);
