@@ -98,9 +98,11 @@ SimEngine::SimEngine(std::uint64_t seed, const std::map<std::string, Sketch>& sk
       world(schedule, seed ^ 0x5eed, counters),
       store(schedule, seed ^ 0xd15c),
       monitor(sketches, world, verdict, counters),
+      people(seed ^ 0x70656f706c65),
       verdict_(verdict),
       counters_(counters) {
   quotas.usual.bytes = std::numeric_limits<std::int64_t>::max() / 2;  // so that they are counted
+  monitor.is_over = [this](const std::string& token) { return people.at(token).ended; };
   monitor.on_disk = [this] { return store.snapshot(); };
   store.observer = [this](const WriteBatch& batch, CompletionSink& sink) { observe(batch, sink); };
   monitor.on_intent = [this](const SimTool& tool, const std::string& value) {
@@ -113,6 +115,7 @@ SimEngine::SimEngine(std::uint64_t seed, const std::map<std::string, Sketch>& sk
 }
 
 SimEngine::~SimEngine() {
+  apis_.clear();
   engine_ = nullptr;
 }
 
@@ -154,11 +157,13 @@ void SimEngine::start(const std::vector<SimTool>& tools, const std::string& orig
     if (*told != nullptr) **told = true;
   };
   SETTLE_ASSERT(engine_->recover(tell, failed));
+  judge_usage(counted(), true);
   // Nobody's request comes before: in the process, too, recovery is the first that every loop does.
   while (!ready && schedule.next() <= schedule.now()) schedule.run_one();
   *told = nullptr;
+  open_api();
+  if (first) make_first_tokens();
 }
-  judge_usage(counted(), true);
 
 void SimEngine::put_tools(const std::vector<SimTool>& tools) {
   for (const SimTool& tool : tools) {
@@ -186,10 +191,13 @@ void SimEngine::jump(Duration by) {
 
 void SimEngine::crash() {
   const Share counted_last = counted();
+  apis_.clear();
   engine_ = nullptr;
+  registry_ = nullptr;
   carriers_.clear();
   loops_.clear();
   store.crash();
+  judge_usage(counted_last, false);
   if (leap_) {
     const Result<std::optional<std::string>> stored = store.snapshot()->get(Family::meta, keys::leap);
     if (!*stored || *parse_time(**stored) < *leap_) clock_ahead = true;
@@ -199,7 +207,6 @@ void SimEngine::crash() {
   for (auto& [value, truth] : world.truths) {
     if (truth.sends.empty()) continue;
     Send& last = truth.sends.back();
-  judge_usage(counted_last, false);
     const ActionState* run = monitor.state_of_run(value);
     const bool open = run != nullptr && run->stage == Stage::sending && run->attempt == last.attempt;
     if (open || last.known == Known::open) last.known = Known::unclear;
