@@ -88,6 +88,7 @@ class HttpApi {
   friend class FeedPage;
   std::vector<Route> feed_routes();
   void feed(Ask ask);
+  void retention(const Ask& ask);
   void release_retention(Ask ask);
 
   // subscription_api.cc
@@ -103,6 +104,10 @@ class HttpApi {
   void dead_letter(Ask ask);
   void redrive(Ask ask);
   void purge(Ask ask);
+
+  // quota_api.cc
+  std::vector<Route> quota_routes();
+  void quotas(const Ask& ask);
 
   // signal_api.cc
   void signal(Ask ask);

@@ -83,12 +83,19 @@ std::vector<Route> HttpApi::feed_routes() {
            false,
            Rule::reads(Roles::all()),
            [this](Ask ask) { feed(std::move(ask)); }},
+          {"GET", "/v1/retention", {}, false, Rule::reads(Roles::all()), [this](const Ask& ask) { retention(ask); }},
           {"POST",
            "/v1/retention:release",
            {},
            false,
            Rule::changes({Role::operator_, Role::admin}, "retention.release"),
            [this](Ask ask) { release_retention(std::move(ask)); }}};
+}
+
+void HttpApi::retention(const Ask& ask) {
+  const Result<std::optional<Time>> held = retention_held_since(*engine_.store().snapshot());
+  if (!held) return ask.refuse(held.error());
+  ask.json(200, Json::object({{"held_since", time_or_null(*held)}}));
 }
 
 /// Somebody has looked at the clock: ages count again.

@@ -4,11 +4,6 @@
 
 namespace settle {
 
-const QuotaLimits& Quotas::limits_of(std::string_view name_space) const {
-  const auto own = options_.own.find(name_space);
-  return own == options_.own.end() ? options_.usual : own->second;
-}
-
 std::atomic<std::int64_t>* Quotas::counter_of(const std::string& name_space) {
   const std::lock_guard lock(mutex_);
   const bool full = counters_.size() >= counted_max && counters_.find(name_space) == counters_.end();
@@ -22,7 +17,7 @@ bool Quotas::Meter::take(const std::string& name_space, Time now) {
   auto known = known_.find(name_space);
   if (known == known_.end()) {
     if (known_.size() >= counted_max) known_.clear();
-    const std::uint32_t per_second = quotas_->limits_of(name_space).requests_per_second.value_or(0);
+    const std::uint32_t per_second = quotas_->options_.of(name_space).requests_per_second.value_or(0);
     known = known_.emplace(name_space, Known{per_second, per_second == 0 ? nullptr : quotas_->counter_of(name_space)})
                 .first;
   }

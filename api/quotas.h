@@ -5,24 +5,13 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <unordered_map>
 
 #include "base/time.h"
+#include "engine/usage.h"
 
 namespace settle {
-
-/// What a namespace may use. Null: as much as it likes.
-struct QuotaLimits {
-  std::optional<std::uint32_t> requests_per_second;
-};
-
-struct QuotaOptions {
-  QuotaLimits usual;                                    ///< of namespaces that have no own
-  std::map<std::string, QuotaLimits, std::less<>> own;  ///< by namespace
-};
 
 /// The requests of each namespace, counted over all loops together: so many in each second, and after a quiet second so
 /// many at once. Thread: any, through a Meter for each loop.
@@ -51,7 +40,6 @@ class Quotas {
   static constexpr std::size_t counted_max = 10'000;
 
  private:
-  const QuotaLimits& limits_of(std::string_view name_space) const;
   std::atomic<std::int64_t>* counter_of(const std::string& name_space);
 
   const QuotaOptions options_;

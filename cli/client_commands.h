@@ -43,6 +43,8 @@ int list_tools(Client& client);
 int get_tool(Client& client, const ToolsOptions& options);
 int put_tools(Client& client, const ToolsOptions& options);
 int signal(Client& client, const SignalOptions& options);
+/// What the namespace may use, and what it uses.
+int show_quotas(Client& client);
 int sandbox_log(Client& client);
 int sandbox_summary(Client& client);
 int sandbox_fault(Client& client, const SandboxOptions& options);

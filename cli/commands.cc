@@ -101,6 +101,8 @@ const std::map<std::string, ClientCommand, std::less<>>& client_commands() {
        [](Client& c, const Options& o) { return operate_dead_letters(c, "redrive", o.dead_letters); }},
       {"dead-letters purge",
        [](Client& c, const Options& o) { return operate_dead_letters(c, "purge", o.dead_letters); }},
+      {"quotas", [](Client& c, const Options&) { return show_quotas(c); }},
+      {"retention show", [](Client& c, const Options&) { return show_retention(c); }},
       {"retention release", [](Client& c, const Options&) { return release_retention(c); }},
       {"feed", [](Client& c, const Options& o) { return show_feed(c, o.feed); }},
       {"cancel", [](Client& c, const Options& o) { return operate(c, "cancel", o.operate); }},

@@ -146,24 +146,29 @@ void read_limits(const toml::table& table, Config& config, std::vector<Problem>&
   config.json.bytes_max = config.http.body_bytes_max;
 }
 
-QuotaLimits read_quota(Table& fields) {
-  QuotaLimits limits;
-  std::uint32_t per_second = 0;
-  fields.number("requests_per_second", per_second, 1, 1'000'000);
-  if (per_second != 0) limits.requests_per_second = per_second;
+/// What is not said is as in `limits`.
+QuotaLimits read_quota(Table& fields, QuotaLimits limits) {
+  const auto read = [&](std::string_view name, auto& limit, std::int64_t most) {
+    auto given = limit.value_or(0);
+    fields.number(name, given, 1, most);
+    if (given != 0) limit = given;
+  };
+  read("requests_per_second", limits.requests_per_second, 1'000'000);
+  read("open_workflows", limits.open_workflows, 1'000'000'000);
+  read("bytes", limits.bytes, std::int64_t{1} << 50);
   return limits;
 }
 
-/// What stands in the table itself is the usual; a table in it is that of a namespace.
+/// What stands in the table itself is the usual; a table in it says what is otherwise for one namespace.
 void read_quotas(const toml::table& table, QuotaOptions& quotas, std::vector<Problem>& problems) {
   Table fields(table, "quotas.", problems);
-  quotas.usual = read_quota(fields);
+  quotas.usual = read_quota(fields, {});
   for (const auto& [key, node] : table) {
     const std::string name(key.str());
     if (node.as_table() == nullptr) continue;
     const toml::table* own = fields.table(name);
     Table inner(*own, "quotas." + name + ".", problems);
-    quotas.own[name] = read_quota(inner);
+    quotas.own[name] = read_quota(inner, quotas.usual);
     inner.finish();
   }
   fields.finish();

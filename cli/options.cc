@@ -158,6 +158,10 @@ void declare_views(CLI::App& app, Options& options) {
                   "  Prints what can be proved, sentence by sentence, written from receipts alone.",
                   "settle report wf_0193", kClientExits}),
          options.one.id);
+  command(app, options, "quotas",
+          {"what the namespace may use, and what it uses",
+           "  Open workflows, the bytes that they keep, and requests per second. Submissions beyond are refused.",
+           "settle quotas --namespace billing", kClientExits});
 }
 
 // Values travel as name=value, like labels.

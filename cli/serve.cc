@@ -190,7 +190,7 @@ class Server {
     outbox.webhooks = webhook_ports(credentials, config_.credential_spaces, config_.webhooks_private);
     outbox.tell = [](const std::string& sentence) { spdlog::warn("{}", log_text(sentence)); };
     engine_ = std::make_unique<Engine>(*store_, *tools_, std::move(engine_parts), config_.shard, config_.plan,
-                                       std::move(outbox));
+                                       std::move(outbox), config_.quotas);
   }
 
   std::unique_ptr<GuardedConnector> guard(Part& part) const {

@@ -208,14 +208,25 @@ int show_feed(Client& client, const FeedOptions& options) {
   }
 }
 
-int release_retention(Client& client) {
-  Exchange seen = exchange_patiently(client, {.method = "POST", .path = "/v1/retention:release"}, kPatience);
+namespace {
+
+int ask_retention(Client& client, const ApiRequest& request, const std::string& held) {
+  Exchange seen = exchange_patiently(client, request, kPatience);
   if (const Refusal* refusal = std::get_if<Refusal>(&seen)) return refuse(client, *refusal);
   const Answer& answer = std::get<Answer>(seen);
   const std::string since = text_of(answer.document, "held_since", "");
-  print(client, answer,
-        (since.empty() ? std::string("retention was not held") : "retention was held since " + since) + "\n");
+  print(client, answer, "retention " + (since.empty() ? held + " not held" : held + " held since " + since) + "\n");
   return 0;
+}
+
+}  // namespace
+
+int show_retention(Client& client) {
+  return ask_retention(client, {.path = "/v1/retention"}, "is");
+}
+
+int release_retention(Client& client) {
+  return ask_retention(client, {.method = "POST", .path = "/v1/retention:release"}, "was");
 }
 
 }  // namespace settle

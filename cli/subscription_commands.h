@@ -25,6 +25,8 @@ int operate_dead_letters(Client& client, const std::string& verb, const DeadLett
 /// The events of the namespace, one JSON document a line; with `follow` it goes on when there are no more.
 int show_feed(Client& client, const FeedOptions& options);
 
+/// Whether anything goes by its age.
+int show_retention(Client& client);
 /// Agrees that the clock is right after it leapt ahead.
 int release_retention(Client& client);
 

@@ -123,6 +123,9 @@ void declare_subscriptions(CLI::App& app, Options& options) {
                                  "somebody agrees.",
                                  "settle retention release", "0, 6, 7, 8 as for its commands"});
   retention->require_subcommand(1);
+  command(*retention, options, "show",
+          {"whether it is held back", "  Says since when nothing has gone by its age, if so.", "settle retention show",
+           kClientExits});
   command(
       *retention, options, "release",
       {"agree that the clock is right", "  From then on ages count again.", "settle retention release", kClientExits});

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "workflows/plan.h"
@@ -18,10 +19,11 @@ struct ChildOrder {
   std::string name_space;
   std::string child;
   ParentLink parent;
-  std::uint32_t depth = 1;            ///< of the child
-  bool cancel = false;                ///< what is not there is then not begun
-  std::shared_ptr<const Json> input;  ///< of the action: {plan, input?, labels?}
-  std::string submitted_by;           ///< of the parent: whoever planned it planned the child, too
+  std::uint32_t depth = 1;              ///< of the child
+  bool cancel = false;                  ///< what is not there is then not begun
+  std::shared_ptr<const Json> input;    ///< of the action: {plan, input?, labels?}
+  std::string submitted_by;             ///< of the parent: whoever planned it planned the child, too
+  std::optional<Time> full_since = {};  ///< its home waits for room in the namespace's quota
 };
 
 /// From a child: it has ended, or its attention changed.

@@ -54,14 +54,15 @@ std::string new_workflow_id(Time now, std::uint64_t entropy_high, std::uint64_t 
 }
 
 Engine::Engine(Store& store, ToolRegistry& tools, std::vector<Part> parts, ShardLimits limits, PlanLimits plan_limits,
-               OutboxOptions outbox)
-    : store_(store), tools_(tools), plan_limits_(plan_limits), lines_(tools) {
+               OutboxOptions outbox, QuotaOptions quotas)
+    : store_(store), tools_(tools), plan_limits_(plan_limits), lines_(tools), usage_(std::move(quotas)) {
   lines_.begin(parts[0].loop->now());
   SETTLE_ASSERT(!parts.empty());
   limits.live_max = limits.live_max / parts.size() + 1;
   for (const Part& part : parts) {
-    homes_.push_back({*part.loop, *part.connector,
-                      std::make_unique<Shard>(*part.loop, store, tools, *part.connector, lines_, bell_, limits)});
+    homes_.push_back(
+        {*part.loop, *part.connector,
+         std::make_unique<Shard>(*part.loop, store, tools, *part.connector, lines_, bell_, usage_, limits)});
   }
   connect_shards();
   std::vector<Outbox::Part> outbox_parts;
@@ -94,6 +95,7 @@ Result<void> Engine::recover(std::function<void()> ready, std::function<void(con
   lines_.begin(homes_[0].loop.now());
   Result<std::optional<WriteBatch>> marks = marks_to_begin_with(*reader);
   if (!marks) return marks.error();
+  if (const Result<void> counted = usage_.count(*reader, *marks); !counted) return counted;
   // Before whatever any loop commits later.
   if (*marks) store_.commit(**std::move(marks), homes_[0].loop, [](const CommitResult&) {});
   struct Found {

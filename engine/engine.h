@@ -40,7 +40,7 @@ class Engine {
     Connector* webhooks = nullptr;  ///< of deliveries to subscribers; null: the same
   };
   Engine(Store& store, ToolRegistry& tools, std::vector<Part> parts, ShardLimits limits = {},
-         PlanLimits plan_limits = {}, OutboxOptions outbox = {});
+         PlanLimits plan_limits = {}, OutboxOptions outbox = {}, QuotaOptions quotas = {});
 
   /// Takes up everything that was under way, in parallel, without looking at finished work; requests may come
   /// meanwhile. `ready` runs once, on the first loop, when every shard has taken up what is its own. `damaged` is told,
@@ -51,7 +51,8 @@ class Engine {
     bool created = false;
     Json workflow;
   };
-  /// Errors: invalid_argument, invalid_plan, conflict, idempotency_key_reused, overloaded, disk_full, shutting_down.
+  /// Errors: invalid_argument, invalid_plan, conflict, idempotency_key_reused, overloaded, quota_exceeded, disk_full,
+  /// shutting_down.
   void submit(SubmitRequest request, Loop& loop, std::function<void(Result<Started>)> done);
 
   /// The whole static check of a plan; nothing is stored. Pointers are into the plan; a tool of which every version is
@@ -75,7 +76,7 @@ class Engine {
                std::function<void(Result<Json>)> done, AuditNotePtr audit = nullptr);
 
   /// Delivers a signal; `digest` and `payload` are filled in already. Errors: not_found, invalid_argument, wrong_state,
-  /// idempotency_key_reused, signals_full, disk_full, shutting_down.
+  /// idempotency_key_reused, signals_full, quota_exceeded, disk_full, shutting_down.
   void signal(const std::string& name_space, const std::string& id, Signal signal, Loop& loop,
               std::function<void(Result<Shard::Delivered>)> done, AuditNotePtr audit = nullptr);
 
@@ -110,6 +111,9 @@ class Engine {
   /// Who is told of events, and how far that is.
   Outbox& outbox() { return *outbox_; }
   FeedBell& feed_bell() { return bell_; }
+  /// What the open workflows of each namespace take. Bytes count only where they are limited: else those from before
+  /// the start are missing.
+  Usage& usage() { return usage_; }
 
   /// Stops taking work and starting calls; waits for calls under way at most `patience`, then ends them. `done` runs on
   /// the first loop.
@@ -145,6 +149,7 @@ class Engine {
   const PlanLimits plan_limits_;
   PermitLines lines_;
   FeedBell bell_;
+  Usage usage_;
   std::vector<Home> homes_;
   std::unique_ptr<Outbox> outbox_;
   std::atomic<bool> stopping_{false};

@@ -69,6 +69,9 @@ Error damaged() {
   return fail(ErrorCode::corruption, "a listing entry has a wrong key");
 }
 
+/// What the keys of all marks begin with.
+constexpr std::string_view all_marks = "M";
+
 /// One page, while it is put together.
 class Page {
  public:
@@ -159,6 +162,64 @@ void change_marks(const WorkflowHeader& header, Marks from, Marks to, WriteBatch
     if ((to & one) != 0) batch.mark(Family::index, std::move(key));
     if ((to & one) == 0) batch.unmark(Family::index, std::move(key));
   }
+}
+
+namespace {
+
+using VisitOpen = std::function<Result<void>(const std::string& name_space, const std::string& id)>;
+
+/// The namespace in the key of a mark; null: it is none.
+std::optional<std::string> namespace_of_mark(std::string_view key) {
+  const std::size_t end = key.find('\0');
+  if (!key.starts_with(all_marks) || end == std::string_view::npos) return std::nullopt;
+  return std::string(key.substr(all_marks.size(), end - all_marks.size()));
+}
+
+/// Of the marks of one namespace those of what is open; `name_space` is named by the key.
+Result<void> visit_open(std::string_view key, const std::string& name_space, const VisitOpen& visit) {
+  const std::optional<Place> place = keys::parse_place(key, keys::mark_prefix(name_space, letter_of(open)));
+  if (!place) return damaged();
+  return visit(name_space, place->second);
+}
+
+/// The first namespace with a mark whose key is not below `from`; null: there is none.
+Result<std::optional<std::string>> next_namespace(const Reader& reader, const std::string& from) {
+  std::optional<std::string> found;
+  bool any = false;
+  const Result<void> scanned = reader.scan(Family::index, {.from = from, .to = keys::after(std::string(all_marks))},
+                                           [&](std::string_view key, std::string_view) {
+                                             any = true;
+                                             found = namespace_of_mark(key);
+                                             return false;
+                                           });
+  if (!scanned) return scanned.error();
+  if (any && !found) return damaged();
+  return found;
+}
+
+}  // namespace
+
+Result<void> each_open(const Reader& reader, const std::optional<WriteBatch>& marks, const VisitOpen& visit) {
+  Result<void> out;
+  for (const Write& write : marks ? marks->writes : std::vector<Write>()) {
+    const std::optional<std::string> name_space = namespace_of_mark(write.key);
+    if (!write.is_mark || !name_space || !write.key.starts_with(keys::mark_prefix(*name_space, letter_of(open))))
+      continue;
+    if (out = visit_open(write.key, *name_space, visit); !out) return out;
+  }
+  Result<std::optional<std::string>> name_space = next_namespace(reader, std::string(all_marks));
+  for (; name_space && *name_space; name_space = next_namespace(reader, keys::after(keys::marks_of(**name_space)))) {
+    const std::string prefix = keys::mark_prefix(**name_space, letter_of(open));
+    const Result<void> scanned = reader.scan(Family::index, {.from = prefix, .to = keys::after(prefix)},
+                                             [&](std::string_view key, std::string_view) {
+                                               out = visit_open(key, **name_space, visit);
+                                               return static_cast<bool>(out);
+                                             });
+    if (!scanned) return scanned;
+    if (!out) return out;
+  }
+  if (!name_space) return name_space.error();
+  return out;
 }
 
 Result<std::optional<WriteBatch>> marks_to_begin_with(const Reader& reader) {

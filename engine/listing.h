@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -34,6 +35,11 @@ using Marks = std::uint8_t;
 Marks marks_of(const WorkflowHeader& header);
 /// The change from the marks it has to those that it is to have.
 void change_marks(const WorkflowHeader& header, Marks from, Marks to, WriteBatch& batch);
+
+/// Every workflow that has not ended, by its mark; nothing of what has ended is read. `marks`: what is to be written of
+/// a store that has none yet. Ends with the first error of `visit`. Errors: corruption.
+Result<void> each_open(const Reader& reader, const std::optional<WriteBatch>& marks,
+                       const std::function<Result<void>(const std::string& name_space, const std::string& id)>& visit);
 
 /// A store from before there were marks: what is to be written once, before anything else is. Null: it has them.
 /// Errors: corruption.

@@ -154,6 +154,23 @@ Result<Workflow> assemble(const RawWorkflow& raw, const StoredHeader& stored, st
   return workflow;
 }
 
+/// As it is stored; the payloads are not read for it, but for the signals', which stand within their records.
+Result<KeptBytes> kept_of(const RawWorkflow& raw) {
+  KeptBytes out;
+  out.plan(raw.plan.size());
+  for (const auto& [index, bytes] : raw.inputs) out.set(KeptBytes::Of::input, index, bytes.size());
+  for (const auto& [index, bytes] : raw.outputs) out.set(KeptBytes::Of::output, index, bytes.size());
+  for (const auto& [index, bytes] : raw.befores) out.set(KeptBytes::Of::before, index, bytes.size());
+  std::vector<SignalState> signals;
+  for (const auto& [number, bytes] : raw.signals) {
+    Result<SignalState> signal = decode_signal(bytes);
+    if (!signal) return std::move(signal).error();
+    signals.push_back(*std::move(signal));
+  }
+  out.signals(signals);
+  return out;
+}
+
 /// The tool of a call, by name and pinned version only.
 std::shared_ptr<const Tool> tool_for_show(const Json& call, const StoredHeader& stored) {
   auto tool = std::make_shared<Tool>();
@@ -237,7 +254,26 @@ Result<std::optional<LoadedWorkflow>> load_workflow(const Reader& reader, const 
   if (!plan) return std::move(plan).error();
   Result<Workflow> workflow = assemble(*raw, *stored, *plan, PlanKnown::whole, name_space, id);
   if (!workflow) return std::move(workflow).error();
-  return std::optional<LoadedWorkflow>(LoadedWorkflow{*std::move(workflow), stored->due_at});
+  Result<KeptBytes> kept = kept_of(*raw);
+  if (!kept) return std::move(kept).error();
+  return std::optional<LoadedWorkflow>(LoadedWorkflow{*std::move(workflow), stored->due_at, *std::move(kept)});
+}
+
+Result<std::uint64_t> kept_bytes_of(const Reader& reader, const std::string& name_space, const std::string& id) {
+  const keys::OfWorkflow records(name_space, id);
+  const Result<std::optional<std::string>> whole = reader.get(Family::state, records.header());
+  if (!whole) return whole.error();
+  if (!*whole) return damaged(id, "it is listed, and its record is missing");
+  const Result<std::optional<std::string>> progress = reader.get(Family::state, records.progress());
+  if (!progress) return progress.error();
+  const Result<StoredHeader> stored = header_of(**whole, progress->value_or(""));
+  if (!stored) return stored.error();
+  if (stored->kept_bytes > 0) return stored->kept_bytes;
+  const Result<RawWorkflow> raw = read_raw(reader, name_space, id);
+  if (!raw) return raw.error();
+  const Result<KeptBytes> kept = kept_of(*raw);
+  if (!kept) return kept.error();
+  return kept->total();
 }
 
 Result<std::optional<Workflow>> load_for_show(const Reader& reader, const std::string& name_space,

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 
+#include "engine/kept_bytes.h"
 #include "engine/tools.h"
 #include "storage/codec.h"
 #include "storage/store.h"
@@ -13,6 +14,7 @@ namespace settle {
 struct LoadedWorkflow {
   Workflow workflow;
   std::optional<Time> due_at;  ///< time in the key of its entry in `due`
+  KeptBytes kept;
 };
 
 /// Reads a workflow with its plan, actions and payloads. Null: there is none. Errors: corruption; configuration, when a
@@ -24,6 +26,10 @@ Result<std::optional<LoadedWorkflow>> load_workflow(const Reader& reader, const 
 /// them, so it needs no configuration. Null: there is none. Errors: corruption.
 Result<std::optional<Workflow>> load_for_show(const Reader& reader, const std::string& name_space,
                                               const std::string& id);
+
+/// How much it keeps, as its last step has written it down; of one that has made none since that is done, counted.
+/// Errors: corruption, also when there is no such workflow.
+Result<std::uint64_t> kept_bytes_of(const Reader& reader, const std::string& name_space, const std::string& id);
 
 /// The events after `after`, at most `count_max`, in order. Errors: corruption.
 Result<std::vector<StoredEvent>> load_events(const Reader& reader, const std::string& name_space, const std::string& id,

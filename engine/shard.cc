@@ -28,8 +28,15 @@ Time newest_time(const Workflow& workflow) {
 }  // namespace
 
 Shard::Shard(Loop& loop, Store& store, const ToolRegistry& tools, Connector& connector, PermitLines& lines,
-             FeedBell& bell, ShardLimits limits)
-    : loop_(loop), store_(store), tools_(tools), connector_(connector), gate_(lines), bell_(bell), limits_(limits) {}
+             FeedBell& bell, Usage& usage, ShardLimits limits)
+    : loop_(loop),
+      store_(store),
+      tools_(tools),
+      connector_(connector),
+      gate_(lines),
+      bell_(bell),
+      usage_(usage),
+      limits_(limits) {}
 
 std::string Shard::key_of(const std::string& name_space, const std::string& id) {
   return name_space + '\0' + id;
@@ -60,6 +67,9 @@ Result<Shard::Live*> Shard::find(const std::string& name_space, const std::strin
   made->receipts_taken = made->workflow.header.receipts;
   made->due_at = (*loaded)->due_at;
   made->marks = marks_of(made->workflow.header);
+  made->kept = std::move((*loaded)->kept);
+  made->use = &use_of(name_space);
+  made->share = share_of(*made);
   made->attention_told = made->workflow.header.attention;
   loop_.not_before(newest_time(made->workflow));
   Live& out = *made;

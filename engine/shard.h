@@ -20,6 +20,7 @@
 #include "engine/load.h"
 #include "engine/loop.h"
 #include "engine/tools.h"
+#include "engine/usage.h"
 #include "storage/store.h"
 #include "workflows/step.h"
 
@@ -68,14 +69,15 @@ struct ShardLimits {
 class Shard final : private PermitSink {
  public:
   Shard(Loop& loop, Store& store, const ToolRegistry& tools, Connector& connector, PermitLines& lines, FeedBell& bell,
-        ShardLimits limits);
+        Usage& usage, ShardLimits limits);
 
   using SubmitDone = std::function<void(Result<Submitted>)>;
   using Render = std::function<Json(const Workflow&)>;
   using Seen = std::function<void(Result<Json>)>;
   using Done = std::function<void(Result<void>)>;
 
-  /// Begins a workflow. Errors: conflict, idempotency_key_reused, overloaded, shutting_down, corruption.
+  /// Begins a workflow. Errors: conflict, idempotency_key_reused, overloaded, quota_exceeded, shutting_down,
+  /// corruption.
   void submit(NewWorkflow submission, SubmitDone done);
   /// Renders the workflow once `until` holds or `deadline` has come, and hands the document out when what it shows is
   /// durable. `after` is for WaitFor::events. Errors: not_found, overloaded, corruption, configuration.
@@ -93,7 +95,7 @@ class Shard final : private PermitSink {
     Json signal;           ///< its document
   };
   /// Delivers a signal; `done` runs when it is durable. Errors: not_found, wrong_state (the workflow has ended),
-  /// idempotency_key_reused, signals_full, shutting_down.
+  /// idempotency_key_reused, signals_full, quota_exceeded, shutting_down.
   void signal(const std::string& name_space, const std::string& id, Signal signal,
               std::function<void(Result<Delivered>)> done, const AuditNotePtr& audit = nullptr);
 
@@ -157,6 +159,9 @@ class Shard final : private PermitSink {
     std::optional<bool> attention_told = false;  ///< null: it has asked, and is to be told whatever it is
     std::optional<Time> due_at;                  ///< as stored
     Marks marks = 0;                             ///< as stored
+    KeptBytes kept = {};                         ///< as of the last batch
+    NamespaceUse* use = nullptr;                 ///< of its namespace
+    Share share = {};                            ///< what it has taken of that
     std::optional<Time> timer_at;                ///< as in timers_
     std::map<std::uint64_t, Watch> watches;
     std::deque<Held> held;
@@ -174,8 +179,12 @@ class Shard final : private PermitSink {
   struct Effects {
     std::vector<CallEffect> calls;
     std::vector<ChildEffect> children;
+    Share freed = {};  ///< of the namespace's quota
   };
   void committed(const std::string& key, std::uint32_t version, const Effects& effects);
+  static Share share_of(const Live& live);
+  static Share take_share(Live& live);
+  NamespaceUse& use_of(const std::string& name_space);
 
   // shard.cc
   Result<Live*> find(const std::string& name_space, const std::string& id);
@@ -215,6 +224,7 @@ class Shard final : private PermitSink {
   void created(const std::string& key, const NewWorkflow& submission, const CommitResult& result,
                const SubmitDone& done, std::uint32_t version, const Effects& effects,
                const std::vector<ActionIndex>& gates);
+  void undo(Live& begun, const std::vector<CallEffect>& calls);
   static Result<Submitted> answer_existing(const NewWorkflow& submission, const CommitResult& result);
   bool satisfied(const Live& live, const Watch& watch) const;
   void give(Live& live, Watch watch);
@@ -227,6 +237,7 @@ class Shard final : private PermitSink {
   void report(const ChildOrder& order, const ChildEnd& end);
   void begin_child(ChildOrder order);
   void try_again(ChildOrder order);
+  void wait_for_quota(ChildOrder order, const Error& full);
 
   Loop& loop_;
   Store& store_;
@@ -234,7 +245,9 @@ class Shard final : private PermitSink {
   Connector& connector_;
   ShardGate gate_;
   FeedBell& bell_;
+  Usage& usage_;
   const ShardLimits limits_;
+  std::unordered_map<std::string, NamespaceUse*> uses_;  ///< that were asked for here
   std::unordered_map<std::string, std::unique_ptr<Live>> live_;
   std::set<std::pair<Time, std::string>> timers_;  ///< of live workflows and of sleeping ones
   std::uint64_t timer_ = 0;

@@ -28,9 +28,16 @@ void Shard::submit(NewWorkflow submission, SubmitDone done) {
   if (live_.size() >= limits_.live_max)
     return done(fail(ErrorCode::overloaded, "too many workflows are active; send the plan again later"));
 
+  NamespaceUse& use = use_of(submission.name_space);
+  // Looked at before anything is made; taken when it is known how much.
+  if (Result<void> room = use.has_room({1, static_cast<std::int64_t>(submission.plan_bytes.size())}); !room)
+    return done(std::move(room).error());
+
   auto made = std::make_unique<Live>();
   made->key = key;
   made->creating = true;
+  made->use = &use;
+  made->kept.plan(submission.plan_bytes.size());
   made->workflow.plan = submission.plan;
   WorkflowHeader& header = made->workflow.header;
   header.name_space = submission.name_space;
@@ -43,7 +50,6 @@ void Shard::submit(NewWorkflow submission, SubmitDone done) {
   header.submitted_by = submission.submitted_by;
   Live& begun = *made;
   live_.emplace(key, std::move(made));
-  ++counters_.submitted;
 
   Transition transition = start_workflow(begun.workflow, moment(begun));
   WriteBatch batch;
@@ -59,8 +65,14 @@ void Shard::submit(NewWorkflow submission, SubmitDone done) {
     batch.guards.push_back({Family::keys, stands_for});
     batch.put(Family::keys, std::move(stands_for), encode_key({header.id, submission.body_digest}));
   }
-  if (submission.audit != nullptr) submission.audit->put_into(batch);
   encode(begun, transition, batch);
+  if (Result<void> taken = use.take(share_of(begun)); !taken) {
+    undo(begun, transition.calls);
+    return done(std::move(taken).error());
+  }
+  begun.share = share_of(begun);
+  if (submission.audit != nullptr) submission.audit->put_into(batch);
+  ++counters_.submitted;
   begun.commits = 1;
   ++commits_pending_;
   ++counters_.commits;
@@ -69,7 +81,7 @@ void Shard::submit(NewWorkflow submission, SubmitDone done) {
   // Nothing leaves before the guard has held, not even a safe read: the id may belong to another workflow.
   store_.commit(std::move(batch), loop_,
                 [this, key, submission = std::move(submission), done = std::move(done), version,
-                 effects = Effects{std::move(transition.calls), std::move(transition.children)},
+                 effects = Effects{std::move(transition.calls), std::move(transition.children), {}},
                  gates = std::move(transition.gates)](const CommitResult& result) {
                   created(key, submission, result, done, version, effects, gates);
                 });
@@ -91,14 +103,20 @@ void Shard::created(const std::string& key, const NewWorkflow& submission, const
   } else {
     --commits_pending_;
     if (submission.audit != nullptr) submission.audit->settled = false;
-    for (const CallEffect& call : effects.calls) {
-      if (PermitLine* permit = permit_of(*found, call)) permit->give_back(loop_);
-    }
-    live_.erase(key);
+    found->use->give_back(found->share);
+    undo(*found, effects.calls);
     done(answer_existing(submission, result));
     release(key);  // an orderly stop may have waited for this commit alone
   }
   for (const std::function<void()>& task : waiting) task();
+}
+
+/// It is not begun after all: the permits of its first calls go to others.
+void Shard::undo(Live& begun, const std::vector<CallEffect>& calls) {
+  for (const CallEffect& call : calls) {
+    if (PermitLine* permit = permit_of(begun, call)) permit->give_back(loop_);
+  }
+  live_.erase(std::string(begun.key));
 }
 
 /// The submission lost to one that stands: the same body is a replay, another one is refused.

@@ -10,6 +10,10 @@ namespace {
 
 constexpr Duration retry_interval{1'000};
 
+/// How long a child waits for room in the quota of its namespace. For ever would be too long: where all that is open
+/// waits for children of its own, nothing ends that could make room.
+constexpr Duration quota_wait_max{600'000};
+
 bool is_child_of(const Workflow& workflow, const ChildOrder& order) {
   const std::optional<ParentLink>& parent = workflow.header.parent;
   return parent && parent->workflow == order.parent.workflow && parent->run == order.parent.run;
@@ -74,6 +78,8 @@ void Shard::child_ordered(ChildOrder order) {
 
 void Shard::begin_child(ChildOrder order) {
   if (!store_.has_room()) return try_again(std::move(order));
+  if (const Result<void> room = use_of(order.name_space).has_room({1, 0}); !room)
+    return wait_for_quota(std::move(order), room.error());
   Result<NewWorkflow> prepared = relatives_.prepare(order);
   if (!prepared) {
     return report(order, {.how = ChildEnd::How::refused,
@@ -85,6 +91,7 @@ void Shard::begin_child(ChildOrder order) {
     // It is there already, whoever made it: what it is to us is seen when it is looked at.
     const bool exists = submitted || submitted.error().code == ErrorCode::conflict;
     if (exists) return loop_.post([this, order] { child_ordered(order); });
+    if (submitted.error().code == ErrorCode::quota_exceeded) return wait_for_quota(order, submitted.error());
     try_again(order);
   });
 }
@@ -102,6 +109,14 @@ void Shard::try_again(ChildOrder order) {
     orders_waiting_.erase(found);
     child_ordered(std::move(again));
   });
+}
+
+void Shard::wait_for_quota(ChildOrder order, const Error& full) {
+  if (!order.full_since) order.full_since = loop_.now();
+  if (loop_.now() < *order.full_since + quota_wait_max) return try_again(std::move(order));
+  report(order, {.how = ChildEnd::How::refused,
+                 .code = std::string(info(full.code).name),
+                 .message = "waited for " + format_duration(quota_wait_max) + ": " + full.message});
 }
 
 void Shard::child_reported(const ChildReport& report) {

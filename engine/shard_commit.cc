@@ -77,16 +77,18 @@ void Shard::commit_gathered() {
   if (!gathered_.empty()) linger();
   std::vector<WriteBatch> batches(changed.size());
   std::vector<Transition> transitions(changed.size());
+  std::vector<Share> freed(changed.size());
   for (std::size_t i = 0; i < changed.size(); ++i) {
     Gathered gathered = *std::exchange(changed[i]->gathered, std::nullopt);
     transitions[i] = std::move(gathered.transition);
     encode(*changed[i], transitions[i], batches[i]);
+    freed[i] = take_share(*changed[i]);
     for (const AuditNotePtr& audit : gathered.audits) audit->put_into(batches[i]);
   }
   commits_under_way_ = changed.size();
   counters_.commits += changed.size();
   for (std::size_t i = 0; i < changed.size(); ++i) {
-    Effects effects{std::move(transitions[i].calls), std::move(transitions[i].children)};
+    Effects effects{std::move(transitions[i].calls), std::move(transitions[i].children), freed[i]};
     store_.commit(std::move(batches[i]), loop_,
                   [this, key = changed[i]->key, version = changed[i]->workflow.header.version,
                    effects = std::move(effects)](const CommitResult&) {
@@ -118,7 +120,7 @@ void Shard::encode(Live& live, const Transition& transition, WriteBatch& batch) 
   live.due_at = due;
   const Marks marks = marks_of(workflow.header);
   change_marks(workflow.header, std::exchange(live.marks, marks), marks, batch);
-  write_step(workflow, transition, due, batch);
+  write_step(workflow, transition, due, live.kept, batch);
   live.receipts_taken = workflow.header.receipts;
   const auto is_end = [](const HistoryEvent& event) { return event.type == "workflow.ended"; };
   counters_.ended +=
@@ -135,6 +137,26 @@ void Shard::encode(Live& live, const Transition& transition, WriteBatch& batch) 
   }
 }
 
+Share Shard::share_of(const Live& live) {
+  if (live.workflow.header.status == WorkflowStatus::ended) return {};
+  return {1, static_cast<std::int64_t>(live.kept.total())};
+}
+
+/// What it needs more is taken now; what it no longer needs is returned, to be given back when that is durable: so
+/// after a crash no namespace has more than was counted.
+Share Shard::take_share(Live& live) {
+  const Share was = std::exchange(live.share, share_of(live));
+  const Share more{live.share.workflows - was.workflows, live.share.bytes - was.bytes};
+  live.use->add({std::max<std::int64_t>(more.workflows, 0), std::max<std::int64_t>(more.bytes, 0)});
+  return {std::max<std::int64_t>(-more.workflows, 0), std::max<std::int64_t>(-more.bytes, 0)};
+}
+
+NamespaceUse& Shard::use_of(const std::string& name_space) {
+  NamespaceUse*& use = uses_[name_space];
+  if (use == nullptr) use = &usage_.of(name_space);
+  return *use;
+}
+
 void Shard::committed(const std::string& key, std::uint32_t version, const Effects& effects) {
   Live* found = live(key);
   SETTLE_ASSERT(found != nullptr && found->commits > 0);
@@ -142,6 +164,7 @@ void Shard::committed(const std::string& key, std::uint32_t version, const Effec
   --found->commits;
   --commits_pending_;
   found->durable = version;
+  found->use->give_back(effects.freed);
   for (const CallEffect& call : effects.calls) start_call(*found, call);
   for (const ChildEffect& child : effects.children) order_child(*found, child);
   tell_parent(*found);

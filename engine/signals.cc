@@ -9,6 +9,9 @@ namespace {
 constexpr std::size_t signals_max = 1'000;            // of one workflow, taken ones included
 constexpr std::size_t signals_bytes_max = 4'194'304;  // of their payloads together
 
+/// Whatever the quota of the namespace: most signals say that a workflow may go on, and what has ended gives back.
+constexpr std::size_t signal_always_taken = 1'024;
+
 Json signal_document(const Workflow& workflow, std::size_t index) {
   const SignalState& signal = workflow.signals[index];
   return Json::object({{"workflow", workflow.header.id},
@@ -57,6 +60,14 @@ void Shard::signal(const std::string& name_space, const std::string& id, Signal 
   if (refused) {  // which shows state as well as any other answer
     when_durable(chosen, [done, error = *std::move(refused)] { done(error); });
     return release(key);
+  }
+  if (signal.bytes > signal_always_taken) {
+    const Share payload{0, static_cast<std::int64_t>(signal.bytes)};
+    if (const Result<void> taken = chosen.use->take(payload); !taken) {
+      when_durable(chosen, [done, error = taken.error()] { done(error); });
+      return release(key);
+    }
+    chosen.share.bytes += payload.bytes;
   }
   const std::size_t index = workflow.signals.size();
   apply(chosen, on_signal(workflow, std::move(signal), moment(chosen)), audit);

@@ -46,20 +46,28 @@ void append_receipts(std::vector<IssuedReceipt>& into, const std::vector<IssuedR
 /// Inputs, outputs and what was looked at before: as they are now. What one step brought, a later one of the same batch
 /// may have taken back.
 void write_payloads(const Workflow& workflow, const Transition& transition, const keys::OfWorkflow& records,
-                    WriteBatch& batch) {
-  const auto put = [&](std::string key, const std::shared_ptr<const Json>& value) {
-    if (value != nullptr) batch.put(Family::state, std::move(key), canonical(*value));
+                    KeptBytes& kept, WriteBatch& batch) {
+  using enum KeptBytes::Of;
+  const auto put = [&](KeptBytes::Of of, ActionIndex index, std::string key, const std::shared_ptr<const Json>& value) {
+    if (value == nullptr) return;
+    std::string bytes = canonical(*value);
+    kept.set(of, index, bytes.size());
+    batch.put(Family::state, std::move(key), std::move(bytes));
+  };
+  const auto erase = [&](KeptBytes::Of of, ActionIndex index, std::string key,
+                         const std::shared_ptr<const Json>& value) {
+    if (value != nullptr) return;
+    kept.set(of, index, 0);
+    batch.erase(Family::state, std::move(key));
   };
   const std::vector<ActionState>& runs = workflow.actions;
-  for (const ActionIndex index : transition.new_inputs) put(records.input(index), runs[index].input);
-  for (const ActionIndex index : transition.new_outputs) put(records.output(index), runs[index].output);
-  for (const ActionIndex index : transition.new_befores) put(records.before(index), runs[index].before);
-  for (const ActionIndex index : transition.old_inputs) {
-    if (runs[index].input == nullptr) batch.erase(Family::state, records.input(index));
-  }
-  for (const ActionIndex index : transition.old_outputs) {
-    if (runs[index].output == nullptr) batch.erase(Family::state, records.output(index));
-  }
+  for (const ActionIndex index : transition.new_inputs) put(input, index, records.input(index), runs[index].input);
+  for (const ActionIndex index : transition.new_outputs) put(output, index, records.output(index), runs[index].output);
+  for (const ActionIndex index : transition.new_befores) put(before, index, records.before(index), runs[index].before);
+  for (const ActionIndex index : transition.old_inputs) erase(input, index, records.input(index), runs[index].input);
+  for (const ActionIndex index : transition.old_outputs)
+    erase(output, index, records.output(index), runs[index].output);
+  kept.signals(workflow.signals);
 }
 
 }  // namespace
@@ -89,7 +97,7 @@ void merge(Transition& into, Transition&& next) {
   append(into.approvals, std::move(next.approvals));
 }
 
-void write_step(const Workflow& workflow, const Transition& transition, const std::optional<Time>& due,
+void write_step(const Workflow& workflow, const Transition& transition, const std::optional<Time>& due, KeptBytes& kept,
                 WriteBatch& batch) {
   const WorkflowHeader& header = workflow.header;
   const keys::OfWorkflow records(header.name_space, header.id);
@@ -97,11 +105,11 @@ void write_step(const Workflow& workflow, const Transition& transition, const st
   const std::vector<HistoryEvent>& history = transition.history;
   // What stays as it was submitted is written once, and again with the versions of tools that a retry goes on with.
   const bool whole = header.version == 1 || std::any_of(history.begin(), history.end(), retries);
-  if (whole) batch.put(Family::state, records.header(), encode_header(workflow, due));
-  if (header.version > 1) batch.put(Family::state, records.progress(), encode_progress(header, due));
+  write_payloads(workflow, transition, records, kept, batch);  // first, since how much is kept is part of the record
+  if (whole) batch.put(Family::state, records.header(), encode_header(workflow, due, kept.total()));
+  if (header.version > 1) batch.put(Family::state, records.progress(), encode_progress(header, due, kept.total()));
   for (const ActionIndex index : transition.actions)
     batch.put(Family::state, records.action(index), encode_action(workflow.actions[index]));
-  write_payloads(workflow, transition, records, batch);
   for (const std::uint32_t index : transition.signals)
     batch.put(Family::state, records.signal(index + 1), encode_signal(workflow.signals[index]));
   for (const ApprovalChange& change : transition.approvals) put_approval(workflow, change, batch);

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "engine/kept_bytes.h"
 #include "storage/store.h"
 #include "workflows/step.h"
 
@@ -16,8 +17,8 @@ std::optional<Time> due_of(const Workflow& workflow);
 void merge(Transition& into, Transition&& next);
 
 /// The records of docs/formats/records.md that a step changes, as the workflow is now: state, history, receipts and
-/// listing. The entry in `due` is the caller's.
-void write_step(const Workflow& workflow, const Transition& transition, const std::optional<Time>& due,
+/// listing. The entry in `due` is the caller's. `kept`: before the step, and then after it.
+void write_step(const Workflow& workflow, const Transition& transition, const std::optional<Time>& due, KeptBytes& kept,
                 WriteBatch& batch);
 
 }  // namespace settle

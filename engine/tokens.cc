@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/text.h"
+#include "engine/feed_retention.h"
 #include "storage/keys.h"
 
 namespace settle {
@@ -64,8 +65,11 @@ bool TokenRegistry::stands(const Token& token, Time now) const {
   return !token.expires_at || now < *token.expires_at;
 }
 
+/// None while retention is held: what looks long over may have ended yesterday, by a clock that leapt.
 std::vector<std::string> TokenRegistry::long_over(Time now) const {
   std::vector<std::string> out;
+  const Result<std::optional<Time>> held = retention_held_since(*store_.snapshot());
+  if (!held || *held) return out;
   for (const auto& [id, token] : *snapshot()) {
     const std::optional<Time> ended = token->revoked_at ? token->revoked_at : token->expires_at;
     if (ended && *ended + kept_for < now) out.push_back(id);

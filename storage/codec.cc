@@ -26,7 +26,8 @@ std::map<std::string_view, const Tool*> tools_of(const Plan& plan) {
 
 /// The fields that both records of a workflow have.
 template <class Record>
-void write_progress(const WorkflowHeader& header, const std::optional<Time>& due_at, Record& record) {
+void write_progress(const WorkflowHeader& header, const std::optional<Time>& due_at, std::uint64_t kept_bytes,
+                    Record& record) {
   record.set_status(static_cast<std::uint32_t>(header.status));
   record.set_outcome(static_cast<std::uint32_t>(header.outcome));
   record.set_attention(header.attention);
@@ -39,6 +40,7 @@ void write_progress(const WorkflowHeader& header, const std::optional<Time>& due
   record.set_expired(header.expired);
   record.set_paused(header.paused);
   record.set_retries(header.retries);
+  record.set_kept_bytes(kept_bytes);
 }
 
 /// False when it holds what was never written.
@@ -61,12 +63,13 @@ bool read_progress(const Record& record, StoredHeader& out) {
   header.expired = record.expired();
   header.paused = record.paused();
   header.retries = record.retries();
+  out.kept_bytes = record.kept_bytes();
   return true;
 }
 
 }  // namespace
 
-std::string encode_header(const Workflow& workflow, const std::optional<Time>& due_at) {
+std::string encode_header(const Workflow& workflow, const std::optional<Time>& due_at, std::uint64_t kept_bytes) {
   const WorkflowHeader& header = workflow.header;
   records::WorkflowRecord record;
   record.set_plan_name(workflow.plan->name);
@@ -86,7 +89,7 @@ std::string encode_header(const Workflow& workflow, const std::optional<Time>& d
     pinned->set_name(std::string(name));
     pinned->set_version(std::string(reinterpret_cast<const char*>(tool->version.data()), tool->version.size()));
   }
-  if (header.version == 1) write_progress(header, due_at, record);
+  if (header.version == 1) write_progress(header, due_at, kept_bytes, record);
   return bytes_of(record);
 }
 
@@ -109,9 +112,9 @@ Result<StoredHeader> decode_header(std::string_view bytes) {
   return out;
 }
 
-std::string encode_progress(const WorkflowHeader& header, const std::optional<Time>& due_at) {
+std::string encode_progress(const WorkflowHeader& header, const std::optional<Time>& due_at, std::uint64_t kept_bytes) {
   records::ProgressRecord record;
-  write_progress(header, due_at, record);
+  write_progress(header, due_at, kept_bytes, record);
   return record.SerializeAsString();
 }
 

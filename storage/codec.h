@@ -22,12 +22,13 @@ struct StoredHeader {
   std::string plan_name;
   std::vector<PinnedTool> tools;
   std::optional<Time> due_at;
+  std::uint64_t kept_bytes = 0;  ///< 0: written before that was counted
 };
 /// What stays as it was submitted; of its first version also how far it is.
-std::string encode_header(const Workflow& workflow, const std::optional<Time>& due_at);
+std::string encode_header(const Workflow& workflow, const std::optional<Time>& due_at, std::uint64_t kept_bytes);
 Result<StoredHeader> decode_header(std::string_view bytes);
 /// How far it is, alone.
-std::string encode_progress(const WorkflowHeader& header, const std::optional<Time>& due_at);
+std::string encode_progress(const WorkflowHeader& header, const std::optional<Time>& due_at, std::uint64_t kept_bytes);
 /// Puts a later record of that into a header.
 Result<void> apply_progress(std::string_view bytes, StoredHeader& header);
 

@@ -88,9 +88,14 @@ std::string summary_prefix(std::string_view name_space) {
   return key;
 }
 
-std::string mark_prefix(std::string_view name_space, char of) {
+std::string marks_of(std::string_view name_space) {
   std::string key = "M";
   append_name(key, name_space);
+  return key;
+}
+
+std::string mark_prefix(std::string_view name_space, char of) {
+  std::string key = marks_of(name_space);
   key += of;
   return key;
 }

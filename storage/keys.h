@@ -65,6 +65,8 @@ std::string summary_prefix(std::string_view name_space);
 /// The same place in a list of those workflows only that one thing is true of (engine/listing.h).
 std::string mark(std::string_view name_space, char of, Time created, std::string_view id);
 std::string mark_prefix(std::string_view name_space, char of);
+/// What all marks of a namespace begin with.
+std::string marks_of(std::string_view name_space);
 /// Creation and id of a key whose prefix is `prefix`; null when it is none.
 std::optional<std::pair<Time, std::string>> parse_place(std::string_view key, std::string_view prefix);
 /// A request for approval, by its id.

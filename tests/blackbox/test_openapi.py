@@ -205,6 +205,8 @@ class RealAnswers(Described):
         self.client.end_of(self.client.start({"id": "tell", "tool": "flow.emit", "input": {"type": "x"}}))
         self.assertTrue(self.ask("GET", "/v1/events", "/v1/events?limit=1000").json["events"])
         self.ask("POST", "/v1/retention:release")
+        self.ask("GET", "/v1/retention")
+        self.ask("GET", "/v1/quotas")
         one = "/v1/subscriptions/{name}"
         body = {"url": "https://example.org/hooks", "types": ["emitted.never"], "labels": {"a": "b"}}
         self.assertEqual(self.validator.problems({"$ref": "#/components/schemas/SubscriptionRequest"}, body), [])

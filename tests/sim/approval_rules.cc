@@ -126,11 +126,15 @@ void Monitor::judge_decisions(const Step& step, ActionIndex index, const ActionS
   for (std::size_t i = known; i < request.decisions.size(); ++i) {
     const ApprovalDecision& one = request.decisions[i];
     const std::string id = approval_of(step.after, index);
-    const bool said = std::any_of(sent_verdicts.begin(), sent_verdicts.end(), [&](const SentVerdict& sent) {
+    const auto says_so = [&](const SentVerdict& sent) {
       return sent.approval == id && sent.who == one.by && sent.approve == one.approved &&
              sent.digest == request.digest && one.digest == request.digest;
-    });
-    if (!said) violated(step, "P6", index, "a decision that nobody took about this");
+    };
+    const auto may_say_so = [&](const SentVerdict& sent) { return says_so(sent) && sent.stood; };
+    if (std::none_of(sent_verdicts.begin(), sent_verdicts.end(), says_so))
+      violated(step, "P6", index, "a decision that nobody took about this");
+    else if (std::none_of(sent_verdicts.begin(), sent_verdicts.end(), may_say_so))
+      violated(step, "P15", index, "a decision of somebody who had no right to it");
     const bool late = one.at >= request.expires_at && request.on_expiry != OnExpiry::escalate;
     if (late) violated(step, "P6", index, "a decision was taken after the request had expired");
     if (one.approved && request.four_eyes && one.by == step.after.header.submitted_by)
@@ -153,6 +157,13 @@ void Monitor::judge_released(const Step& step, ActionIndex index, const ActionSt
   if (people_for.size() < rule->approvers)
     violated(step, "P6", index, "sent with the agreement of " + std::to_string(people_for.size()) + " people to this");
   if (!people_against.empty()) violated(step, "P6", index, "sent though somebody had rejected it");
+  const std::string id = approval_of(step.after, index);
+  const auto counted_and_over = [&](const SentVerdict& sent) {
+    return sent.approval == id && sent.approve && people_for.contains(sent.who) && sent.stood && is_over(sent.token);
+  };
+  // What was decided stands; whoever has lost the token since can only decide nothing more.
+  if (is_over && std::any_of(sent_verdicts.begin(), sent_verdicts.end(), counted_and_over))
+    counters_.note("sent on the word of a token that was revoked since");
   counters_.note(people_for.size() == 1 ? "sent with the agreement of one" : "sent with the agreement of several");
   const ActionState* before = index < step.before.runs.size() ? &step.before.runs[index] : nullptr;
   const bool revived = before != nullptr && before->stage == Stage::revived;

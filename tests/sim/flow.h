@@ -25,10 +25,15 @@ struct SentSignal {
 struct SentVerdict {
   std::string approval, who, digest;
   bool approve = false;
+  std::string token = {};  ///< id of the one that was shown
+  bool stood = false;      ///< it could be used when it was
 };
 /// Those who are asked, and who submits every second workflow.
 inline constexpr std::string_view people[] = {"ann", "bob", "cem", "dan"};
 inline constexpr std::string_view submitter = "planner";
+/// Whose token has every scope but the approver's and the admin's, and who has that one.
+inline constexpr std::string_view bystander = "eve";
+inline constexpr std::string_view administrator = "root";
 /// Who submits this workflow; of every second one nobody knows.
 std::string submitter_of(std::string_view id);
 

@@ -31,7 +31,8 @@ SketchAction action_of(const std::string& id, const SimTool& tool) {
 /// 60 ms.
 class OneCall {
  public:
-  explicit OneCall(Builtin kind, bool after_another = false) {
+  explicit OneCall(Builtin kind, bool after_another = false, std::optional<std::int64_t> open_workflows = {}) {
+    engine.quotas.usual.open_workflows = open_workflows;
     Sketch& sketch = sketches_["w"];
     sketch.id = "w";
     sketch.actions.push_back(action_of("a", kind == Builtin::none ? tools_[0] : flow_tool(kind)));
@@ -171,6 +172,35 @@ TEST(Submissions, of_what_is_there_take_no_timer_away_though_the_disk_is_slow) {
   world.engine.run(Duration(4'500));
   EXPECT_EQ(world.parent().header.status, WorkflowStatus::ended);
   EXPECT_TRUE(world.verdict.good());
+}
+
+TEST(Quotas, a_child_without_room_waits_and_has_failed_without_effect_when_there_is_none_for_long) {
+  OneCall world(Builtin::run_plan, false, 1);
+  world.engine.run(Duration(300'000));
+  EXPECT_EQ(world.parent().runs[0].stage, Stage::waiting);
+  world.engine.crash();
+  world.start();
+  world.engine.run(Duration(595'000));
+  EXPECT_EQ(world.parent().runs[0].stage, Stage::waiting) << "a restart begins to wait anew";
+  world.engine.run(Duration(10'000));
+  EXPECT_EQ(world.parent().header.outcome, WorkflowOutcome::failed);
+  ASSERT_TRUE(world.parent().runs[0].error);
+  EXPECT_EQ(world.parent().runs[0].error->code, "quota_exceeded");
+  EXPECT_EQ(world.parent().runs[0].effect, Effect::none);
+  EXPECT_FALSE(world.engine.monitor.workflows().contains(world.parent().child_of(0)));
+  EXPECT_TRUE(world.verdict.good()) << world.verdict.violations()[0].text;
+}
+
+TEST(Quotas, a_child_that_has_waited_is_begun_once_there_is_room) {
+  OneCall world(Builtin::run_plan, false, 1);
+  world.engine.run(Duration(5'000));
+  ASSERT_EQ(world.parent().runs[0].stage, Stage::waiting);
+  world.engine.quotas.usual.open_workflows = 2;
+  world.engine.crash();
+  world.start();
+  world.engine.run(Duration(2'000));
+  EXPECT_EQ(world.parent().header.outcome, WorkflowOutcome::executed);
+  EXPECT_TRUE(world.verdict.good()) << world.verdict.violations()[0].text;
 }
 
 }  // namespace

@@ -145,6 +145,10 @@ void Monitor::stepped(const WriteBatch& batch, Time now, bool clock_ahead) {
     newest_[write.key] = write.value.value_or("");
   }
   after.header.id = id;
+  for (const Write& write : batch.writes) {
+    const bool begins = !batch.guards.empty() && write.family == Family::state && place_of(write.key).rest == "w";
+    if (begins) judge_kept(id, write.key, decode_header(*write.value)->kept_bytes);
+  }
   if (after.sketch == nullptr) after.sketch = sketch_for(id, after.header);
   if (after.sketch == nullptr) {
     workflows_.erase(id);
@@ -170,12 +174,15 @@ void Monitor::written(const WriteBatch& batch) {
     if (write.family != Family::state) continue;
     const Place place = place_of(write.key);
     id = place.id;
+    std::string expected = newest_[write.key];
     if (place.rest[0] == 'x') {
-      StoredHeader header;
-      SETTLE_ASSERT(apply_progress(*write.value, header));
+      StoredHeader header, known;
+      SETTLE_ASSERT(apply_progress(*write.value, header) && apply_progress(expected, known));
       count_steps(id, header.header.version);
+      judge_kept(id, write.key, header.kept_bytes);
+      expected = encode_progress(known.header, known.due_at, header.kept_bytes);
     }
-    if (newest_[write.key] != write.value.value_or(""))
+    if (expected != write.value.value_or(""))
       verdict_.violated("P1", id, "a record is written that is not as the last step has left it");
   }
   for (const LedgerEntry& entry : batch.ledger) {
@@ -189,6 +196,19 @@ void Monitor::written(const WriteBatch& batch) {
     if (of != runs.end() && receipt->find("state")->as_string() != state_of(of->stage))
       verdict_.violated("P2", id, "a receipt is written that speaks of another state");
   }
+}
+
+/// Quotas: what a workflow's record says that it keeps is what its other records hold.
+void Monitor::judge_kept(const std::string& id, const std::string& key, std::uint64_t said) {
+  const std::string prefix = key.substr(0, key.size() - 1);
+  std::uint64_t kept = 0;
+  for (auto at = newest_.lower_bound(prefix); at != newest_.end() && at->first.starts_with(prefix); ++at) {
+    const char kind = at->first[prefix.size()];
+    if (kind == 'p' || kind == 'i' || kind == 'o' || kind == 'b') kept += at->second.size();
+    if (kind == 's') kept += canonical(*decode_signal(at->second)->payload).size();
+  }
+  if (kept != said)
+    verdict_.violated("quota", id, "keeps " + std::to_string(kept) + " bytes and says " + std::to_string(said));
 }
 
 void Monitor::count_steps(const std::string& id, std::uint32_t version) {
@@ -207,6 +227,7 @@ void Monitor::reset(const Reader& durable) {
     const Place place = place_of(key);
     Shadow& shadow = workflows_[place.id];
     apply(shadow, {Family::state, std::string(key), std::string(value)}, place.rest);
+    newest_.emplace(key, value);
     shadow.header.id = place.id;  // which only the keys of its records have
     return true;
   });

@@ -30,6 +30,7 @@ class Monitor {
   bool clock_jumped = false;  ///< the wall clock has: a wait by it may be shorter than by a good clock
   std::map<std::string, std::vector<SentSignal>> sent_signals;  ///< by workflow, answered or not
   std::vector<SentVerdict> sent_verdicts;                       ///< answered or not
+  std::function<bool(const std::string& token)> is_over;        ///< it was revoked, and that was acknowledged
   std::uint32_t calls_max = 0;                                  ///< of one workflow, under way at a time
   std::string origin;                                           ///< what `${sim}` stands for at the moment
 
@@ -159,6 +160,7 @@ class Monitor {
   void follow(const std::string& id, const Shadow& shadow, ActionIndex from);
   void apply(Shadow& shadow, const Write& write, std::string_view rest);
   void count_steps(const std::string& id, std::uint32_t version);
+  void judge_kept(const std::string& id, const std::string& key, std::uint64_t said);
   void judge(const Step& step);
   void judge_run(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after);
   void judge_send(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after);

@@ -49,6 +49,8 @@ class Scenario {
   void answer_waits();
   void decide();
   void decide_all();
+  void change_tokens();
+  void renew_tokens();
   void submit(const std::string& id);
   void crash();
   void break_disk();
@@ -128,6 +130,7 @@ void Scenario::start() {
 void Scenario::turn() {
   actor();
   if (dice_.chance(0.3)) signal();
+  change_tokens();
   for (std::uint64_t i = dice_.below(4); i > 0; --i) decide();
   if (dice_.chance(0.6)) act_by_mood();
   if (!engine_.running()) return come_back();
@@ -229,17 +232,50 @@ void Scenario::decide() {
   SentVerdict sent{late ? other_ids[chosen] : open_ids[chosen], "", asked.request.digest, dice_.chance(0.85)};
   sent.who = dice_.chance(0.2) ? std::string(submitter) : std::string(people[dice_.below(std::size(people))]);
   if (dice_.chance(0.1)) sent.digest = others.empty() ? "sha256:other" : others[0]->request.digest;
+  const bool twice = dice_.chance(0.2);
+  Dice& tokens = engine_.people.dice();
+  if (tokens.chance(0.08)) sent.who = bystander;
+  const std::string* current = engine_.people.current(sent.who, engine_.now());
+  const std::string* earlier = tokens.chance(0.15) ? engine_.people.earlier(sent.who, engine_.now()) : nullptr;
+  const std::string* shown = earlier != nullptr ? earlier : current;
+  if (shown == nullptr) return;  // nobody has made them one so far
+  sent.token = *shown;
   engine_.decide(sent);
-  if (dice_.chance(0.2)) engine_.decide(sent);
+  if (twice) engine_.decide(sent);
+  if (earlier == nullptr && sent.who != bystander && tokens.chance(0.1)) engine_.revoke(sent.token);
+}
+
+/// Tokens are revoked, run out and are replaced, whatever waits for their holders.
+void Scenario::change_tokens() {
+  Dice& tokens = engine_.people.dice();
+  const std::string who(people[tokens.below(std::size(people))]);
+  const std::string* current = engine_.people.current(who, engine_.now());
+  if (current != nullptr && tokens.chance(0.15)) engine_.revoke(std::string(*current));
+  if (tokens.chance(0.15)) engine_.make_token(who, {Role::approver}, tokens.between(Duration(0), Duration(2'000)));
+  if (tokens.chance(0.3)) renew_tokens();
+}
+
+/// Whoever has none that stands gets another.
+void Scenario::renew_tokens() {
+  for (const std::string_view who : people) {
+    if (engine_.people.current(std::string(who), engine_.now()) == nullptr)
+      engine_.make_token(std::string(who), {Role::approver}, std::nullopt);
+  }
+  if (engine_.people.current(std::string(submitter), engine_.now()) == nullptr)
+    engine_.make_token(std::string(submitter), {Role::planner, Role::approver}, std::nullopt);
 }
 
 /// Whoever is asked decides, so that nothing waits any more.
 void Scenario::decide_all() {
+  renew_tokens();
   std::vector<SentVerdict> owed;
   for (const auto& [id, asked] : engine_.monitor.asked()) {
     if (asked.request.state != ApprovalState::open) continue;
     const bool approve = dice_.chance(0.8);
-    for (const std::string_view who : people) owed.push_back({id, std::string(who), asked.request.digest, approve});
+    for (const std::string_view who : people) {
+      const std::string* token = engine_.people.current(std::string(who), engine_.now());
+      if (token != nullptr) owed.push_back({id, std::string(who), asked.request.digest, approve, *token});
+    }
   }
   for (const SentVerdict& sent : owed) engine_.decide(sent);
 }
@@ -383,6 +419,7 @@ void Scenario::heal() {
 
 void Scenario::judge() {
   engine_.store.sync_now();
+  if (!engine_.spins()) engine_.judge_usage(engine_.counted(), true);
   engine_.monitor.reset(*engine_.store.snapshot());
   if (engine_.spins()) verdict_.violated("P7", "", "does not come to rest");
   judge_all(engine_, verdict_, counters_);

@@ -8,14 +8,38 @@
 
 namespace settle::sim {
 
-void SimEngine::decide(const SentVerdict& sent) {
+void SimEngine::decide(SentVerdict sent) {
+  const SimToken& token = people.at(sent.token);
+  sent.stood = token.approves && !token.ended && (!token.expires_at || now() < *token.expires_at);
   monitor.sent_verdicts.push_back(sent);
-  engine_->decide("default", sent.approval, {sent.approve, sent.who, "because", sent.digest}, *loops_[0],
-                  [this, sent](const Result<Json>& decided) { judge_verdict(sent, decided); });
+  ask(sent.token, {"v1", "approvals", sent.approval + (sent.approve ? ":approve" : ":reject")},
+      Json::object({{"digest", sent.digest}, {"reason", "because"}}),
+      [this, sent](const Result<Json>& decided) { judge_verdict(sent, decided); });
+}
+
+/// P15: who has no token that stands, or not the scope, decides nothing; who has both is not turned away. False: it was
+/// refused for the token.
+bool SimEngine::judge_token(const SentVerdict& sent, const Result<Json>& decided) {
+  const SimToken& token = people.at(sent.token);
+  if (decided) {
+    if (!sent.stood)
+      verdict_.violated("P15", sent.approval, "a decision was taken with a token that gives no right to it");
+    return true;
+  }
+  const ErrorCode code = decided.error().code;
+  const bool over = token.ending || (token.expires_at && *token.expires_at <= now());
+  if (code == ErrorCode::unauthenticated) {
+    if (!over) verdict_.violated("P15", sent.approval, "a token that stands was turned away");
+    counters_.note(token.ending ? "a revoked token was turned away" : "an expired token was turned away");
+  }
+  if (code == ErrorCode::insufficient_scope && token.approves)
+    verdict_.violated("P15", sent.approval, "a token was turned away for a scope that it has");
+  return code != ErrorCode::unauthenticated && code != ErrorCode::insufficient_scope;
 }
 
 /// P1 and P6: what is taken is durable and shown, and nobody is refused what they may say.
 void SimEngine::judge_verdict(const SentVerdict& sent, const Result<Json>& decided) {
+  const bool let_in = judge_token(sent, decided);
   const auto found = monitor.asked().find(sent.approval);
   const Monitor::Asked* asked = found == monitor.asked().end() ? nullptr : &found->second;
   if (decided) {
@@ -32,7 +56,7 @@ void SimEngine::judge_verdict(const SentVerdict& sent, const Result<Json>& decid
   }
   const ErrorCode code = decided.error().code;
   counters_.note("decision refused: " + std::string(info(code).name));
-  if (asked == nullptr) return;  // a crash took it
+  if (asked == nullptr || !let_in) return;  // a crash took it, or the gate did
   bool fair = code == ErrorCode::wrong_state || code == ErrorCode::shutting_down || code == ErrorCode::not_found;
   if (code == ErrorCode::approval_changed) fair = sent.digest != asked->request.digest;
   if (code == ErrorCode::forbidden) fair = sent.who == submitter && sent.approve && asked->request.four_eyes;

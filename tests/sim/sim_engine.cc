@@ -1,6 +1,7 @@
 #include "tests/sim/sim_engine.h"
 
 #include <iostream>
+#include <limits>
 
 #include "connectors/http/classify.h"
 #include "engine/load.h"
@@ -97,8 +98,11 @@ SimEngine::SimEngine(std::uint64_t seed, const std::map<std::string, Sketch>& sk
       world(schedule, seed ^ 0x5eed, counters),
       store(schedule, seed ^ 0xd15c),
       monitor(sketches, world, verdict, counters),
+      people(seed ^ 0x70656f706c65),
       verdict_(verdict),
       counters_(counters) {
+  quotas.usual.bytes = std::numeric_limits<std::int64_t>::max() / 2;  // so that they are counted
+  monitor.is_over = [this](const std::string& token) { return people.at(token).ended; };
   monitor.on_disk = [this] { return store.snapshot(); };
   store.observer = [this](const WriteBatch& batch, CompletionSink& sink) { observe(batch, sink); };
   monitor.on_intent = [this](const SimTool& tool, const std::string& value) {
@@ -111,6 +115,7 @@ SimEngine::SimEngine(std::uint64_t seed, const std::map<std::string, Sketch>& sk
 }
 
 SimEngine::~SimEngine() {
+  apis_.clear();
   engine_ = nullptr;
 }
 
@@ -135,10 +140,12 @@ void SimEngine::start(const std::vector<SimTool>& tools, const std::string& orig
   monitor.calls_max = limits_of_shards.calls_per_workflow;
   std::vector<Engine::Part> parts;
   for (std::size_t i = 0; i < loops; ++i) parts.push_back({loops_[i].get(), carriers_[i].get()});
-  engine_ = std::make_unique<Engine>(store, *tools_, std::move(parts), limits_of_shards);
+  engine_ = std::make_unique<Engine>(store, *tools_, std::move(parts), limits_of_shards, PlanLimits(), OutboxOptions(),
+                                     quotas);
   engine_->observe([this](const Workflow& workflow, const Transition& transition, Loop& loop) {
     WriteBatch batch;
-    write_step(workflow, transition, due_of(workflow), batch);
+    KeptBytes kept;
+    write_step(workflow, transition, due_of(workflow), kept, batch);
     judge_step(batch, loop.now());
   });
   bool ready = false;
@@ -150,10 +157,13 @@ void SimEngine::start(const std::vector<SimTool>& tools, const std::string& orig
     if (*told != nullptr) **told = true;
   };
   SETTLE_ASSERT(engine_->recover(tell, failed));
+  judge_usage(counted(), true);
   // A server hears requests before all is taken up, so every other start does, too.
   const bool waits = ++starts_ % 2 == 0;
   while (waits && !ready && schedule.next() <= schedule.now()) schedule.run_one();
   *told = nullptr;
+  open_api();
+  if (first) make_first_tokens();
 }
 
 void SimEngine::put_tools(const std::vector<SimTool>& tools) {
@@ -181,10 +191,14 @@ void SimEngine::jump(Duration by) {
 }
 
 void SimEngine::crash() {
+  const Share counted_last = counted();
+  apis_.clear();
   engine_ = nullptr;
+  registry_ = nullptr;
   carriers_.clear();
   loops_.clear();
   store.crash();
+  judge_usage(counted_last, false);
   if (leap_) {
     const Result<std::optional<std::string>> stored = store.snapshot()->get(Family::meta, keys::leap);
     if (!*stored || *parse_time(**stored) < *leap_) clock_ahead = true;

@@ -4,10 +4,12 @@
 #include <string>
 #include <vector>
 
+#include "api/api.h"
 #include "engine/engine.h"
 #include "engine/operations.h"
 #include "tests/sim/monitor.h"
 #include "tests/sim/sim_limits.h"
+#include "tests/sim/sim_people.h"
 #include "tests/sim/sim_store.h"
 
 namespace settle::sim {
@@ -33,6 +35,9 @@ class SimEngine final {
   /// An orderly stop that takes at most `patience`; a crash on the way is possible. True: it stopped.
   bool stop(Duration patience);
   bool running() const { return engine_ != nullptr; }
+  /// What the engine counts of the quota; while it runs.
+  Share counted() const;
+  void judge_usage(const Share& counted, bool at_rest);
   /// It runs in circles: far more happened than a seed takes. Nothing runs any more.
   bool spins() const;
 
@@ -42,7 +47,11 @@ class SimEngine final {
   void resume(const std::string& id);
   void retry(const std::string& id, bool latest);
   void signal(const std::string& id, const SentSignal& sent);
-  void decide(const SentVerdict& sent);
+  /// Through the API, with the token that it names.
+  void decide(SentVerdict sent);
+  void make_token(const std::string& holder, Roles roles, std::optional<Duration> life);
+  void revoke(const std::string& token);
+  Time now() { return loops_[0]->now(); }
   /// An operator looks at the outside, and says of one parked run what is so. Nothing while nobody can tell.
   void resolve(const std::string& id, bool send_again);
   /// Asks for the document, at the latest after `wait`.
@@ -67,10 +76,12 @@ class SimEngine final {
   SimStore store;
   Monitor monitor;
   SimLimits limits{schedule};
+  SimPeople people;
   bool clock_leapt = false;  ///< the wall clock has leapt ahead
   bool clock_ahead = false;  ///< and the engine can't know of it: waits prove less
   bool clock_back = false;   ///< it was set back: after a restart, a window looks longer than it is
   bool moved = false;        ///< the configuration moved the endpoint: looks that were begun may end without a result
+  QuotaOptions quotas;       ///< from the next start on
   bool tracing = false;
 
   /// The wall clock leaps, ahead or back.
@@ -79,6 +90,10 @@ class SimEngine final {
  private:
   class Carrier;
   void put_tools(const std::vector<SimTool>& tools);
+  void open_api();
+  void make_first_tokens();
+  void ask(const std::string& token, std::vector<std::string> segments, const std::optional<Json>& body,
+           std::function<void(Result<Json>)> told);
   void observe(const WriteBatch& batch, CompletionSink& sink);
   void judge_step(const WriteBatch& batch, Time now);
   void judge_call(const Call& call);
@@ -93,6 +108,7 @@ class SimEngine final {
   void judge_delivery(const std::string& id, const SentSignal& sent, const Shard::Delivered& delivered);
   void judge_refusal(const std::string& id, const SentSignal& sent, const Error& error);
   void judge_verdict(const SentVerdict& sent, const Result<Json>& decided);
+  bool judge_token(const SentVerdict& sent, const Result<Json>& decided);
   bool resolve_held(const Monitor::Shadow& workflow, ActionIndex index, ResolveRequest& request) const;
   void judge_phase(const Json& document, const Json& action);
   bool is_stored(const std::string& id) const;
@@ -106,6 +122,10 @@ class SimEngine final {
   std::uint64_t starts_ = 0;
   std::vector<std::unique_ptr<Carrier>> carriers_;
   std::unique_ptr<Engine> engine_;
+  std::unique_ptr<TokenRegistry> registry_;
+  std::atomic<bool> ready_{true};
+  std::vector<std::unique_ptr<HttpApi>> apis_;  ///< one for each loop
+  std::uint64_t asked_ = 0;                     ///< of them
   std::map<std::string, bool> acknowledged_;
   std::map<std::pair<std::string, std::uint32_t>, SentSignal> acknowledged_signals_;
   std::set<std::string> created_, cancelled_, retried_;

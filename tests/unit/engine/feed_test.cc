@@ -29,7 +29,7 @@ class Feed : public ::testing::Test {
     workflow.header.labels = {{"team", "sales"}};
     workflow.header.created_at = Time(Duration(1));
     WriteBatch batch;
-    batch.put(Family::state, records.header(), encode_header(workflow, std::nullopt));
+    batch.put(Family::state, records.header(), encode_header(workflow, std::nullopt, 0));
     batch.put(Family::state, records.plan(), R"({"actions":[{"id":"one"},{"id":"two"}],"name":"p"})");
     store.commit(std::move(batch), sink, nullptr);
   }

@@ -6,6 +6,7 @@
 #include <array>
 #include <map>
 #include <random>
+#include <set>
 #include <tuple>
 
 #include "storage/codec.h"
@@ -137,6 +138,42 @@ TEST_F(Listing, a_store_from_before_the_marks_gets_them_once) {
   marks = marks_to_begin_with(*store_.snapshot());
   ASSERT_TRUE(marks);
   EXPECT_FALSE(*marks);
+}
+
+TEST_F(Listing, each_that_is_open_is_visited_whether_or_not_the_marks_are_written_already) {
+  const auto visited = [&](const std::optional<WriteBatch>& marks) {
+    std::multiset<std::pair<std::string, std::string>> out;
+    const Result<void> read =
+        each_open(*store_.snapshot(), marks, [&](const std::string& space, const std::string& id) {
+          out.emplace(space, id);
+          return Result<void>();
+        });
+    EXPECT_TRUE(read);
+    return out;
+  };
+  const auto open = [&] {
+    std::multiset<std::pair<std::string, std::string>> out;
+    for (const Workflow& workflow : workflows_) {
+      if (workflow.header.status != WorkflowStatus::ended) out.emplace(workflow.header.name_space, workflow.header.id);
+    }
+    return out;
+  };
+  EXPECT_TRUE(visited(std::nullopt).empty());
+  marked_ = false;
+  for (int i = 0; i < 200; ++i) turn();
+  Result<std::optional<WriteBatch>> marks = marks_to_begin_with(*store_.snapshot());
+  ASSERT_TRUE(marks && *marks);
+  EXPECT_EQ(visited(*marks), open());
+  commit_and_wait(store_, **std::move(marks));
+  marked_ = true;
+  for (int i = 0; i < 200; ++i) {
+    turn();
+    ASSERT_EQ(visited(std::nullopt), open());
+  }
+  const Result<void> stopped = each_open(*store_.snapshot(), std::nullopt, [](const std::string&, const std::string&) {
+    return Result<void>(fail(ErrorCode::corruption, "x"));
+  });
+  EXPECT_FALSE(stopped);
 }
 
 TEST_F(Listing, one_page_looks_at_a_bounded_number_and_says_where_to_go_on) {

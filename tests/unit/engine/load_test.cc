@@ -53,8 +53,8 @@ Records records_of(const Workflow& workflow, Fresh fresh = Fresh::left_out) {
   const std::string& space = workflow.header.name_space;
   const std::string& id = workflow.header.id;
   Records out;
-  out[keys::OfWorkflow(space, id).header()] = encode_header(workflow, std::nullopt);
-  out[keys::OfWorkflow(space, id).progress()] = encode_progress(workflow.header, std::nullopt);
+  out[keys::OfWorkflow(space, id).header()] = encode_header(workflow, std::nullopt, 0);
+  out[keys::OfWorkflow(space, id).progress()] = encode_progress(workflow.header, std::nullopt, 0);
   out[keys::OfWorkflow(space, id).plan()] = canonical(workflow.plan->document);
   for (ActionIndex i = 0; i < workflow.actions.size(); ++i) {
     const ActionState& run = workflow.actions[i];

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/feed_retention.h"
 #include "storage/keys.h"
 #include "storage/memory/memory_store.h"
 #include "tests/unit/storage/collecting_sink.h"
@@ -168,6 +169,26 @@ TEST_F(Tokens, what_ended_long_ago_goes_with_the_next_that_is_made) {
   reload();
   EXPECT_EQ(registry->list("default").size(), 2U);
   EXPECT_EQ(find(old), "unauthenticated");
+}
+
+TEST_F(Tokens, while_retention_is_held_what_looks_old_stays) {
+  const TokenText old = create(now + Duration(10));
+  store.sync();
+  WriteBatch hold;
+  hold.put(Family::meta, std::string(keys::retention_hold), format_time(now));
+  store.commit(std::move(hold), sink, [](const CommitResult&) {});
+  store.sync();
+  now += TokenRegistry::kept_for * 2;
+  create();
+  store.sync();
+  EXPECT_EQ(registry->list("default").size(), 2U);
+  WriteBatch release;
+  release_retention(release);
+  store.commit(std::move(release), sink, [](const CommitResult&) {});
+  store.sync();
+  create();
+  store.sync();
+  EXPECT_EQ(registry->list("default").size(), 2U) << "the old one is gone, two new ones came";
 }
 
 TEST_F(Tokens, a_damaged_record_is_found_at_the_start) {

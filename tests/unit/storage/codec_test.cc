@@ -138,19 +138,21 @@ WorkflowHeader round_trip(const WorkflowHeader& header) {
   workflow.header = header;
   workflow.plan = test::plan_of(test::make_tool());
   workflow.header.version = 1;
-  Result<StoredHeader> read = decode_header(encode_header(workflow, at(8)));
+  Result<StoredHeader> read = decode_header(encode_header(workflow, at(8), 9));
   EXPECT_TRUE(read) << read.error().message;
   if (!read) return {};
   read->header.version = header.version;
   EXPECT_EQ(read->due_at, at(8));
+  EXPECT_EQ(read->kept_bytes, 9U);
   EXPECT_EQ(read->plan_name, "p");
   EXPECT_EQ(read->tools.size(), 1U);
   StoredHeader later = *read;
   const WorkflowHeader plain;
-  EXPECT_TRUE(apply_progress(encode_progress(plain, std::nullopt), later)) << "whatever stood there";
+  EXPECT_TRUE(apply_progress(encode_progress(plain, std::nullopt, 0), later)) << "whatever stood there";
   EXPECT_EQ(later.header.version, plain.version);
-  EXPECT_TRUE(apply_progress(encode_progress(header, at(8)), later));
+  EXPECT_TRUE(apply_progress(encode_progress(header, at(8), 10), later));
   EXPECT_EQ(later.due_at, at(8));
+  EXPECT_EQ(later.kept_bytes, 10U);
   EXPECT_TRUE(stored_header_members(later.header) == stored_header_members(read->header)) << "as far as it was";
   return read->header;
 }
