@@ -144,7 +144,7 @@ class Round {
     WriteBatch batch;
     if (workflow_.header.version == 1) {
       const keys::OfWorkflow records(workflow_.header.name_space, workflow_.header.id);
-      batch.put(Family::state, records.plan(), canonical(workflow_.plan->document));
+      batch.put(Family::state, records.plan(), workflow_.plan->document);
     }
     costs_.time(what, [&] { write_step(workflow_, transition, due_of(workflow_), batch); });
     costs_.holds(what, batch);

@@ -57,12 +57,12 @@ Json action_document(const Workflow& workflow, ActionIndex index) {
   const ActionState& own = workflow.actions[index];
   Json out = Json::object();
   out.as_object().reserve(run_members);
-  out.set("id", planned.id);
+  add(out, "id", planned.id);
   Json::Array after;
   for (const ActionIndex need : planned.needs) after.push_back(workflow.plan->actions[need].id);
-  out.set("after", std::move(after));
+  add(out, "after", std::move(after));
   set_run(workflow, own.fallback == 0 ? index : own.fallback, workflow.effective(index), out);
-  if (own.fallback != 0) out.set("fallback", Json::object({{"instead_of", run_document(workflow, index)}}));
+  if (own.fallback != 0) add(out, "fallback", Json::object({{"instead_of", run_document(workflow, index)}}));
   return out;
 }
 
@@ -187,27 +187,28 @@ std::string sentence_of(const Json& receipt) {
 Json workflow_document(const Workflow& workflow) {
   const WorkflowHeader& header = workflow.header;
   Json out = Json::object();
-  out.set("id", header.id);
-  out.set("namespace", header.name_space);
-  out.set("name", workflow.plan->name);
-  out.set("status", name_of(shown_status(header)));
-  out.set("outcome", text_or_null(name_of(header.outcome)));
-  out.set("attention", header.attention);
-  out.set("labels", labels_document(header.labels));
-  out.set("plan_digest", header.plan_digest);
-  out.set("created_at", format_time(header.created_at));
-  out.set("ended_at", time_or_null(header.ended_at));
-  out.set("deadline_at", time_or_null(header.deadline_at));
-  out.set("retries", static_cast<std::int64_t>(header.retries));
-  out.set("version", static_cast<std::int64_t>(header.version));
+  out.as_object().reserve(16);
+  add(out, "id", header.id);
+  add(out, "namespace", header.name_space);
+  add(out, "name", workflow.plan->name);
+  add(out, "status", name_of(shown_status(header)));
+  add(out, "outcome", text_or_null(name_of(header.outcome)));
+  add(out, "attention", header.attention);
+  add(out, "labels", labels_document(header.labels));
+  add(out, "plan_digest", header.plan_digest);
+  add(out, "created_at", format_time(header.created_at));
+  add(out, "ended_at", time_or_null(header.ended_at));
+  add(out, "deadline_at", time_or_null(header.deadline_at));
+  add(out, "retries", static_cast<std::int64_t>(header.retries));
+  add(out, "version", static_cast<std::int64_t>(header.version));
   const std::optional<ParentLink>& parent = header.parent;
-  out.set("parent", parent ? Json::object({{"workflow", parent->workflow}, {"action", parent->action}}) : Json());
+  add(out, "parent", parent ? Json::object({{"workflow", parent->workflow}, {"action", parent->action}}) : Json());
   Json::Array actions;
   const std::size_t planned = workflow.plan->actions.size();
   actions.reserve(planned);
   for (ActionIndex i = 0; i < planned; ++i) actions.push_back(action_document(workflow, i));
   add_more_runs(workflow, actions);
-  out.set("actions", std::move(actions));
+  add(out, "actions", std::move(actions));
   return out;
 }
 

@@ -30,6 +30,9 @@ Result<std::optional<Workflow>> load_for_show(const Reader& reader, const std::s
 /// How much it keeps, as its last step has written it down; of one that has made none since that is done, counted.
 /// Errors: corruption, also when there is no such workflow.
 Result<std::uint64_t> kept_bytes_of(const Reader& reader, const std::string& name_space, const std::string& id);
+/// What is stored of a plan, or kept in memory: any that was accepted once is read, whatever the limits are now.
+/// Errors: those of read_json.
+Result<Json> read_plan_document(std::string_view bytes);
 
 /// The events after `after`, at most `count_max`, in order. Errors: corruption.
 Result<std::vector<StoredEvent>> load_events(const Reader& reader, const std::string& name_space, const std::string& id,

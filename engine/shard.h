@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -35,7 +36,6 @@ struct NewWorkflow {
   std::vector<std::string> tool_calls;
   std::string body_digest;
   std::string plan_digest;
-  std::string plan_bytes;  ///< canonical
   std::map<std::string, std::string> labels;
   std::shared_ptr<const Plan> plan;
   std::optional<ParentLink> parent;  ///< the run that it runs for
@@ -62,6 +62,7 @@ struct ShardLimits {
   std::size_t watches_max = 20'000;
   std::uint32_t calls_per_workflow = 32;  ///< under way at one time; further actions start when one has ended
   Duration rest_after{30'000};            ///< a workflow whose next timer is farther away leaves memory
+  std::size_t ended_kept = 128;           ///< small workflows that ended last stay: their clients are about to ask
 };
 
 /// All workflows of some partitions: loads, asks the core, commits, and only then acts. Everything runs on one loop;
@@ -127,6 +128,9 @@ class Shard final : private PermitSink {
   };
   Counters counters() const;
 
+  /// Workflows in memory that have not come to their end. Thread: any.
+  std::size_t under_way() const { return under_way_.load(std::memory_order_relaxed); }
+
  private:
   struct Watch {
     WaitFor until;
@@ -162,6 +166,9 @@ class Shard final : private PermitSink {
     KeptBytes kept = {};                         ///< as of the last batch
     NamespaceUse* use = nullptr;                 ///< of its namespace
     Share share = {};                            ///< what it has taken of that
+    std::size_t stored_bytes = 0;                ///< what was written of it since it is in memory
+    bool loaded = false;                         ///< from the store, so that `stored_bytes` does not tell its size
+    bool stays = false;                          ///< stands in ended_
     std::optional<Time> timer_at;                ///< as in timers_
     std::map<std::uint64_t, Watch> watches;
     std::deque<Held> held;
@@ -200,6 +207,8 @@ class Shard final : private PermitSink {
   void arm_timer();
   void timer();
   void release(const std::string& key);
+  bool is_idle(const Live& live) const;
+  void keep_ended(Live& ended);
   Moment moment(const Live& live) {
     return {loop_.now(), loop_.entropy(), &gate_, loop_.leapt(), live.receipts_taken, limits_.calls_per_workflow};
   }
@@ -249,6 +258,8 @@ class Shard final : private PermitSink {
   const ShardLimits limits_;
   std::unordered_map<std::string, NamespaceUse*> uses_;  ///< that were asked for here
   std::unordered_map<std::string, std::unique_ptr<Live>> live_;
+  std::deque<std::string> ended_;  ///< keys of those that are kept although they have ended, oldest first
+  std::atomic<std::size_t> under_way_{0};
   std::set<std::pair<Time, std::string>> timers_;  ///< of live workflows and of sleeping ones
   std::uint64_t timer_ = 0;
   Time timer_armed_ = Time::max();

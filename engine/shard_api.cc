@@ -25,19 +25,19 @@ void Shard::submit(NewWorkflow submission, SubmitDone done) {
           [this, submission = std::move(submission), done = std::move(done)] { submit(submission, done); });
     return when_durable(*existing, [done, answer] { done(answer); });
   }
-  if (live_.size() >= limits_.live_max)
+  if (live_.size() - ended_.size() >= limits_.live_max)
     return done(fail(ErrorCode::overloaded, "too many workflows are active; send the plan again later"));
 
   NamespaceUse& use = use_of(submission.name_space);
   // Looked at before anything is made; taken when it is known how much.
-  if (Result<void> room = use.has_room({1, static_cast<std::int64_t>(submission.plan_bytes.size())}); !room)
+  if (Result<void> room = use.has_room({1, static_cast<std::int64_t>(submission.plan->document.size())}); !room)
     return done(std::move(room).error());
 
   auto made = std::make_unique<Live>();
   made->key = key;
   made->creating = true;
   made->use = &use;
-  made->kept.plan(submission.plan_bytes.size());
+  made->kept.plan(submission.plan->document.size());
   made->workflow.plan = submission.plan;
   WorkflowHeader& header = made->workflow.header;
   header.name_space = submission.name_space;
@@ -50,11 +50,13 @@ void Shard::submit(NewWorkflow submission, SubmitDone done) {
   header.submitted_by = submission.submitted_by;
   Live& begun = *made;
   live_.emplace(key, std::move(made));
+  under_way_.store(live_.size() - ended_.size(), std::memory_order_relaxed);
 
   Transition transition = start_workflow(begun.workflow, moment(begun));
   WriteBatch batch;
-  batch.guards.push_back({Family::state, keys::OfWorkflow(header.name_space, header.id).header()});
-  batch.put(Family::state, keys::OfWorkflow(header.name_space, header.id).plan(), submission.plan_bytes);
+  const keys::OfWorkflow records(header.name_space, header.id);
+  batch.guards.push_back({Family::state, records.header()});
+  batch.put(Family::state, records.plan(), submission.plan->document);
   if (!submission.idempotency_key.empty()) {
     std::string stands_for = keys::idempotency(header.name_space, submission.idempotency_key);
     batch.guards.push_back({Family::keys, stands_for});
@@ -77,7 +79,6 @@ void Shard::submit(NewWorkflow submission, SubmitDone done) {
   ++commits_pending_;
   ++counters_.commits;
   const std::uint32_t version = begun.workflow.header.version;
-  submission.plan_bytes.clear();
   // Nothing leaves before the guard has held, not even a safe read: the id may belong to another workflow.
   store_.commit(std::move(batch), loop_,
                 [this, key, submission = std::move(submission), done = std::move(done), version,
@@ -187,7 +188,8 @@ void Shard::watch(const std::string& name_space, const std::string& id, WaitFor 
 /// Renders now; hands out when that version is durable.
 void Shard::give(Live& live, Watch watch) {
   Json document = watch.render(live.workflow);
-  when_durable(live, [seen = std::move(watch.seen), document = std::move(document)] { seen(document); });
+  when_durable(live,
+               [seen = std::move(watch.seen), document = std::move(document)]() mutable { seen(std::move(document)); });
 }
 
 void Shard::serve_watches(Live& live) {

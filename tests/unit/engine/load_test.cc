@@ -55,7 +55,7 @@ Records records_of(const Workflow& workflow, Fresh fresh = Fresh::left_out) {
   Records out;
   out[keys::OfWorkflow(space, id).header()] = encode_header(workflow, std::nullopt, 0);
   out[keys::OfWorkflow(space, id).progress()] = encode_progress(workflow.header, std::nullopt, 0);
-  out[keys::OfWorkflow(space, id).plan()] = canonical(workflow.plan->document);
+  out[keys::OfWorkflow(space, id).plan()] = workflow.plan->document;
   for (ActionIndex i = 0; i < workflow.actions.size(); ++i) {
     const ActionState& run = workflow.actions[i];
     if (fresh == Fresh::left_out && is_fresh(workflow, i)) continue;
