@@ -20,7 +20,7 @@ class Recurrence {
   /// `until` of `fields`, of which `cron` or `every` must be there. Null with every problem noted in `fields`.
   static std::optional<Recurrence> read(Fields& fields, const TimeZones& zones);
 
-  /// The first scheduled time after `after` (never `after` itself); none when no more come, or none before year 10000.
+  /// The first scheduled time after `after` (never `after` itself); none when no more come before the year 2300.
   std::optional<Time> next(Time after) const;
   /// The last scheduled time after `after`, at or before `until`; its cost does not grow with their number.
   std::optional<Time> last(Time after, Time until) const;
@@ -33,8 +33,7 @@ class Recurrence {
   Json document() const;
 
  private:
-  std::optional<Time> next_unbounded(Time after) const;
-  std::optional<Time> last_unbounded(Time after, Time until) const;
+  void read_zone(Fields& fields, const TimeZones& zones);
 
   std::vector<Cron> crons_;  ///< empty: an interval
   std::string zone_name_;

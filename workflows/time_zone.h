@@ -18,7 +18,7 @@ using LocalTime = std::chrono::local_time<Duration>;
 class TimeZone {
  public:
   /// The instants from `from`, until before `until`, in which local time is UTC plus `offset`. The first span of a zone
-  /// begins with Time::min(), the last ends with Time::max(). |offset| < 26 h.
+  /// begins with Time::min(), the last ends with Time::max(). |offset| < 26 h. Right until the year 2300.
   struct Span {
     Time from;
     Time until;
