@@ -8,6 +8,7 @@
 #include "engine/documents.h"
 #include "engine/listing.h"
 #include "engine/outbox.h"
+#include "engine/schedules.h"
 #include "engine/shard.h"
 
 namespace settle {
@@ -39,7 +40,7 @@ class Engine {
     Connector* connector;
   };
   Engine(Store& store, ToolRegistry& tools, std::vector<Part> parts, ShardLimits limits = {},
-         PlanLimits plan_limits = {}, OutboxOptions outbox = {});
+         PlanLimits plan_limits = {}, OutboxOptions outbox = {}, ScheduleOptions schedules = {});
 
   /// Takes up everything that was under way, in parallel, without looking at finished work. `ready` runs once, on the
   /// first loop, when all of it has been handed to its shard. Errors: corruption.
@@ -107,6 +108,8 @@ class Engine {
   Store& store() { return store_; }
   /// Who is told of events, and how far that is.
   Outbox& outbox() { return *outbox_; }
+  /// Plans that are run again and again.
+  Schedules& schedules() { return *schedules_; }
   FeedBell& feed_bell() { return bell_; }
 
   /// Stops taking work and starting calls; waits for calls under way at most `patience`, then ends them. `done` runs on
@@ -145,6 +148,7 @@ class Engine {
   FeedBell bell_;
   std::vector<Home> homes_;
   std::unique_ptr<Outbox> outbox_;
+  std::unique_ptr<Schedules> schedules_;
   std::atomic<bool> stopping_{false};
 };
 

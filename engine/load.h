@@ -25,6 +25,10 @@ Result<std::optional<LoadedWorkflow>> load_workflow(const Reader& reader, const 
 Result<std::optional<Workflow>> load_for_show(const Reader& reader, const std::string& name_space,
                                               const std::string& id);
 
+/// Its header alone, as it is durable. Null: there is none. Errors: corruption.
+Result<std::optional<StoredHeader>> load_header(const Reader& reader, const std::string& name_space,
+                                                const std::string& id);
+
 /// The events after `after`, at most `count_max`, in order. Errors: corruption.
 Result<std::vector<StoredEvent>> load_events(const Reader& reader, const std::string& name_space, const std::string& id,
                                              std::uint32_t after, std::size_t count_max);
