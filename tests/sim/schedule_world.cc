@@ -57,6 +57,12 @@ void ScheduleWorld::stop() {
   loops_.clear();
 }
 
+void ScheduleWorld::idle(Duration time) {
+  bool over = false;
+  schedule.after(time, [&over] { over = true; });
+  until(over);
+}
+
 void ScheduleWorld::until(const bool& done) {
   while (!done && schedule.run_one()) {
   }

@@ -29,6 +29,8 @@ class ScheduleWorld {
   void run(Duration time);
   /// SIGTERM, and the end of the process.
   void stop();
+  /// Lets time pass while there is none.
+  void idle(Duration time);
 
   /// `document` as PUT takes it. False: refused, see `refusal`.
   bool put(const std::string& name, const std::string& document);

@@ -251,6 +251,7 @@ TEST_F(Feed, what_the_engine_says_of_a_namespace_is_seen_there_alone) {
       {"schedule.paused", std::nullopt, Json::object({{"schedule", "nightly"}}), Time(Duration(5'000))}, "default"));
   batch.feed.push_back(notice_of({"engine.clock_leapt", std::nullopt, Json::object(), Time(Duration(5'000))}));
   store.commit(std::move(batch), sink, nullptr);
+  store.sync();
   const auto seen_by = [&](std::string_view name_space) {
     std::vector<Json> out;
     EXPECT_TRUE(reader.read(

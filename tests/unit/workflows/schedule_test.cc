@@ -119,7 +119,7 @@ TEST(ScheduleDecisions, what_is_late_is_caught_up_with_as_asked) {
   const CatchUpRow rows[] = {
       {"a little late is not missed", R"({"runs": "none"})", 20, "10 20", 0, ""},
       {"latest runs the last one", R"({"runs": "latest"})", 55, "50", 4, "not_latest"},
-      {"latest within its window", R"({"runs": "latest", "window": "12s"})", 55, "50", 4, "not_latest"},
+      {"latest within its window", R"({"runs": "latest", "window": "12s"})", 55, "50", 4, "late"},
       {"all within the window", R"({"runs": "all", "window": "30s"})", 55, "30 40 50", 2, "late"},
       {"none but what is due just now", R"({"runs": "none"})", 55, "50", 4, "late"},
   };
