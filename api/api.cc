@@ -96,6 +96,7 @@ std::vector<Route> HttpApi::routes() {
   for (Route& route : feed_routes()) out.push_back(std::move(route));
   for (Route& route : subscription_routes()) out.push_back(std::move(route));
   for (Route& route : quota_routes()) out.push_back(std::move(route));
+  for (Route& route : schedule_routes()) out.push_back(std::move(route));
   return out;
 }
 

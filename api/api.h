@@ -109,6 +109,17 @@ class HttpApi {
   std::vector<Route> quota_routes();
   void quotas(const Ask& ask);
 
+  // schedule_api.cc
+  std::vector<Route> schedule_routes();
+  void put_schedule(Ask ask);
+  void schedules(Ask ask);
+  void schedule(Ask ask);
+  void delete_schedule(Ask ask);
+  void pause_schedule(Ask ask);
+  void resume_schedule(Ask ask);
+  void trigger_schedule(Ask ask);
+  void preview_schedule(Ask ask);
+
   // signal_api.cc
   void signal(Ask ask);
 

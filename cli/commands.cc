@@ -18,6 +18,7 @@
 #include "cli/operator_commands.h"
 #include "cli/options.h"
 #include "cli/render_problem.h"
+#include "cli/schedule_commands.h"
 #include "cli/schema_lines.h"
 #include "cli/subscription_commands.h"
 #include "cli/token_commands.h"
@@ -95,6 +96,14 @@ const std::map<std::string, ClientCommand, std::less<>>& client_commands() {
       {"subscription resume",
        [](Client& c, const Options& o) { return operate_subscription(c, "resume", o.subscription); }},
       {"subscription rotate-secret", [](Client& c, const Options& o) { return rotate_secret(c, o.subscription); }},
+      {"schedule put", [](Client& c, const Options& o) { return put_schedule(c, o.schedule); }},
+      {"schedule ls", [](Client& c, const Options&) { return list_schedules(c); }},
+      {"schedule show", [](Client& c, const Options& o) { return show_schedule(c, o.schedule); }},
+      {"schedule rm", [](Client& c, const Options& o) { return delete_schedule(c, o.schedule); }},
+      {"schedule pause", [](Client& c, const Options& o) { return pause_schedule(c, o.schedule); }},
+      {"schedule resume", [](Client& c, const Options& o) { return resume_schedule(c, o.schedule); }},
+      {"schedule trigger", [](Client& c, const Options& o) { return trigger_schedule(c, o.schedule); }},
+      {"schedule preview", [](Client& c, const Options& o) { return preview_schedule(c, o.schedule); }},
       {"dead-letters ls", [](Client& c, const Options& o) { return list_dead_letters(c, o.dead_letters); }},
       {"dead-letters show", [](Client& c, const Options& o) { return show_dead_letter(c, o.dead_letters); }},
       {"dead-letters redrive",

@@ -245,6 +245,14 @@ void read_events(const toml::table& table, FeedRetentionOptions& events, std::ve
   fields.finish();
 }
 
+void read_schedules(const toml::table& table, ScheduleOptions& schedules, std::vector<Problem>& problems) {
+  Table fields(table, "schedules.", problems);
+  fields.number("max", schedules.schedules_max, 1, 1'000'000);
+  fields.number("max_per_namespace", schedules.name_space_max, 1, 1'000'000);
+  fields.number("starts", schedules.starts_max, 1, 1'000);
+  fields.finish();
+}
+
 /// What only shows once flags and file are put together.
 Result<void> check_tls(const TlsFiles& tls) {
   if (tls.certificate.empty() != tls.key.empty()) {
@@ -334,6 +342,7 @@ Result<Config> parse_config(std::string_view text, const std::string& file_name)
   if (const toml::table* budget = root.table("retry_budget")) read_retry_budget(*budget, config.guard.budget, problems);
   if (const toml::table* webhooks = root.table("webhooks")) read_webhooks(*webhooks, config, problems);
   if (const toml::table* events = root.table("events")) read_events(*events, config.events, problems);
+  if (const toml::table* schedules = root.table("schedules")) read_schedules(*schedules, config.schedules, problems);
   root.finish();
   if (problems.empty()) return config;
   std::string message = file_name + ": " + problems[0].message;

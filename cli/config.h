@@ -14,6 +14,7 @@
 #include "engine/credential_spaces.h"
 #include "engine/delivery.h"
 #include "engine/feed_retention.h"
+#include "engine/schedule_runner.h"
 #include "engine/shard.h"
 #include "workflows/plan.h"
 
@@ -46,6 +47,7 @@ struct Config {
   DeliveryLimits webhooks;
   std::vector<std::string> webhooks_private;  ///< origins behind which webhooks may find a private address
   FeedRetentionOptions events;
+  ScheduleOptions schedules;
   std::string ca_file;
   PrivateHosts allow_private;
   std::size_t block_cache_bytes = 64U << 20;

@@ -49,6 +49,9 @@ void declare_operators(CLI::App& app, Options& options);
 /// subscription, dead-letters, feed (subscription_options.cc).
 void declare_subscriptions(CLI::App& app, Options& options);
 
+/// schedule (schedule_options.cc).
+void declare_schedules(CLI::App& app, Options& options);
+
 /// Tokens (token_options.cc).
 void declare_tokens(CLI::App& app, Options& options);
 

@@ -418,6 +418,7 @@ void declare(CLI::App& app, Options& options) {
   declare_changes(app, options);
   declare_tokens(app, options);
   declare_subscriptions(app, options);
+  declare_schedules(app, options);
   declare_sandbox(app, options);
   declare_rest(app, options);
 }

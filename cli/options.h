@@ -174,6 +174,16 @@ struct SubscriptionOptions {
   std::string overlap = {};  ///< empty: as the server does it
 };
 
+struct ScheduleCommandOptions {
+  std::string name = {};
+  std::string file = {};
+  std::string reason = {};
+  std::string key = {};  ///< empty: a fresh one
+  bool allow_overlap = false;
+  int count = 0;  ///< 0: as the server does it
+  std::string after = {};
+};
+
 struct DeadLetterOptions {
   std::string subscription = {};
   std::string letter = {};  ///< empty: all
@@ -216,6 +226,7 @@ struct Options {
   TokenOptions token;
   AuditOptions audit;
   SubscriptionOptions subscription;
+  ScheduleCommandOptions schedule;
   DeadLetterOptions dead_letters;
   FeedOptions feed;
   SandboxOptions sandbox;

@@ -26,6 +26,7 @@
 #include "engine/engine.h"
 #include "storage/keys.h"
 #include "storage/rocks/rocks_store.h"
+#include "time_zones/system_time_zones.h"
 
 namespace settle {
 namespace {
@@ -190,7 +191,16 @@ class Server {
     outbox.webhooks = webhook_ports(credentials, config_.credential_spaces, config_.webhooks_private);
     outbox.tell = [](const std::string& sentence) { spdlog::warn("{}", log_text(sentence)); };
     engine_ = std::make_unique<Engine>(*store_, *tools_, std::move(engine_parts), config_.shard, config_.plan,
-                                       std::move(outbox), config_.quotas);
+                                       std::move(outbox), config_.quotas, schedule_options());
+    tokens_->on_revoked([this](const std::string& id) { engine_->schedules().token_revoked(id); });
+  }
+
+  ScheduleOptions schedule_options() const {
+    ScheduleOptions options = config_.schedules;
+    options.zones = std::make_shared<SystemTimeZones>();
+    options.is_revoked = [tokens = tokens_.get()](const std::string& id) { return tokens->is_revoked(id); };
+    options.tell = [](const std::string& sentence) { spdlog::warn("{}", log_text(sentence)); };
+    return options;
   }
 
   std::unique_ptr<GuardedConnector> guard(Part& part) const {

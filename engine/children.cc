@@ -23,6 +23,7 @@ void Engine::connect_shards() {
       const Home& home = home_of(report.name_space, report.parent.workflow);
       home.loop.post([&home, report = std::move(report)] { home.shard->child_reported(report); });
     };
+    relatives.run_ended = [this](RunEnd end) { schedules_->run_ended(std::move(end)); };
     relatives.prepare = [this](const ChildOrder& order) { return prepare_child(order); };
     from.shard->connect(std::move(relatives));
   }

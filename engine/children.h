@@ -36,13 +36,22 @@ struct ChildReport {
   bool attention = false;  ///< when it has not
 };
 
+/// From a workflow that is a run of a schedule (or says so by its labels): it has ended.
+struct RunEnd {
+  std::string name_space;
+  std::string schedule;
+  std::string workflow;
+  WorkflowOutcome outcome = WorkflowOutcome::none;
+};
+
 struct NewWorkflow;
 
-/// How a shard reaches the others. Each may be called on the shard's own loop; the first two go to the home's loop in
+/// How a shard reaches the others. Each may be called on the shard's own loop; the first three go to the home's loop in
 /// the order in which they were called.
 struct Relatives {
   std::function<void(ChildOrder)> order;
   std::function<void(ChildReport)> report;
+  std::function<void(RunEnd)> run_ended;
   /// Checks the child's plan against the newest tools. Errors: invalid_plan.
   std::function<Result<NewWorkflow>(const ChildOrder&)> prepare;
 };

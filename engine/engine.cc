@@ -49,7 +49,7 @@ std::string new_workflow_id(Time now, std::uint64_t entropy_high, std::uint64_t 
 }
 
 Engine::Engine(Store& store, ToolRegistry& tools, std::vector<Part> parts, ShardLimits limits, PlanLimits plan_limits,
-               OutboxOptions outbox, QuotaOptions quotas)
+               OutboxOptions outbox, QuotaOptions quotas, ScheduleOptions schedules)
     : store_(store), tools_(tools), plan_limits_(plan_limits), lines_(tools), usage_(std::move(quotas)) {
   lines_.begin(parts[0].loop->now());
   SETTLE_ASSERT(!parts.empty());
@@ -64,6 +64,9 @@ Engine::Engine(Store& store, ToolRegistry& tools, std::vector<Part> parts, Shard
   for (const Part& part : parts)
     outbox_parts.push_back({part.loop, part.webhooks != nullptr ? part.webhooks : part.connector});
   outbox_ = std::make_unique<Outbox>(store, outbox_parts, bell_, std::move(outbox));
+  std::vector<Loop*> loops;
+  for (const Part& part : parts) loops.push_back(part.loop);
+  schedules_ = std::make_unique<Schedules>(*this, store, loops, bell_, std::move(schedules));
 }
 
 const Engine::Home& Engine::home_of(const std::string& name_space, const std::string& id) const {
@@ -107,6 +110,7 @@ Result<void> Engine::recover(std::function<void()> ready, std::function<void(con
   });
   if (!scanned) return scanned;
   if (const Result<void> loaded = outbox_->load(); !loaded) return loaded;
+  if (const Result<void> loaded = schedules_->load(); !loaded) return loaded;
   const auto left = std::make_shared<std::atomic<std::size_t>>(homes_.size());
   Loop& first = homes_[0].loop;
   for (std::size_t i = 0; i < homes_.size(); ++i) {
@@ -407,7 +411,7 @@ Result<Json> Engine::list(const ListQuery& query) const {
 void Engine::shutdown(Duration patience, std::function<void()> done) {
   stopping_ = true;
   lines_.close();
-  const auto left = std::make_shared<std::atomic<std::size_t>>(homes_.size() + 1);
+  const auto left = std::make_shared<std::atomic<std::size_t>>(homes_.size() + 2);
   Loop& first = homes_[0].loop;
   const auto quiet = [&first, left, done] {
     if (--*left == 0) first.post(done);
@@ -419,6 +423,7 @@ void Engine::shutdown(Duration patience, std::function<void()> done) {
     });
   }
   outbox_->drain(quiet);
+  schedules_->drain(quiet);
 }
 
 void Engine::counters(Loop& loop, std::function<void(Shard::Counters)> done) {

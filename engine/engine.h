@@ -8,6 +8,7 @@
 #include "engine/documents.h"
 #include "engine/listing.h"
 #include "engine/outbox.h"
+#include "engine/schedules.h"
 #include "engine/shard.h"
 
 namespace settle {
@@ -40,7 +41,8 @@ class Engine {
     Connector* webhooks = nullptr;  ///< of deliveries to subscribers; null: the same
   };
   Engine(Store& store, ToolRegistry& tools, std::vector<Part> parts, ShardLimits limits = {},
-         PlanLimits plan_limits = {}, OutboxOptions outbox = {}, QuotaOptions quotas = {});
+         PlanLimits plan_limits = {}, OutboxOptions outbox = {}, QuotaOptions quotas = {},
+         ScheduleOptions schedules = {});
 
   /// Takes up everything that was under way, in parallel, without looking at finished work; requests may come
   /// meanwhile. `ready` runs once, on the first loop, when every shard has taken up what is its own. `damaged` is told,
@@ -110,6 +112,8 @@ class Engine {
   Store& store() { return store_; }
   /// Who is told of events, and how far that is.
   Outbox& outbox() { return *outbox_; }
+  /// Plans that are run again and again.
+  Schedules& schedules() { return *schedules_; }
   FeedBell& feed_bell() { return bell_; }
   /// What the open workflows of each namespace take. Bytes count only where they are limited: else those from before
   /// the start are missing.
@@ -153,6 +157,7 @@ class Engine {
   Usage usage_;
   std::vector<Home> homes_;
   std::unique_ptr<Outbox> outbox_;
+  std::unique_ptr<Schedules> schedules_;
   std::atomic<bool> stopping_{false};
 };
 

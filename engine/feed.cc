@@ -21,6 +21,12 @@ std::string sequence_text(std::uint32_t seq) {
   return std::string(10 - digits.size(), '0') + digits;
 }
 
+/// An id is never twice in one source; what the engine says of itself has sources of its own.
+std::string source_of(const FeedEvent& event) {
+  if (event.name_space.empty()) return "/engine";
+  return "/namespaces/" + event.name_space + (event.about == nullptr ? "/engine" : "");
+}
+
 bool is_emitted(const FeedEvent& event) {
   return event.event.event.type == "action.emitted";
 }
@@ -70,13 +76,15 @@ Json cloud_event(const FeedEvent& event) {
   const bool own = event.about == nullptr;
   Json out = Json::object({{"specversion", "1.0"},
                            {"id", own ? "engine." + write_cursor(event.at) : event_id(event.workflow, event.event.seq)},
-                           {"source", own ? std::string("/engine") : "/namespaces/" + event.name_space},
+                           {"source", source_of(event)},
                            {"type", outside_type(event)},
                            {"time", format_time(event.event.at)},
                            {"datacontenttype", "application/json"}});
   if (!own) {
     out.set("subject", event.workflow);
     out.set("sequence", sequence_text(event.event.seq));
+  } else if (const std::string schedule = text_member(event.event.event.data, "schedule"); !schedule.empty()) {
+    out.set("subject", schedule);
   }
   out.set("cursor", write_cursor(event.next));
   out.set("data", data_of(event));
@@ -89,8 +97,9 @@ std::string encode_notice(const StoredEvent& event) {
   return encode_events({std::move(own)});
 }
 
-FeedEntry notice_of(HistoryEvent event) {
+FeedEntry notice_of(HistoryEvent event, std::string name_space) {
   FeedEntry entry;
+  entry.name_space = std::move(name_space);
   entry.notice = encode_events({std::move(event)});
   return entry;
 }
@@ -137,7 +146,7 @@ Result<std::vector<FeedEvent>> FeedReader::events_of(const Reader& reader, const
   if (!entry.notice.empty()) {
     Result<std::vector<StoredEvent>> own = decode_events(entry.notice, 0);
     if (!own || own->size() != 1) return fail(ErrorCode::corruption, "a notice in the feed can't be read");
-    out.push_back({{}, {}, "", "", nullptr, std::move(own->front())});
+    out.push_back({{}, {}, entry.name_space, "", nullptr, std::move(own->front())});
     return out;
   }
   Result<std::vector<StoredEvent>> stored =
@@ -176,7 +185,8 @@ Result<FeedCursor> FeedReader::read(const Reader& reader, FeedCursor from, std::
         const std::uint32_t first = place;
         place += settle::events_of(entry);
         const bool own = !entry.notice.empty();
-        if (place <= from.seen || (!own && !wants(entry.name_space))) continue;
+        const bool of_all = own && entry.name_space.empty();
+        if (place <= from.seen || (!of_all && !wants(entry.name_space))) continue;
         if (looked_up++ == looks_max) return FeedCursor{number, std::max(from.seen, first)};
         Result<std::vector<FeedEvent>> events = events_of(reader, entry);
         if (!events) return std::move(events).error();

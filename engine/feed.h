@@ -35,7 +35,7 @@ struct FeedEvent {
   FeedCursor at;    ///< its place
   FeedCursor next;  ///< the place behind it
   std::string name_space;
-  std::string workflow;  ///< its id; empty: an event of the engine's own, which is every namespace's
+  std::string workflow;  ///< its id; empty: an event of the engine's own, of the namespace or (empty) of all
   std::shared_ptr<const FeedWorkflow> about;  ///< null for the engine's own
   StoredEvent event;
 };
@@ -47,8 +47,8 @@ Json cloud_event(const FeedEvent& event);
 /// The same event has the same id wherever it is delivered: "NAMESPACE.WORKFLOW.SEQ" hashed, "evt_…".
 std::string message_id(const FeedEvent& event);
 
-/// An event of the engine's own, as a batch adds it to the feed.
-FeedEntry notice_of(HistoryEvent event);
+/// An event of the engine's own, as a batch adds it to the feed. `name_space` empty: of all.
+FeedEntry notice_of(HistoryEvent event, std::string name_space = {});
 /// The same bytes of one that was read.
 std::string encode_notice(const StoredEvent& event);
 

@@ -294,6 +294,19 @@ Result<std::optional<Workflow>> load_for_show(const Reader& reader, const std::s
   return std::optional<Workflow>(*std::move(workflow));
 }
 
+Result<std::optional<StoredHeader>> load_header(const Reader& reader, const std::string& name_space,
+                                                const std::string& id) {
+  const keys::OfWorkflow records(name_space, id);
+  const Result<std::optional<std::string>> whole = reader.get(Family::state, records.header());
+  if (!whole) return whole.error();
+  if (!*whole) return std::optional<StoredHeader>();
+  const Result<std::optional<std::string>> progress = reader.get(Family::state, records.progress());
+  if (!progress) return progress.error();
+  Result<StoredHeader> header = header_of(**whole, progress->value_or(""));
+  if (!header) return std::move(header).error();
+  return std::optional(*std::move(header));
+}
+
 Result<std::vector<StoredEvent>> load_events(const Reader& reader, const std::string& name_space, const std::string& id,
                                              std::uint32_t after, std::size_t count_max) {
   std::vector<StoredEvent> out;

@@ -33,6 +33,9 @@ Result<std::uint64_t> kept_bytes_of(const Reader& reader, const std::string& nam
 /// What is stored of a plan, or kept in memory: any that was accepted once is read, whatever the limits are now.
 /// Errors: those of read_json.
 Result<Json> read_plan_document(std::string_view bytes);
+/// Its header alone, as it is durable. Null: there is none. Errors: corruption.
+Result<std::optional<StoredHeader>> load_header(const Reader& reader, const std::string& name_space,
+                                                const std::string& id);
 
 /// The events after `after`, at most `count_max`, in order. Errors: corruption.
 Result<std::vector<StoredEvent>> load_events(const Reader& reader, const std::string& name_space, const std::string& id,

@@ -160,6 +160,7 @@ class Shard final : private PermitSink {
     std::size_t calls = 0;                       ///< under way
     bool creating = false;                       ///< its first commit may still lose its guard
     bool end_told = false;                       ///< to its parent
+    bool run_end_told = false;                   ///< to its schedule
     std::optional<bool> attention_told = false;  ///< null: it has asked, and is to be told whatever it is
     std::optional<Time> due_at;                  ///< as stored
     Marks marks = 0;                             ///< as stored
@@ -243,6 +244,7 @@ class Shard final : private PermitSink {
   // shard_children.cc
   void order_child(const Live& live, const ChildEffect& effect);
   void tell_parent(Live& live);
+  void tell_schedule(Live& live);
   void report(const ChildOrder& order, const ChildEnd& end);
   void begin_child(ChildOrder order);
   void try_again(ChildOrder order);

@@ -1,8 +1,10 @@
-// Workflows that run for others (flow.run_plan): a parent orders, a child reports. See engine/children.h.
+// Workflows that run for others (flow.run_plan): a parent orders, a child reports; and for schedules. See
+// engine/children.h.
 
 #include <utility>
 
 #include "engine/shard.h"
+#include "workflows/schedule.h"
 #include "workflows/waiting.h"
 
 namespace settle {
@@ -48,6 +50,20 @@ void Shard::tell_parent(Live& live) {
     live.attention_told = header.attention;
   }
   relatives_.report(std::move(report));
+}
+
+/// Once what is told is durable; after a restart the schedule looks. Whether it is a run at all the schedule knows.
+void Shard::tell_schedule(Live& live) {
+  const WorkflowHeader& header = live.workflow.header;
+  if (header.status != WorkflowStatus::ended) {
+    live.run_end_told = false;  // it may be tried again, and end again
+    return;
+  }
+  if (live.run_end_told || live.durable < header.version || !relatives_.run_ended) return;
+  live.run_end_told = true;
+  const auto schedule = header.labels.find(std::string(schedule_label));
+  if (schedule == header.labels.end()) return;
+  relatives_.run_ended({header.name_space, schedule->second, header.id, header.outcome});
 }
 
 void Shard::child_ordered(ChildOrder order) {

@@ -170,6 +170,7 @@ void Shard::committed(const std::string& key, std::uint32_t version, const Effec
   for (const CallEffect& call : effects.calls) start_call(*found, call);
   for (const ChildEffect& child : effects.children) order_child(*found, child);
   tell_parent(*found);
+  tell_schedule(*found);
   while (!found->held.empty() && found->held.front().version <= found->durable) {
     const std::function<void()> give = std::move(found->held.front().give);
     found->held.pop_front();

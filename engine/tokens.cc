@@ -65,6 +65,12 @@ bool TokenRegistry::stands(const Token& token, Time now) const {
   return !token.expires_at || now < *token.expires_at;
 }
 
+bool TokenRegistry::is_revoked(const std::string& id) const {
+  const std::shared_ptr<const Tokens> tokens = snapshot();
+  const auto found = tokens->find(id);
+  return found != tokens->end() && found->second->revoked_at.has_value();
+}
+
 /// None while retention is held: what looks long over may have ended yesterday, by a clock that leapt.
 std::vector<std::string> TokenRegistry::long_over(Time now) const {
   std::vector<std::string> out;

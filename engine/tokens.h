@@ -32,6 +32,8 @@ class TokenRegistry {
   Result<std::shared_ptr<const Token>> find(std::string_view text, Time now) const;
   /// Whether a token that was found before may still be used.
   bool stands(const Token& token, Time now) const;
+  /// Whether the token with this id was revoked; one that is not known (any more) was not.
+  bool is_revoked(const std::string& id) const;
 
   using Done = std::function<void(Result<std::shared_ptr<const Token>>)>;
   /// Stores a token whose holder is to have `text`; name, namespace, roles, expiry, creator are the caller's and are

@@ -12,6 +12,7 @@ ROOMS = {
     "base": [],
     "schemas": ["base"],
     "workflows": ["base", "schemas"],
+    "time_zones": ["base", "workflows"],
     "receipts": ["base"],
     "storage": ["base", "schemas", "workflows", "receipts"],
     "storage/memory": ["base", "schemas", "workflows", "receipts", "storage"],
@@ -23,7 +24,7 @@ ROOMS = {
     "api": ["base", "schemas", "workflows", "engine", "storage", "api/http"],
     "sandbox": ["base", "api/http"],
     "cli": ["base", "schemas", "workflows", "receipts", "storage", "storage/memory", "storage/rocks", "connectors", "connectors/http", "engine", "api",
-            "api/http", "sandbox"],
+            "api/http", "time_zones", "sandbox"],
 }
 # a library: the rooms that may see it
 LIBRARIES = {
@@ -31,6 +32,7 @@ LIBRARIES = {
     r"boost/beast": [],
     r"boost/asio": ["connectors/http", "engine", "api/http", "sandbox", "cli"],
     r"records\.pb\.h": ["storage"],
+    r"absl/": ["time_zones"],
     r"toml\+\+": ["cli"],
     r"CLI/": ["cli"],
     r"spdlog/": ["cli"],
@@ -39,7 +41,7 @@ LIBRARIES = {
     r"simdjson": [],
 }
 # the client half of the binary builds without the engine
-CLIENT_FREE_OF = ("engine/", "storage/", "connectors/")
+CLIENT_FREE_OF = ("engine/", "storage/", "connectors/", "time_zones/")
 COMPOSITION_ROOT = {"cli/serve.cc", "cli/serve.h", "cli/inspect.cc", "cli/config.h", "cli/config.cc", "cli/main.cc", "cli/first_token.h", "cli/first_token.cc",
                     "cli/webhook_key.h", "cli/webhook_key.cc", "cli/webhook_ports.h", "cli/webhook_ports.cc"}
 

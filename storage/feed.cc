@@ -41,7 +41,10 @@ std::string packed(std::string_view id) {
 }
 
 void write_entry(const FeedEntry& entry, records::FeedEntry& out) {
-  if (!entry.notice.empty()) return out.set_notice(entry.notice);
+  if (!entry.notice.empty()) {
+    out.set_notice(entry.notice);
+    return out.set_name_space(entry.name_space);  // empty: of all
+  }
   if (entry.name_space != usual_name_space) out.set_name_space(entry.name_space);
   const std::string uuid = packed(entry.workflow);
   if (uuid.empty()) out.set_workflow(entry.workflow);
@@ -66,7 +69,10 @@ Result<std::vector<FeedEntry>> decode_feed(std::string_view bytes) {
   for (const records::FeedEntry& entry : record.entries()) {
     FeedEntry& read = out.emplace_back();
     read.notice = entry.notice();
-    if (!read.notice.empty()) continue;
+    if (!read.notice.empty()) {
+      read.name_space = entry.name_space();
+      continue;
+    }
     read.name_space = entry.name_space().empty() ? std::string(usual_name_space) : entry.name_space();
     read.workflow =
         entry.uuid().size() == uuid_bytes ? std::string(made_id) + dashed(to_hex(entry.uuid())) : entry.workflow();

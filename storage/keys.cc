@@ -199,6 +199,25 @@ std::string subscription(std::string_view name_space, std::string_view name) {
   return key;
 }
 
+static std::string of_schedule(std::string_view prefix, std::string_view name_space, std::string_view name) {
+  std::string key(prefix);
+  append_name(key, name_space);
+  key += name;
+  return key;
+}
+
+std::string schedule(std::string_view name_space, std::string_view name) {
+  return of_schedule(schedules, name_space, name);
+}
+
+std::string schedule_plan(std::string_view name_space, std::string_view name) {
+  return of_schedule("schedule_plan/", name_space, name);
+}
+
+std::string schedule_progress(std::string_view name_space, std::string_view name) {
+  return of_schedule("schedule_progress/", name_space, name);
+}
+
 std::string delivery(std::string_view id) {
   return "delivery/" + std::string(id);
 }

@@ -92,6 +92,11 @@ std::string subscription(std::string_view name_space, std::string_view name);
 inline constexpr std::string_view subscriptions = "subscription/";
 /// How far a subscription's deliveries are, by its id.
 std::string delivery(std::string_view id);
+std::string schedule(std::string_view name_space, std::string_view name);
+inline constexpr std::string_view schedules = "schedule/";
+/// The plan of a schedule's runs, and how far it is.
+std::string schedule_plan(std::string_view name_space, std::string_view name);
+std::string schedule_progress(std::string_view name_space, std::string_view name);
 inline constexpr std::string_view clock = "clock";
 inline constexpr std::string_view leap = "leap";
 inline constexpr std::string_view marks = "marks";          ///< there when the workflows are marked for listings

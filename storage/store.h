@@ -46,7 +46,8 @@ struct FeedEntry {
   std::string workflow;
   std::uint32_t first = 0;
   std::uint32_t count = 0;
-  /// Instead of a workflow's events one of the engine's own, which stands in the feed itself: an EventsRecord.
+  /// Instead of a workflow's events one of the engine's own, which stands in the feed itself: an EventsRecord. It is of
+  /// `name_space`; empty: of all.
   std::string notice = {};
 
   friend bool operator==(const FeedEntry&, const FeedEntry&) = default;

@@ -43,6 +43,8 @@ class Fields {
   void problem(std::string_view name, std::string code, std::string expected, std::string message,
                std::string suggestion = {});
   std::string place_of(std::string_view name) const;
+  /// Where problems are noted, those of other objects too.
+  std::vector<Problem>& problems() { return problems_; }
   bool is_object() const { return object_ != nullptr; }
 
  private:

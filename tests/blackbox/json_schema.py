@@ -70,6 +70,9 @@ class Validator:
     def _minItems(self, rule, value, at, _):
         return [] if not isinstance(value, list) or len(value) >= rule else [f"{at}: fewer than {rule}"]
 
+    def _maxItems(self, rule, value, at, _):
+        return [] if not isinstance(value, list) or len(value) <= rule else [f"{at}: more than {rule}"]
+
     def _required(self, rule, value, at, _):
         return [f"{at}: {name} is missing" for name in rule if isinstance(value, dict) and name not in value]
 

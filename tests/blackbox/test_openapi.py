@@ -201,6 +201,31 @@ class RealAnswers(Described):
         self.ask("GET", results, f"/v1/workflows/{done['workflow']['id']}/tool_results")
         self.ask("GET", results, f"/v1/workflows/{done['workflow']['id']}/tool_results?format=anthropic")
 
+    def test_schedules_in_every_state_fit_their_description(self):
+        one, preview = "/v1/schedules/{name}", "/v1/schedules:preview"
+        wait = {"name": "p", "actions": [{"id": "a", "tool": "flow.sleep", "input": {"for": "1000h"}}]}
+        wrong = {"name": "p", "actions": [{"id": "a", "tool": "flow.assert", "input": {"that": {"equals": [1, 2]}}}]}
+        full = {"cron": ["0 9 * * mon-fri", "@monthly"], "time_zone": "Europe/Berlin", "jitter": "5s", "from": "2026-01-01T00:00:00Z",
+                "until": "2200-01-01T00:00:00Z", "overlap": "queue_one", "catch_up": {"runs": "all", "window": "2h"}, "paused": False,
+                "pause_on_failure": True, "scheduled_at_input": "day", "labels": {"team": "ops"}, "plan": wait}
+        self.assertEqual(self.validator.problems({"$ref": "#/components/schemas/ScheduleRequest"}, full), [])
+        for status in (201, 200):
+            self.ask("PUT", one, "/v1/schedules/full", full, status)
+        self.ask("POST", preview, preview, {**full, "name": "full", "count": 3})
+        self.ask("PUT", one, "/v1/schedules/busy", {"every": "1s", "offset": "500ms", "plan": wait}, 201)
+        self.ask("PUT", one, "/v1/schedules/broken", {"every": "1s", "pause_on_failure": True, "plan": wrong}, 201)
+        harness.wait_until(lambda: self.client.get("/v1/schedules/busy").json["skipped"], "one is skipped")
+        harness.wait_until(lambda: self.client.get("/v1/schedules/broken").json["state"] == "paused", "one has paused itself")
+        for name in ("full", "busy", "broken"):
+            self.ask("GET", one, f"/v1/schedules/{name}")
+        self.ask("POST", one + ":trigger", "/v1/schedules/full:trigger", None, 201)
+        self.ask("POST", one + ":trigger", "/v1/schedules/full:trigger", {"overlap": "allow"}, 201)
+        self.ask("POST", one + ":pause", "/v1/schedules/full:pause", {"reason": "because"})
+        self.ask("GET", "/v1/schedules")
+        self.ask("POST", one + ":resume", "/v1/schedules/full:resume")
+        for name in ("full", "busy", "broken"):
+            self.ask("DELETE", one, f"/v1/schedules/{name}")
+
     def test_the_feed_and_subscriptions_fit_their_description(self):
         self.client.end_of(self.client.start({"id": "tell", "tool": "flow.emit", "input": {"type": "x"}}))
         self.assertTrue(self.ask("GET", "/v1/events", "/v1/events?limit=1000").json["events"])

@@ -62,6 +62,7 @@ ApiWorld::ApiWorld(ApiOptions options) {
   api = std::make_unique<HttpApi>(*engine, tokens, loop, ready, options);
   put_tool_and_workflow();
   put_subscription();
+  put_schedule();
 }
 
 ApiWorld::~ApiWorld() {
@@ -114,6 +115,19 @@ void ApiWorld::put_subscription() {
   WriteBatch batch;
   batch.put(Family::index, keys::dead_letter(id, 1, 0), encode_dead_letter(letter));
   store.commit(std::move(batch), loop, nullptr);
+}
+
+void ApiWorld::put_schedule() {
+  const Json body = json(schedule_body);
+  std::vector<Problem> problems;
+  Fields fields(body, "", problems);
+  std::optional<ScheduleRules> rules = read_schedule_rules(fields, engine->schedules().zones());
+  ASSERT_TRUE(rules);
+  bool made = false;
+  engine->schedules().put(
+      {{"own", "nightly"}, *std::move(rules), *body.find("plan"), std::nullopt, {}, "test"}, loop,
+      [&](const Result<Schedules::Answer>& done) { made = done && done->created; }, nullptr);
+  EXPECT_TRUE(reaches([&] { return made; }));
 }
 
 std::string ApiWorld::token(const std::string& name, const std::string& name_space, Roles roles,

@@ -24,6 +24,10 @@ class StillConnector final : public Connector {
   std::vector<CallDone> held_;
 };
 
+/// What the schedule "nightly" is.
+inline constexpr const char* schedule_body = R"({"every": "1000d", "plan": {"name": "p", "actions": [
+    {"id": "a", "tool": "flow.assert", "input": {"that": {"equals": [1, 1]}}}]}})";
+
 /// What a responder was told.
 struct Seen {
   std::optional<HttpResponse> response;
@@ -34,7 +38,7 @@ struct Seen {
 
 /// The whole API over a store in memory, on one loop that the test turns. In namespace "own" there is the tool box.put
 /// and the workflow "w-own" (action "done" has ended with receipt 1, action "held" is under way, "asked" waits for an
-/// approver), and the subscription "hook" with the dead letter "1.0".
+/// approver), the subscription "hook" with the dead letter "1.0", and the schedule "nightly" that has not run.
 class ApiWorld {
  public:
   explicit ApiWorld(ApiOptions options = {});
@@ -53,6 +57,7 @@ class ApiWorld {
   bool reaches(const std::function<bool()>& holds);
   void put_tool_and_workflow();
   void put_subscription();
+  void put_schedule();
 
   boost::asio::io_context io{1};
   AsioLoop loop{io};

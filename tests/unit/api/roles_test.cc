@@ -24,6 +24,7 @@ std::string filled(const ApiWorld& world, std::string path, const std::string& t
   if (path.starts_with("/v1/tokens/")) path = replaced(path, "{id}", token_id);
   if (path.starts_with("/v1/approvals/")) path = replaced(path, "{id}", world.approval.find("id")->as_string());
   if (path.starts_with("/v1/subscriptions/")) path = replaced(path, "{name}", "hook");
+  if (path.starts_with("/v1/schedules/")) path = replaced(path, "{name}", "nightly");
   path = replaced(path, "{letter}", "1.0");
   path = replaced(path, "{action}", "held");
   path = replaced(path, "{v}", world.tool_version);
@@ -34,6 +35,9 @@ std::string filled(const ApiWorld& world, std::string path, const std::string& t
 std::string body_for(const ApiWorld& world, const Route& route) {
   if (!route.takes_body) return "";
   if (route.pattern == "/v1/subscriptions/{name}") return R"({"url": "https://example.org/hooks"})";
+  if (route.pattern == "/v1/schedules/{name}") return schedule_body;
+  if (route.pattern == "/v1/schedules:preview") return schedule_body;
+  if (route.pattern == "/v1/schedules/{name}:pause") return R"({"reason": "because"})";
   if (route.method == "PUT") return write_json(tool_document({}));
   const std::string plan = R"({"name": "p", "actions": [{"id": "a", "tool": "flow.assert",
                                                          "input": {"that": {"equals": [1, 1]}}}]})";
@@ -102,6 +106,7 @@ class Case {
     if (route_.pattern == "/v1/approvals") return "w-own";
     if (route_.pattern == "/v1/events") return "w-own";
     if (route_.pattern == "/v1/subscriptions") return "hook";
+    if (route_.pattern == "/v1/schedules") return "nightly";
     if (route_.pattern == "/v1/tools") return "box.put";
     return route_.pattern == "/v1/tokens" ? victim : "";
   }
@@ -115,6 +120,9 @@ class Case {
     const HttpResponse letters = world.ask("GET", "/v1/subscriptions/hook/dead_letters", auditor);
     if (subscription.body.find(R"("state":"active")") == std::string::npos) return false;
     if (letters.body.find(R"("redriving":false)") == std::string::npos) return false;
+    const HttpResponse schedule = world.ask("GET", "/v1/schedules/nightly", auditor);
+    if (schedule.body.find(R"("state":"active")") == std::string::npos) return false;
+    if (schedule.body.find(R"("triggered":0)") == std::string::npos) return false;
     bool victim_stands = false;
     for (const auto& token : world.tokens.list("own")) victim_stands |= token->name == "victim" && !token->revoked_at;
     return *document->find("status") == Json("running") && *document->find("version") == Json(1) &&

@@ -245,6 +245,32 @@ TEST(Filter, types_are_named_whole_or_from_a_dot_on) {
     EXPECT_FALSE(is_type_pattern(bad)) << bad;
 }
 
+TEST_F(Feed, what_the_engine_says_of_a_namespace_is_seen_there_alone) {
+  WriteBatch batch;
+  batch.feed.push_back(notice_of(
+      {"schedule.paused", std::nullopt, Json::object({{"schedule", "nightly"}}), Time(Duration(5'000))}, "default"));
+  batch.feed.push_back(notice_of({"engine.clock_leapt", std::nullopt, Json::object(), Time(Duration(5'000))}));
+  store.commit(std::move(batch), sink, nullptr);
+  store.sync();
+  const auto seen_by = [&](std::string_view name_space) {
+    std::vector<Json> out;
+    EXPECT_TRUE(reader.read(
+        *store.snapshot(), {}, 100, [&](std::string_view wanted) { return wanted == name_space; },
+        [&](const FeedEvent& event) {
+          out.push_back(cloud_event(event));
+          return true;
+        }));
+    return out;
+  };
+  const std::vector<Json> own = seen_by("default"), others = seen_by("another");
+  ASSERT_EQ(own.size(), 2U);
+  EXPECT_EQ(*own[0].find("source"), Json("/namespaces/default/engine"));
+  EXPECT_EQ(*own[0].find("subject"), Json("nightly"));
+  EXPECT_EQ(*own[0].find("type"), Json("schedule.paused"));
+  ASSERT_EQ(others.size(), 1U);
+  EXPECT_EQ(*others[0].find("source"), Json("/engine"));
+}
+
 TEST(Filter, names_are_alternatives_and_labels_must_all_fit) {
   FeedEvent event;
   event.workflow = "w";

@@ -15,6 +15,7 @@ TEST(FeedRecord, whatever_an_id_looks_like_it_comes_back) {
       {"default", "wf_0193a5c4-7d2e-7abc-8def-0123456789", 1, 1},    // and with fewer digits
       {"default", "wf_", 1, 1},
       {"", "", 0, 0, "a notice"},
+      {"default", "", 0, 0, "a notice of one namespace"},
   };
   const Result<std::vector<FeedEntry>> read = decode_feed(encode_feed(entries));
   ASSERT_TRUE(read);
