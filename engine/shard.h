@@ -112,10 +112,10 @@ class Shard final : private PermitSink {
   /// A child tells its parent here.
   void child_reported(const ChildReport& report);
 
-  /// After a start: takes up those that are due (`at_once`), the oldest first and a few at a time, in between what else
-  /// the loop has to do, and wakes the others when they are. `ready` runs when all that were due at this moment are
-  /// taken up; never when the engine is stopped before. A workflow that is asked for meanwhile is taken up then. What
-  /// can't be loaded when its time comes, now or later, is told through `damaged`.
+  /// After a start, before anything else is asked: takes up those that are due (`at_once`), the oldest first and a few
+  /// at a time, in between what else the loop has to do, and wakes the others when they are. `ready` runs when all that
+  /// were due at this moment are taken up; never when the engine is stopped before. A workflow that is asked for
+  /// meanwhile is taken up then. What can't be loaded when its time comes, now or later, is told through `damaged`.
   void recover(DueKeys at_once, DueKeys sleepers, std::function<void()> ready,
                std::function<void(const Error&)> damaged);
 

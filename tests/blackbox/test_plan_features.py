@@ -121,6 +121,22 @@ class Killed(harness.EngineTest):
         self.assertEqual(names(self.world.calls, "POST"), [f"n{i}" for i in range(6)])
         self.assertEqual(len(self.world.things), 6)
 
+    def test_a_list_longer_than_its_room_for_calls_is_there_whole_after_a_kill(self):
+        engine = self.engine(*ALL)
+        each = {"id": "each", "tool": KEY["name"], "for_each": [f"n{i}" for i in range(100)], "input": {"name": {"$from": "/item"}}}
+        gate = self.world.fault("POST", "/things", "gate_after")
+        id = engine.client.start(each)
+        gate.wait_reached()
+        engine.kill9()
+        gate.open()
+        engine.start()
+        elements = engine.client.workflow(id)["actions"][0]["elements"]
+        self.assertEqual([run["element"] for run in elements], list(range(100)))
+        document = engine.client.end_of(id)
+        self.assertEqual(document["outcome"], "verified")
+        self.assertEqual({run["state"] for run in document["actions"][0]["elements"]}, {"verified"})
+        self.assertEqual(sorted(thing["name"] for thing in self.world.things.values()), sorted(f"n{i}" for i in range(100)))
+
     def test_a_fallback_under_way_is_found_again(self):
         engine = self.engine(*ALL)
         self.world.fault("POST", "/things", "status_before", status=422)

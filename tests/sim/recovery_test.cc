@@ -14,7 +14,10 @@ namespace {
 /// The engine on one loop, and an outside that notes the calls and never answers.
 class Restarted {
  public:
-  Restarted() { start(); }
+  Restarted() {
+    start();
+    run(Duration(1));  // the tool is there
+  }
   ~Restarted() { engine_ = nullptr; }
   Restarted(const Restarted&) = delete;
   Restarted& operator=(const Restarted&) = delete;
@@ -34,6 +37,9 @@ class Restarted {
                 [](const Result<ToolRegistry::Put>& put) { ASSERT_TRUE(put) << put.error().message; });
     engine_ = std::make_unique<Engine>(store, *tools_, std::vector<Engine::Part>{{loop.get(), outside_.get()}});
     ASSERT_TRUE(engine_->recover([this] { ready = true; }, [](const Error& error) { FAIL() << error.message; }));
+    bool begun = false;  // whatever else the loop is asked comes later
+    loop->post([&begun] { begun = true; });
+    run_until([&] { return begun; });
   }
   void crash() {
     engine_ = nullptr;

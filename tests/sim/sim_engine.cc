@@ -158,7 +158,11 @@ void SimEngine::start(const std::vector<SimTool>& tools, const std::string& orig
   };
   SETTLE_ASSERT(engine_->recover(tell, failed));
   judge_usage(counted(), true);
-  // A server hears requests before all is taken up, so every other start does, too.
+  // It is the first that every loop is asked; but a server hears requests before all is taken up, so every other start
+  // does, too.
+  std::size_t begun = 0;
+  for (const std::unique_ptr<SimLoop>& loop : loops_) loop->post([&begun] { ++begun; });
+  while (begun < loops_.size()) schedule.run_one();
   const bool waits = ++starts_ % 2 == 0;
   while (waits && !ready && schedule.next() <= schedule.now()) schedule.run_one();
   *told = nullptr;
