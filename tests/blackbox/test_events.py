@@ -179,5 +179,13 @@ class Feed(harness.EngineTest):
         self.assertEqual(run_cli("feed", "--after", lines[-1]["cursor"], server=engine.url)[1], "")
 
 
+class Retention(harness.EngineTest):
+    def test_whether_it_is_held_is_shown_and_a_release_of_nothing_changes_nothing(self):
+        engine = self.engine()
+        self.assertEqual(engine.client.get("/v1/retention").json, {"held_since": None})
+        self.assertEqual(run_cli("retention", "show", server=engine.url)[:2], (0, "retention is not held\n"))
+        self.assertEqual(run_cli("retention", "release", server=engine.url)[:2], (0, "retention was not held\n"))
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -268,6 +268,7 @@ void judge_all(SimEngine& engine, Verdict& verdict, Counters& counters) {
   judge_looks(evidence);
   judge_rechecks(evidence);
   judge_listings(evidence);
+  judge_secrets(evidence);
 }
 
 }  // namespace settle::sim

@@ -37,6 +37,8 @@ void judge_liveness(const Evidence& evidence);
 void judge_flows(const Evidence& evidence);
 /// P1, P7: the index shows each request for approval as its run has it, and the list of open ones no other.
 void judge_approvals(const Evidence& evidence);
+/// P16: of no token that anybody has, the secret is stored anywhere.
+void judge_secrets(const Evidence& evidence);
 /// Receipts: complete, in a chain, of the right digests, and in the ledger with their hash.
 void judge_receipts(const Evidence& evidence);
 /// P4, P5: the looks beside the plain read-back show what the tool's document demands of them.

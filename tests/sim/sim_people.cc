@@ -7,7 +7,7 @@
 
 #include "api/http/server.h"
 #include "storage/keys.h"
-#include "tests/sim/sim_engine.h"
+#include "tests/sim/oracles.h"
 
 namespace settle::sim {
 namespace {
@@ -19,13 +19,21 @@ std::string digits(Dice& dice, std::size_t count) {
   return out;
 }
 
-/// Hands the answer on, as the client at the other end sees it.
+/// What nobody but its holder may have.
+std::string secret_of(const SimToken& token) {
+  return read_token(token.text)->secret;
+}
+
+/// Hands the answer on, as the client at the other end sees it, and looks for the secret that it has shown (P16).
 class Client final : public Responder {
  public:
   using Told = std::function<void(Result<Json>)>;
-  explicit Client(Told told) : told_(std::move(told)) {}
+  Client(std::string secret, Verdict& verdict, Told told)
+      : secret_(std::move(secret)), verdict_(verdict), told_(std::move(told)) {}
 
   void send(HttpResponse response) override {
+    if (response.body.find(secret_) != std::string::npos)
+      verdict_.violated("P16", "", "an answer gives a token back: " + response.body);
     const Result<Json> body = read_json(response.body);
     SETTLE_ASSERT(body);
     if (response.status < 300) return told_(*body);
@@ -40,6 +48,8 @@ class Client final : public Responder {
   void abort(bool, const HttpResponse*, std::size_t) override {}
 
  private:
+  const std::string secret_;
+  Verdict& verdict_;
   Told told_;
 };
 
@@ -71,6 +81,21 @@ const std::string* SimPeople::earlier(const std::string& holder, Time now) {
     if (tokens_.at(id).made && !stands(id, now)) over.push_back(&id);
   }
   return over.empty() ? nullptr : over[dice_.below(over.size())];
+}
+
+void judge_secrets(const Evidence& evidence) {
+  std::map<std::string, std::string> secrets;  // by token
+  for (const auto& [id, token] : evidence.engine.people.all()) secrets.emplace(id, secret_of(token));
+  for (std::size_t family = 0; family < family_count; ++family) {
+    const auto look = [&](std::string_view key, std::string_view value) {
+      for (const auto& [id, secret] : secrets) {
+        if (key.find(secret) != key.npos || value.find(secret) != value.npos)
+          evidence.verdict.violated("P16", id, "the secret of a token is stored");
+      }
+      return true;
+    };
+    SETTLE_ASSERT(evidence.reader->scan(static_cast<Family>(family), {}, look));
+  }
 }
 
 /// Every loop has its API, as in the process.
@@ -116,7 +141,8 @@ void SimEngine::ask(const std::string& token, std::vector<std::string> segments,
   if (body) request.body = write_json(*body);
   request.remote = "192.0.2.7";
   request.request_id = "req_" + std::to_string(++asked_);
-  apis_[asked_ % apis_.size()]->handler()(std::move(request), std::make_unique<Client>(std::move(told)));
+  apis_[asked_ % apis_.size()]->handler()(
+      std::move(request), std::make_unique<Client>(secret_of(people.at(token)), verdict_, std::move(told)));
 }
 
 void SimEngine::revoke(const std::string& token) {

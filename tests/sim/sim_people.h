@@ -29,6 +29,7 @@ class SimPeople {
   /// A new token of random digits, known by its id; nobody has made it yet.
   TokenText draw(const std::string& holder, bool approves, std::optional<Time> expires_at);
   SimToken& at(const std::string& id) { return tokens_.at(id); }
+  const std::map<std::string, SimToken>& all() const { return tokens_; }
   /// The newest of somebody's that may be used at this time, as far as anybody was told; null: there is none.
   const std::string* current(const std::string& holder, Time now) const;
   /// Any of somebody's that could be used once.

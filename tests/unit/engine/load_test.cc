@@ -120,6 +120,29 @@ class Inconsistent : public ::testing::Test {
   Registry registry;
 };
 
+TEST_F(Inconsistent, what_is_kept_is_as_it_was_written_down_or_else_counted) {
+  const Driver run = started({action("a"), action("b")});
+  Records records = records_of(run.workflow);
+  const keys::OfWorkflow of("default", "w1");
+  std::uint64_t sum = records[of.plan()].size();
+  for (ActionIndex i = 0; i < run.workflow.actions.size(); ++i) {
+    ASSERT_TRUE(run.workflow.actions[i].input);
+    sum += records[of.input(i)].size();
+  }
+  const Result<std::optional<LoadedWorkflow>> loaded =
+      load_workflow(RecordReader(records), registry.tools, "default", "w1");
+  ASSERT_TRUE(loaded && *loaded);
+  EXPECT_EQ((*loaded)->kept.total(), sum);
+  const Result<std::uint64_t> counted = kept_bytes_of(RecordReader(records), "default", "w1");
+  ASSERT_TRUE(counted);
+  EXPECT_EQ(*counted, sum) << "of a store from before it was written down";
+  records[of.progress()] = encode_progress(run.workflow.header, std::nullopt, 7);
+  const Result<std::uint64_t> written = kept_bytes_of(RecordReader(records), "default", "w1");
+  ASSERT_TRUE(written);
+  EXPECT_EQ(*written, 7U);
+  EXPECT_FALSE(kept_bytes_of(RecordReader(records), "default", "nobody"));
+}
+
 TEST_F(Inconsistent, lists_and_their_elements) {
   const Driver run =
       started({action("a", R"({"for_each": {"$from": "/input/list"}, "max_parallel": 1})"), action("b")});
