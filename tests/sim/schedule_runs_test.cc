@@ -336,7 +336,7 @@ class OneZone final : public TimeZones {
   explicit OneZone(const bool& there) : there_(there) {}
   Result<std::shared_ptr<const TimeZone>> find(std::string_view name) const override {
     if (there_ && name == "Some/Where") return utc_zone();
-    return fail(ErrorCode::not_found, "there is no such zone");
+    return fail(ErrorCode::not_found, "there is no time zone " + std::string(name));
   }
   const std::vector<std::string>& names() const override {
     static const std::vector<std::string> none;
