@@ -69,7 +69,10 @@ void ScheduleRunner::start() {
     }
     return false;
   });
+  find_begun(*reader);
+  begun_ = true;
   for (const ScheduledRun& run : ended) run_ended({stored_.name_space, stored_.name, run.workflow, run.outcome});
+  settle();
   pump();
 }
 
@@ -121,8 +124,16 @@ void ScheduleRunner::cancel_open() {
 // --- what was asked for
 
 void ScheduleRunner::when_settled(Done task) {
-  if (changes_ == 0) return task();
+  if (begun_ && changes_ == 0) return task();
   settling_.push_back(std::move(task));
+}
+
+void ScheduleRunner::settle() {
+  while (begun_ && changes_ == 0 && !settling_.empty()) {
+    const Done next = std::move(settling_.front());
+    settling_.pop_front();
+    next();
+  }
 }
 
 void ScheduleRunner::when_durable(Done task) {
@@ -134,6 +145,7 @@ void ScheduleRunner::when_durable(Done task) {
 void ScheduleRunner::change(StoredSchedule next, ScheduleRules rules, const std::string* plan, bool from_now,
                             const Done& done, const AuditNotePtr& audit) {
   if (queued_ > 0) pump();  // what was due before is decided by the rules of before
+  begun_ = true;            // one that was just made has no runs to look for
   stored_ = std::move(next);
   rules_ = std::move(rules);
   trouble_.clear();
@@ -186,7 +198,7 @@ void ScheduleRunner::stop(std::string code, std::string reason) {
 // --- what others are to hear
 
 void ScheduleRunner::run_ended(const RunEnd& end) {
-  if (removed_ || draining_) return;  // looked at after the start
+  if (removed_ || draining_ || !begun_) return;  // looked at after the start, or by it
   if (submitting_ && rules_ && run_id(stored_.name, *submitting_) == end.workflow) ended_early_ = end;
   if (!note_ended(progress_, end.workflow, end.outcome, now())) return;
   changed();
@@ -245,11 +257,7 @@ void ScheduleRunner::queue_change(WriteBatch batch, const Done& done) {
   commit(std::move(batch), [self = shared_from_this(), done] {
     --self->changes_;
     if (done) done();
-    while (self->changes_ == 0 && !self->settling_.empty()) {
-      const Done next = std::move(self->settling_.front());
-      self->settling_.pop_front();
-      next();
-    }
+    self->settle();
     self->pump_later();
   });
 }

@@ -74,11 +74,12 @@ class ScheduleRunner : public std::enable_shared_from_this<ScheduleRunner> {
   /// Somebody has to see to it.
   bool needs_attention() const;
 
-  /// Goes to work after the engine's start: looks what became of the runs that were open.
+  /// Goes to work after the engine's start: looks what became of the runs that were open, or that had begun. Nothing is
+  /// asked of it before that (when_settled).
   void start();
 
   using Done = std::function<void()>;
-  /// Runs `task` when no change of what was asked for is on its way to the disk.
+  /// Runs `task` when it is at work and no change of what was asked for is on its way to the disk.
   void when_settled(Done task);
   /// Runs `task` when all that can be seen of it now is durable.
   void when_durable(Done task);
@@ -116,6 +117,7 @@ class ScheduleRunner : public std::enable_shared_from_this<ScheduleRunner> {
   void cancel_open();
 
   // starting a run
+  void find_begun(const Reader& reader);
   void begin();
   void begin_now();
   void submit(Time scheduled_at);
@@ -143,6 +145,7 @@ class ScheduleRunner : public std::enable_shared_from_this<ScheduleRunner> {
   void save_change(WriteBatch batch, const Done& done, const AuditNotePtr& audit);
   void queue_change(WriteBatch batch, const Done& done);
   void commit(WriteBatch batch, const Done& done);
+  void settle();
   void be_quiet();
 
   const SchedulePorts ports_;
@@ -165,6 +168,7 @@ class ScheduleRunner : public std::enable_shared_from_this<ScheduleRunner> {
   std::deque<Done> settling_;
   std::deque<std::pair<std::uint64_t, Done>> held_;
   std::uint64_t timer_ = 0;
+  bool begun_ = false;  ///< it is at work
   bool pump_posted_ = false, removed_ = false, draining_ = false;
   Done quiet_;
 };

@@ -6,6 +6,7 @@
 #include "base/problem.h"
 #include "base/text.h"
 #include "engine/engine.h"
+#include "engine/load.h"
 #include "engine/schedule_runner.h"
 #include "storage/keys.h"
 
@@ -63,7 +64,30 @@ void ScheduleRunner::begin_now() {
   if (tries_ == 0 && is_too_late(*rules_, stored_.name, progress_, now()))
     return look(scheduled_at, fail(ErrorCode::not_found, "it is over"));
   if (!tried_since_) tried_since_ = now();
-  submit(scheduled_at);
+  // That it waits is stored first: after a crash it is looked for, however long that takes, and not taken for one that
+  // was missed while its run is open.
+  when_durable([self = shared_from_this(), scheduled_at] {
+    if (!self->works() || self->changes_ > 0) return self->start_over();
+    self->submit(scheduled_at);
+  });
+}
+
+/// Those that wait and have begun, since a crash came before that was stored. They begin in their order.
+void ScheduleRunner::find_begun(const Reader& reader) {
+  while (!progress_.waiting.empty()) {
+    const Time scheduled_at = progress_.waiting.front();
+    const std::string id = run_id(stored_.name, scheduled_at);
+    const Result<std::optional<StoredHeader>> stored = load_header(reader, stored_.name_space, id);
+    if (!stored || !*stored) return;
+    const WorkflowHeader& header = (*stored)->header;
+    Json labels = Json::object();
+    for (const auto& [name, value] : header.labels) labels.set(name, value);
+    if (!is_run_of(labels, stored_.name, scheduled_at)) return;
+    const ScheduledRun run{scheduled_at, id, header.created_at, false, header.ended_at, header.outcome};
+    note_started(progress_, run);
+    changed();
+    if (run.ended_at && rules_) look_at_end(run);
+  }
 }
 
 void ScheduleRunner::submit(Time scheduled_at) {

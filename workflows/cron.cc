@@ -1,5 +1,6 @@
 #include "workflows/cron.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 
@@ -231,7 +232,11 @@ std::optional<Cron> Cron::read(std::string_view text, const std::string& place, 
   const std::string lower = to_lower(text);
   std::vector<std::string_view> fields = split(lower, " \t", true);
   Cron cron;
-  for (std::size_t i = 0; i < fields.size(); ++i) cron.text_ += (i == 0 ? "" : " ") + std::string(fields[i]);
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    const std::size_t begin = cron.text_.append(i == 0 ? "" : " ").size();
+    cron.text_ += fields[i];
+    if (i == day) std::replace(cron.text_.begin() + static_cast<std::ptrdiff_t>(begin), cron.text_.end(), 'l', 'L');
+  }
   for (const Macro& macro : macros) {
     if (cron.text_ == macro.name) fields = split(macro.fields, " ", true);
   }

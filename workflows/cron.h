@@ -25,7 +25,7 @@ class Cron {
 
   /// The hour field begins with `*`: it goes by the hours of the clock, as often as the clock shows them.
   bool any_hour() const { return any_hour_; }
-  /// The expression again: names in lower case, one space between fields.
+  /// The expression again: names in lower case but for L, one space between fields.
   const std::string& text() const { return text_; }
 
  private:

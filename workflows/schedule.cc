@@ -27,6 +27,11 @@ void add_recent(ScheduleProgress& progress, ScheduledRun run) {
   if (progress.recent.size() > ScheduleLimits::recent_max) progress.recent.erase(progress.recent.begin());
 }
 
+void drop_first(ScheduleProgress& progress) {
+  SETTLE_ASSERT(!progress.waiting.empty());
+  progress.waiting.erase(progress.waiting.begin());
+}
+
 void note_skipped(ScheduleProgress& progress, Time scheduled_at, std::string why) {
   ++progress.counts.skipped;
   progress.skipped = SkippedTime{scheduled_at, std::move(why)};
@@ -241,7 +246,7 @@ bool is_too_late(const ScheduleRules& rules, std::string_view schedule, const Sc
 
 void note_started(ScheduleProgress& progress, ScheduledRun run) {
   if (!run.triggered) {
-    progress.waiting.erase(progress.waiting.begin());
+    drop_first(progress);
     ++progress.counts.started;
   }
   progress.failing = false;
@@ -250,13 +255,13 @@ void note_started(ScheduleProgress& progress, ScheduledRun run) {
 }
 
 void note_missed(ScheduleProgress& progress, MissedTimes missed) {
-  progress.waiting.erase(progress.waiting.begin());
+  drop_first(progress);
   progress.counts.missed += missed.count;
   progress.missed = std::move(missed);
 }
 
 void note_failed(ScheduleProgress& progress, FailedStart failed) {
-  progress.waiting.erase(progress.waiting.begin());
+  drop_first(progress);
   ++progress.counts.failed;
   progress.failure = std::move(failed);
   progress.failing = true;

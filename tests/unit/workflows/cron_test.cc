@@ -85,7 +85,7 @@ TEST(Cron, an_expression_names_its_minutes) {
 
 TEST(Cron, an_expression_is_written_in_one_way) {
   const std::pair<const char*, const char*> rows[] = {
-      {" 0  9 *\tJAN MON-Fri ", "0 9 * jan mon-fri"}, {"@Daily", "@daily"}, {"0 0 L * *", "0 0 l * *"}};
+      {" 0  9 *\tJAN MON-Fri ", "0 9 * jan mon-fri"}, {"@Daily", "@daily"}, {"0 0 15,l JUL *", "0 0 15,L jul *"}};
   for (const auto& [given, want] : rows) {
     std::vector<Problem> problems;
     const std::optional<Cron> cron = Cron::read(given, "", problems);

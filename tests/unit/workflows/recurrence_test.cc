@@ -175,7 +175,7 @@ TEST(Recurrence, the_document_is_read_again_as_the_same) {
       {R"({"cron": " 0 9  * * MON"})", R"({"cron": "0 9 * * mon", "time_zone": "UTC"})"},
       {R"({"cron": ["@daily"], "time_zone": "Europe/Berlin"})", R"({"cron": "@daily", "time_zone": "Europe/Berlin"})"},
       {R"({"cron": ["@daily", "0 9 L * *"], "jitter": "60s", "from": "2026-11-27T10:00:00+01:00"})",
-       R"({"cron": ["@daily", "0 9 l * *"], "time_zone": "UTC", "jitter": "1m", "from": "2026-11-27T09:00:00.000Z"})"},
+       R"({"cron": ["@daily", "0 9 L * *"], "time_zone": "UTC", "jitter": "1m", "from": "2026-11-27T09:00:00.000Z"})"},
       {R"({"every": "3600s", "offset": "0s", "until": "2027-01-01T00:00:00Z"})",
        R"({"every": "1h", "until": "2027-01-01T00:00:00.000Z"})"},
       {R"({"every": "1d", "offset": "9h"})", R"({"every": "24h", "offset": "9h"})"},
