@@ -15,8 +15,9 @@ namespace {
 
 constexpr Duration first_retry{1'000}, retry_max{60'000};
 constexpr std::size_t problems_max = 20, message_bytes_max = 1'000;
-/// A plan was read within the limits of the API when it came.
-constexpr JsonLimits stored_plan{.bytes_max = 64U << 20, .depth_max = 512, .nodes_max = 10'000'000};
+/// A plan was read within the limits of the API when it came; they may be others now.
+constexpr JsonLimits stored_plan{
+    .bytes_max = std::size_t{1} << 30, .depth_max = 512, .nodes_max = std::size_t{1} << 30};
 
 /// The engine can't now; a moment later it may.
 bool is_for_the_moment(ErrorCode code) {

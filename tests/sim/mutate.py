@@ -29,7 +29,7 @@ SOURCES, BUILD = HOME / "tree", HOME / "tree/build/release"
 BINARY = BUILD / "tests/sim/settle_sim"
 UNCHANGED = HOME / "settle_sim"  # without a mutation
 COPIED = re.compile(r"^(CMakeLists\.txt|cmake/|tests/CMakeLists\.txt|tests/sim/|"
-                    r"(base|schemas|workflows|receipts|storage|connectors|engine|api|sandbox|cli)/)")
+                    r"(base|schemas|workflows|time_zones|receipts|storage|connectors|engine|api|sandbox|cli)/)")
 
 
 def read_mutation(path):

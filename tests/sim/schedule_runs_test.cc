@@ -330,6 +330,48 @@ TEST_F(ScheduleRuns, one_run_now_is_one_run_for_one_key) {
   EXPECT_EQ(world.trigger("s", "k"), first);
 }
 
+/// A database that knows one zone, as long as it does.
+class OneZone final : public TimeZones {
+ public:
+  explicit OneZone(const bool& there) : there_(there) {}
+  Result<std::shared_ptr<const TimeZone>> find(std::string_view name) const override {
+    if (there_ && name == "Some/Where") return utc_zone();
+    return fail(ErrorCode::not_found, "there is no time zone " + std::string(name));
+  }
+  const std::vector<std::string>& names() const override {
+    static const std::vector<std::string> none;
+    return none;
+  }
+
+ private:
+  const bool& there_;
+};
+
+TEST_F(ScheduleRuns, a_time_zone_that_is_gone_stops_its_schedule_and_no_other) {
+  bool there = true;
+  world.crash();
+  world.options.zones = std::make_shared<OneZone>(there);
+  world.start();
+  const std::string daily = R"({"cron": "* * * * *", "time_zone": "Some/Where", "plan": )" + brief + "}";
+  ASSERT_TRUE(world.put("s", daily));
+  ASSERT_TRUE(world.put("other", document("10s", brief)));
+  world.run(minute);
+  EXPECT_EQ(world.count("s", "started"), 1);
+  world.crash();
+  there = false;
+  world.start();
+  world.run(5 * minute);
+  EXPECT_NE(text_member(world.shown("s"), "trouble").find("Some/Where"), std::string::npos);
+  EXPECT_TRUE(world.shown("s").find("attention")->as_bool());
+  EXPECT_EQ(world.count("s", "started"), 1);
+  EXPECT_GT(world.count("other", "started"), 30);
+  EXPECT_EQ(world.trigger("s"), "wrong_state");
+  ASSERT_TRUE(world.put("s", document("10s", brief)));
+  EXPECT_EQ(text_member(world.shown("s"), "trouble"), "");
+  world.run(15 * second);
+  EXPECT_EQ(world.count("s", "started"), 2);
+}
+
 TEST_F(ScheduleRuns, there_are_no_more_than_agreed) {
   world.crash();
   world.options.schedules_max = 3;

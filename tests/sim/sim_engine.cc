@@ -28,8 +28,8 @@ class SimEngine::Carrier final : public Connector {
     const Time started = loop_.now();
     owner_.judge_call(call);
     Reply reply = owner_.world.serve(call);
-    owner_.hash(call.url);
-    owner_.hash(reply.body);
+    owner_.trace_hash_.add(call.url);
+    owner_.trace_hash_.add(reply.body);
     if (owner_.tracing) {
       owner_.trace(call.method + " " + call.url + " " + call.body.value_or("") + " -> " + std::to_string(reply.status) +
                    " " + reply.body + (reply.kind == Reply::Kind::lost ? "(lost)" : "") + " after " +
@@ -255,8 +255,8 @@ void SimEngine::run(Duration duration) {
 /// Steps are judged as they are made; one that begins a workflow, when it is written, since only then it has guards.
 void SimEngine::observe(const WriteBatch& batch, CompletionSink& sink) {
   for (const Write& write : batch.writes) {
-    hash(write.key);
-    if (write.value) hash(*write.value);
+    trace_hash_.add(write.key);
+    if (write.value) trace_hash_.add(*write.value);
   }
   if (batch.guards.empty()) return monitor.written(batch);
   for (const std::unique_ptr<SimLoop>& loop : loops_) {
@@ -463,11 +463,6 @@ void SimEngine::judge_document(const Json& document) {
 }
 
 /// FNV-1a, 64 bits: cheap, and all that "the same trace" needs.
-void SimEngine::hash(std::string_view bytes) {
-  for (const char c : bytes) trace_hash_ = (trace_hash_ ^ static_cast<std::uint8_t>(c)) * 1099511628211ULL;
-  trace_hash_ = (trace_hash_ ^ 0xff) * 1099511628211ULL;
-}
-
 void SimEngine::trace(const std::string& line) {
   std::cout << "    " << format_time(schedule.now()).substr(14, 9) << "  " << line << "\n";
 }

@@ -11,6 +11,7 @@
 #include "tests/sim/sim_limits.h"
 #include "tests/sim/sim_people.h"
 #include "tests/sim/sim_store.h"
+#include "tests/sim/trace_hash.h"
 
 namespace settle::sim {
 
@@ -67,7 +68,7 @@ class SimEngine final {
   }
   /// Whether somebody asked for its cancellation, answered or not.
   bool asked_to_cancel(const std::string& id) const { return cancelled_.contains(id); }
-  std::uint64_t trace_hash() const { return trace_hash_; }
+  std::uint64_t trace_hash() const { return trace_hash_.value(); }
   void trace(const std::string& line);
 
   Schedule schedule;
@@ -112,7 +113,6 @@ class SimEngine final {
   bool resolve_held(const Monitor::Shadow& workflow, ActionIndex index, ResolveRequest& request) const;
   void judge_phase(const Json& document, const Json& action);
   bool is_stored(const std::string& id) const;
-  void hash(std::string_view bytes);
 
   Verdict& verdict_;
   Counters& counters_;
@@ -132,7 +132,7 @@ class SimEngine final {
   std::map<std::string, std::string> key_owners_;  ///< Idempotency-Key of the API -> workflow
   std::optional<Time> leap_;                       ///< the wall clock after its latest leap ahead
   std::uint64_t looked_ = 0;                       ///< by the operator, to tell words apart that fall into one moment
-  std::uint64_t trace_hash_ = 14695981039346656037ULL;
+  TraceHash trace_hash_;
 };
 
 }  // namespace settle::sim
