@@ -56,9 +56,9 @@ struct SchedulePorts {
 };
 
 /// One schedule at work: decides what becomes of its times, submits the runs, hears of their ends, and stores how far
-/// it is. A run's id follows from its scheduled time, and that the time is done with is stored after the run is durable
-/// (docs/decisions/0027-schedules.md); so a crash in between submits it again, and finds it. Loop: all of it on its
-/// own.
+/// it is. A run's id follows from its scheduled time; that the time waits is stored before its run is submitted, that
+/// it has begun after the run is durable (docs/decisions/0027-schedules.md). So a crash in between submits it again,
+/// and finds it. Loop: all of it on its own.
 class ScheduleRunner : public std::enable_shared_from_this<ScheduleRunner> {
  public:
   /// `rules` null: what is stored can't be read any more, and nothing runs; `trouble` says why.
