@@ -9,7 +9,7 @@ namespace {
 
 /// What the calls of a tool can see. Owns the small values; input and output stay where they are.
 struct ToolScope {
-  Json key, record_id, workflow_id, workflow_name, action_id, attempt;
+  Json record_id, workflow_id, workflow_name, action_id, attempt;
   const std::map<std::string, std::string>* labels = nullptr;
   mutable Json label;
 
@@ -177,15 +177,21 @@ std::string Stepper::key_of(ActionIndex index) const {
                          name_of(state.role), state.generation);
 }
 
-Stepper::CheckScope::CheckScope(const Stepper& stepper, ActionIndex index, const Json* output)
-    : key(stepper.key_of(index)) {
+const Json* Stepper::KeyRoot::find(const void* owner, const std::vector<std::string>& tokens) {
+  const auto* self = static_cast<const KeyRoot*>(owner);
+  if (tokens.size() != 1) return nullptr;
+  if (self->key.is_null()) self->key = self->stepper.key_of(self->index);
+  return &self->key;
+}
+
+Stepper::CheckScope::CheckScope(const Stepper& stepper, ActionIndex index, const Json* output) : key{stepper, index} {
   const ActionState& state = stepper.workflow_.actions[index];
   const std::optional<std::string> id =
       state.record_id || output == nullptr ? state.record_id : stepper.tool(index).record_id_in(*output);
   scope.add("input", state.input.get());
   scope.add("output", output);
   scope.add("before", state.before.get());
-  scope.add("idempotency_key", &key);
+  scope.add("idempotency_key", &key, &KeyRoot::find);
   if (!id) return;
   record_id = *id;
   scope.add("record_id", &record_id);
@@ -195,7 +201,7 @@ Result<Call> Stepper::prepare(const CallSpec& spec, ActionIndex index) const {
   const ActionState& state = workflow_.actions[index];
   const WorkflowHeader& header = workflow_.header;
   ToolScope values;
-  values.key = key_of(index);
+  const KeyRoot key{*this, index};
   values.workflow_id = header.id;
   values.workflow_name = workflow_.plan->name;
   values.action_id = workflow_.action_of(index).id;
@@ -205,7 +211,7 @@ Result<Call> Stepper::prepare(const CallSpec& spec, ActionIndex index) const {
   scope.add("input", state.input.get());
   scope.add("output", state.output.get());
   scope.add("before", state.before.get());
-  scope.add("idempotency_key", &values.key);
+  scope.add("idempotency_key", &key, &KeyRoot::find);
   scope.add("workflow", &values, &ToolScope::workflow_root);
   scope.add("action", &values, &ToolScope::action_root);
   if (state.record_id) {

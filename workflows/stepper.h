@@ -195,13 +195,21 @@ class Stepper {
   static bool interrupted(const Outcome& outcome) {
     return outcome.code == "engine_stopping" || outcome.code == "engine_shutdown";
   }
+  /// The idempotency key of a run, which few templates and checks ask for, so that it is made when one does.
+  struct KeyRoot {
+    const Stepper& stepper;
+    ActionIndex index;
+    mutable Json key = {};
+    static const Json* find(const void* owner, const std::vector<std::string>& tokens);
+  };
   /// What checks can see (CONTRACT §2, "Verification"): /input, /output, /record_id, /before and
   /// /idempotency_key. `output` null: unknown.
   struct CheckScope {
     CheckScope(const Stepper& stepper, ActionIndex index, const Json* output);
     CheckScope(const CheckScope&) = delete;
     CheckScope& operator=(const CheckScope&) = delete;
-    Json key, record_id;
+    KeyRoot key;
+    Json record_id;
     Scope scope;
   };
   /// From when on something counts that has to have lasted by the outside's time: anew when our clock has leapt since.
