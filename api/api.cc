@@ -140,7 +140,10 @@ void HttpApi::submit(Ask ask) {
   request.submitted_by = ask.actor.submitter();
   request.audit = ask.audit;
   ask.audit->entry.status = 201;
-  engine_.submit(std::move(request), loop_, [ask = std::move(ask)](const Result<Engine::Started>& started) {
+  // Shared: the way there and back hands the continuation on several times.
+  const auto shared = std::make_shared<const Ask>(std::move(ask));
+  engine_.submit(std::move(request), loop_, [shared](const Result<Engine::Started>& started) {
+    const Ask& ask = *shared;
     if (!started) return ask.refuse(started.error());
     std::vector<std::pair<std::string, std::string>> headers = {
         {"Location", "/v1/workflows/" + started->workflow.find("id")->as_string()},
@@ -188,8 +191,9 @@ void HttpApi::get(Ask ask) {
   const Result<WaitFor> until = until_of(ask, *wait);
   if (!until) return ask.refuse(until.error());
   if (*until != WaitFor::now) keep_while_allowed(ask);
-  const std::string name_space = ask.name_space(), id = ask.param(0);
-  engine_.get(name_space, id, *until, *wait, loop_, [ask = std::move(ask)](const Result<Json>& document) {
+  const auto shared = std::make_shared<const Ask>(std::move(ask));
+  engine_.get(shared->name_space(), shared->param(0), *until, *wait, loop_, [shared](const Result<Json>& document) {
+    const Ask& ask = *shared;
     if (!document) return ask.refuse(document.error());
     const std::string etag = etag_of(*document);
     const std::string* known = ask.request.header("if-none-match");

@@ -180,6 +180,7 @@ Result<NewWorkflow> Engine::prepare(const SubmitRequest& request) const {
 /// repeat of an accepted submission must still be answered with the first workflow.
 std::optional<Result<Submitted>> Engine::replay(const SubmitRequest& request, const std::string& body_digest) const {
   const Json* id = request.body.find("id");
+  if (id == nullptr && request.tool_calls.empty() && request.idempotency_key.empty()) return std::nullopt;
   const std::unique_ptr<Reader> reader = store_.snapshot();
   if (id != nullptr && id->is_string() && is_name(id->as_string())) {
     const Result<std::optional<std::string>> stored =
@@ -227,9 +228,10 @@ void Engine::submit(SubmitRequest request, Loop& loop, std::function<void(Result
   Home& home = home_of(prepared->name_space, prepared->id);
   on(home.loop, [this, &home, &loop, submission = *std::move(prepared), done = std::move(done)]() mutable {
     const std::string name_space = submission.name_space;
-    home.shard->submit(std::move(submission), [this, name_space, &loop, done](Result<Submitted> submitted) {
-      answer(name_space, std::move(submitted), loop, done);
-    });
+    home.shard->submit(std::move(submission),
+                       [this, name_space, &loop, done = std::move(done)](Result<Submitted> submitted) {
+                         answer(name_space, std::move(submitted), loop, done);
+                       });
   });
 }
 

@@ -47,8 +47,9 @@ void Shard::submit(NewWorkflow submission, SubmitDone done) {
 
   Transition transition = start_workflow(begun.workflow, moment(begun));
   WriteBatch batch;
-  batch.guards.push_back({Family::state, keys::OfWorkflow(header.name_space, header.id).header()});
-  batch.put(Family::state, keys::OfWorkflow(header.name_space, header.id).plan(), submission.plan_bytes);
+  const keys::OfWorkflow records(header.name_space, header.id);
+  batch.guards.push_back({Family::state, records.header()});
+  batch.put(Family::state, records.plan(), std::move(submission.plan_bytes));
   if (!submission.idempotency_key.empty()) {
     std::string stands_for = keys::idempotency(header.name_space, submission.idempotency_key);
     batch.guards.push_back({Family::keys, stands_for});
@@ -65,7 +66,6 @@ void Shard::submit(NewWorkflow submission, SubmitDone done) {
   ++commits_pending_;
   ++counters_.commits;
   const std::uint32_t version = begun.workflow.header.version;
-  submission.plan_bytes.clear();
   // Nothing leaves before the guard has held, not even a safe read: the id may belong to another workflow.
   store_.commit(std::move(batch), loop_,
                 [this, key, submission = std::move(submission), done = std::move(done), version,
@@ -169,7 +169,8 @@ void Shard::watch(const std::string& name_space, const std::string& id, WaitFor 
 /// Renders now; hands out when that version is durable.
 void Shard::give(Live& live, Watch watch) {
   Json document = watch.render(live.workflow);
-  when_durable(live, [seen = std::move(watch.seen), document = std::move(document)] { seen(document); });
+  when_durable(live,
+               [seen = std::move(watch.seen), document = std::move(document)]() mutable { seen(std::move(document)); });
 }
 
 void Shard::serve_watches(Live& live) {
