@@ -1,7 +1,11 @@
 #include "engine/asio_loop.h"
 
+#include <unistd.h>
+
 #include <boost/asio/post.hpp>
 #include <memory>
+
+#include "base/error.h"
 
 namespace settle {
 namespace {
@@ -13,10 +17,7 @@ std::chrono::nanoseconds steady_now() {
 }  // namespace
 
 AsioLoop::AsioLoop(boost::asio::io_context& io, std::shared_ptr<Clock> clock)
-    : io_(io), timer_(io), clock_(std::move(clock)) {
-  std::random_device device;
-  dice_.seed((std::uint64_t{device()} << 32) | device());
-}
+    : io_(io), timer_(io), clock_(std::move(clock)) {}
 
 void AsioLoop::run() {
   thread_ = std::this_thread::get_id();
@@ -31,6 +32,15 @@ void AsioLoop::not_before(Time time) {
 Time AsioLoop::now() {
   const std::chrono::nanoseconds wall = std::chrono::system_clock::now().time_since_epoch();
   return clock_->now(wall, steady_now());
+}
+
+/// Many at a time: the processor's own dice, asked for each, take longer than everything else that makes an id.
+std::uint64_t AsioLoop::entropy() {
+  if (thrown_ == dice_.size()) {
+    SETTLE_ASSERT(::getentropy(dice_.data(), sizeof dice_) == 0);
+    thrown_ = 0;
+  }
+  return dice_[thrown_++];
 }
 
 void AsioLoop::post(std::function<void()> task) {

@@ -1,11 +1,11 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <map>
 #include <memory>
-#include <random>
 #include <thread>
 
 #include "engine/clock.h"
@@ -26,7 +26,7 @@ class AsioLoop final : public Loop {
   void not_before(Time time) override;
   Time leapt() const override { return clock_->leapt(); }
   void knows_leap(Time leap) override { clock_->knows_leap(leap); }
-  std::uint64_t entropy() override { return dice_(); }
+  std::uint64_t entropy() override;
   void post(std::function<void()> task) override;
   std::uint64_t schedule(Time at, std::function<void()> task) override;
   void cancel(std::uint64_t timer) override;
@@ -46,7 +46,8 @@ class AsioLoop final : public Loop {
   std::uint64_t next_id_ = 1;
   std::shared_ptr<Clock> clock_;
   std::atomic<std::thread::id> thread_;
-  std::mt19937_64 dice_;
+  std::array<std::uint64_t, 32> dice_{};  ///< of the kernel's
+  std::size_t thrown_ = dice_.size();     ///< so many of them are used up
 };
 
 }  // namespace settle

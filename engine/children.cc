@@ -16,11 +16,11 @@ void Engine::connect_shards() {
   for (Home& from : homes_) {
     Relatives relatives;
     relatives.order = [this](ChildOrder order) {
-      Home& home = home_of(order.name_space, order.child);
+      const Home& home = home_of(order.name_space, order.child);
       home.loop.post([&home, order = std::move(order)] { home.shard->child_ordered(order); });
     };
     relatives.report = [this](ChildReport report) {
-      Home& home = home_of(report.name_space, report.parent.workflow);
+      const Home& home = home_of(report.name_space, report.parent.workflow);
       home.loop.post([&home, report = std::move(report)] { home.shard->child_reported(report); });
     };
     relatives.prepare = [this](const ChildOrder& order) { return prepare_child(order); };

@@ -1,7 +1,6 @@
 #include "engine/engine.h"
 
 #include <algorithm>
-#include <random>
 
 #include "base/text.h"
 #include "receipts/packed.h"
@@ -12,10 +11,6 @@
 
 namespace settle {
 namespace {
-
-Time wall_now() {
-  return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
-}
 
 Error not_found(const std::string& id) {
   return fail(ErrorCode::not_found, "there is no workflow \"" + shorten(id, 130) + "\"");
@@ -65,7 +60,7 @@ Engine::Engine(Store& store, ToolRegistry& tools, std::vector<Part> parts, Shard
   outbox_ = std::make_unique<Outbox>(store, outbox_parts, bell_, std::move(outbox));
 }
 
-Engine::Home& Engine::home_of(const std::string& name_space, const std::string& id) {
+const Engine::Home& Engine::home_of(const std::string& name_space, const std::string& id) const {
   return homes_[partition_of(name_space, id) % homes_.size()];
 }
 
@@ -137,8 +132,25 @@ void set_plan(NewWorkflow& workflow, const Json& document, std::shared_ptr<const
   workflow.plan_digest = digest_text(workflow.plan_bytes);
 }
 
+/// An id whose home is the loop that was asked, so that neither the submission nor what its client asks next has to
+/// cross to another one; a loop that has more than its share of what is under way leaves it to chance.
+std::string Engine::new_id(const std::string& name_space, Loop& loop) const {
+  const auto here = std::find_if(homes_.begin(), homes_.end(), [&](const Home& home) { return &home.loop == &loop; });
+  const auto fewer = [](const Home& a, const Home& b) { return a.shard->under_way() < b.shard->under_way(); };
+  const std::size_t least = std::min_element(homes_.begin(), homes_.end(), fewer)->shard->under_way();
+  constexpr std::size_t spared = 64;  // differences that even out by themselves
+  const bool wanted = here != homes_.end() && here->shard->under_way() <= spared + least + least / 4;
+  constexpr int tries = 16;  // with more loops than that it is not worth looking for long
+  std::string id;
+  for (int i = 0; i < tries; ++i) {
+    id = new_workflow_id(loop.now(), loop.entropy(), loop.entropy());
+    if (!wanted || &home_of(name_space, id) == &*here) break;
+  }
+  return id;
+}
+
 /// Reads {id?, plan, labels?} and checks the plan; every problem of both at once, pointers into the body.
-Result<NewWorkflow> Engine::prepare(const SubmitRequest& request) const {
+Result<NewWorkflow> Engine::prepare(const SubmitRequest& request, Loop& loop) const {
   std::vector<Problem> problems;
   Fields fields(request.body, "", problems);
   NewWorkflow out;
@@ -150,9 +162,7 @@ Result<NewWorkflow> Engine::prepare(const SubmitRequest& request) const {
     if (!is_name(*id))
       fields.problem("id", "not_a_name", "1 to 128 of A-Z a-z 0-9 . _ ~ -", "a workflow's id has other characters");
   } else {
-    std::random_device device;
-    const auto wide = [&] { return (std::uint64_t{device()} << 32) | device(); };
-    out.id = new_workflow_id(wall_now(), wide(), wide());
+    out.id = new_id(request.name_space, loop);
   }
   out.submitted_by = request.submitted_by;
   const Json* plan = fields.need("plan", "a plan");
@@ -220,12 +230,12 @@ void Engine::submit(SubmitRequest request, Loop& loop, std::function<void(Result
     return answer(request.name_space, std::move(*stands), loop, done);
   if (!store_.has_room())
     return done(fail(ErrorCode::disk_full, "the disk is nearly full; nothing new is taken until there is room"));
-  Result<NewWorkflow> prepared = prepare(request);
+  Result<NewWorkflow> prepared = prepare(request, loop);
   if (!prepared) return done(std::move(prepared).error());
   prepared->body_digest = body_digest;
   prepared->audit = request.audit;
   if (request.audit != nullptr) request.audit->entry.target = prepared->id;
-  Home& home = home_of(prepared->name_space, prepared->id);
+  const Home& home = home_of(prepared->name_space, prepared->id);
   on(home.loop, [this, &home, &loop, submission = *std::move(prepared), done = std::move(done)]() mutable {
     const std::string name_space = submission.name_space;
     home.shard->submit(std::move(submission),
@@ -253,7 +263,7 @@ void Engine::get(const std::string& name_space, const std::string& id, WaitFor u
 void Engine::show(const std::string& name_space, const std::string& id, WaitFor until, Duration wait, Loop& loop,
                   Shard::Render render, std::function<void(Result<Json>)> done) {
   if (!is_name(id)) return on(loop, [done, id] { done(not_found(id)); });
-  Home& home = home_of(name_space, id);
+  const Home& home = home_of(name_space, id);
   on(home.loop, [&home, name_space, id, until, wait, &loop, render = std::move(render), done = std::move(done)] {
     home.shard->watch(name_space, id, until, 0, home.loop.now() + wait, render, [&loop, done](Result<Json> document) {
       on(loop, [done, document = std::move(document)]() mutable { done(std::move(document)); });
@@ -264,7 +274,7 @@ void Engine::show(const std::string& name_space, const std::string& id, WaitFor 
 void Engine::operate(const std::string& name_space, const std::string& id, Shard::Operation operation, Loop& loop,
                      std::function<void(Result<Json>)> done, AuditNotePtr audit) {
   if (!is_name(id)) return on(loop, [done, id] { done(not_found(id)); });
-  Home& home = home_of(name_space, id);
+  const Home& home = home_of(name_space, id);
   on(home.loop, [this, &home, name_space, id, operation = std::move(operation), &loop, done = std::move(done),
                  audit = std::move(audit)] {
     const auto answer = [this, name_space, id, &loop, done](Result<void> applied) {
@@ -278,7 +288,7 @@ void Engine::operate(const std::string& name_space, const std::string& id, Shard
 void Engine::events(const std::string& name_space, const std::string& id, std::uint32_t after, std::size_t limit,
                     Duration wait, Loop& loop, std::function<void(Result<Page>)> done) {
   if (!is_name(id)) return on(loop, [done, id] { done(not_found(id)); });
-  Home& home = home_of(name_space, id);
+  const Home& home = home_of(name_space, id);
   on(home.loop, [this, &home, name_space, id, after, limit, wait, &loop, done = std::move(done)] {
     // The plan, for the ids of actions, and how many events there are is all that is taken from memory; the events are
     // the durable ones.
@@ -363,7 +373,7 @@ Result<bool> Engine::is_replaced(const WorkflowHeader& header) const {
 void Engine::report(const std::string& name_space, const std::string& id, Loop& loop,
                     std::function<void(Result<Json>)> done) {
   if (!is_name(id)) return on(loop, [done, id] { done(not_found(id)); });
-  Home& home = home_of(name_space, id);
+  const Home& home = home_of(name_space, id);
   on(home.loop, [this, &home, name_space, id, &loop, done = std::move(done)] {
     auto shown = std::make_shared<Workflow>();
     const Shard::Render render = [shown](const Workflow& workflow) {

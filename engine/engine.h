@@ -127,10 +127,11 @@ class Engine {
     Connector& connector;
     std::unique_ptr<Shard> shard;
   };
-  Home& home_of(const std::string& name_space, const std::string& id);
+  const Home& home_of(const std::string& name_space, const std::string& id) const;
   /// Runs `task` on the home's loop, at once when that is here.
   static void on(Loop& loop, std::function<void()> task);
-  Result<NewWorkflow> prepare(const SubmitRequest& request) const;
+  std::string new_id(const std::string& name_space, Loop& loop) const;
+  Result<NewWorkflow> prepare(const SubmitRequest& request, Loop& loop) const;
   // children.cc
   void connect_shards();
   Result<NewWorkflow> prepare_child(const ChildOrder& order) const;

@@ -181,6 +181,7 @@ void Shard::release(const std::string& key) {
   const std::optional<Time> wake = found->workflow.next_wake();
   const bool rests = !wake || *wake > loop_.now() + limits_.rest_after;
   if (rests) live_.erase(key);
+  under_way_.store(live_.size(), std::memory_order_relaxed);
 }
 
 void Shard::recover(const std::string& name_space, const std::string& id,

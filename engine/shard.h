@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -122,6 +123,9 @@ class Shard final : private PermitSink {
   };
   Counters counters() const;
 
+  /// Workflows in memory that have not come to their end. Thread: any.
+  std::size_t under_way() const { return under_way_.load(std::memory_order_relaxed); }
+
  private:
   struct Watch {
     WaitFor until;
@@ -223,6 +227,7 @@ class Shard final : private PermitSink {
   FeedBell& bell_;
   const ShardLimits limits_;
   std::unordered_map<std::string, std::unique_ptr<Live>> live_;
+  std::atomic<std::size_t> under_way_{0};
   std::set<std::pair<Time, std::string>> timers_;  ///< of live workflows and of sleeping ones
   std::uint64_t timer_ = 0;
   Time timer_armed_ = Time::max();

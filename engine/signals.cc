@@ -73,7 +73,7 @@ void Engine::signal(const std::string& name_space, const std::string& id, Signal
                                                         "\" is no name of a signal: 1 to 128 of A-Z a-z 0-9 . _ ~ -"));
   if (!store_.has_room())
     return refuse(fail(ErrorCode::disk_full, "the disk is nearly full; nothing new is taken until there is room"));
-  Home& home = home_of(name_space, id);
+  const Home& home = home_of(name_space, id);
   on(home.loop,
      [&home, name_space, id, signal = std::move(signal), &loop, done = std::move(done), audit = std::move(audit)] {
        const auto answer = [&loop, done](Result<Shard::Delivered> delivered) {

@@ -1,0 +1,107 @@
+// Where workflows live: on which loop.
+#include "engine/engine.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <deque>
+
+#include "storage/keys.h"
+#include "storage/memory/memory_store.h"
+
+namespace settle {
+namespace {
+
+/// Loops that take turns on one thread: `current` is the one whose thread this is.
+class TurnLoop final : public Loop {
+ public:
+  TurnLoop(const TurnLoop*& current, std::uint64_t seed) : current_(current), dice_(seed) {}
+  Time now() override { return Time(Duration(1'700'000'000'000)); }
+  void not_before(Time) override {}
+  Time leapt() const override { return Time::min(); }
+  void knows_leap(Time) override {}
+  std::uint64_t entropy() override { return dice_ = dice_ * 6364136223846793005ULL + 1442695040888963407ULL; }
+  void post(std::function<void()> task) override { tasks_.push_back(std::move(task)); }
+  std::uint64_t schedule(Time, std::function<void()>) override { return ++timers_; }
+  void cancel(std::uint64_t) override {}
+  bool here() const override { return current_ == this; }
+  void deliver(std::vector<Completion> completions) override {
+    for (Completion& one : completions) post([one = std::move(one)] { one.done(one.result); });
+  }
+
+  bool run_one() {
+    if (tasks_.empty()) return false;
+    const std::function<void()> task = std::move(tasks_.front());
+    tasks_.pop_front();
+    current_ = this;
+    task();
+    return true;
+  }
+
+ private:
+  const TurnLoop*& current_;
+  std::uint64_t dice_, timers_ = 0;
+  std::deque<std::function<void()>> tasks_;
+};
+
+struct NoConnector final : Connector {
+  void start(Call, CallDone) override { FAIL() << "a call"; }
+  void stop() override {}
+};
+
+constexpr std::string_view ends_at_once = R"({"tool":"flow.assert","input":{"that":{"equals":[1,1]}}})";
+constexpr std::string_view goes_on = R"({"tool":"flow.sleep","input":{"for":"20s"}})";
+
+class Homes : public ::testing::Test {
+ protected:
+  static constexpr std::size_t loop_count = 2;
+
+  /// The id of a workflow of one action that was submitted on this loop, without an id.
+  std::string submit(std::size_t loop, std::string_view action) {
+    Json document = *read_json(action);
+    document.set("id", "a");
+    Json actions = Json::array();
+    actions.push_back(std::move(document));
+    SubmitRequest request;
+    request.body = Json::object({{"plan", Json::object({{"name", "p"}, {"actions", std::move(actions)}})}});
+    std::string id;
+    loops[loop].post([&] {
+      engine.submit(std::move(request), loops[loop], [&](const Result<Engine::Started>& started) {
+        ASSERT_TRUE(started) << started.error().message;
+        id = started->workflow.find("id")->as_string();
+      });
+    });
+    run();
+    return id;
+  }
+  static std::size_t home_of(const std::string& id) { return partition_of("default", id) % loop_count; }
+
+  const TurnLoop* current = nullptr;
+  MemoryStore store{true};
+  ToolRegistry tools{store, Values()};
+  NoConnector connector;
+  std::array<TurnLoop, loop_count> loops{TurnLoop(current, 1), TurnLoop(current, 2)};
+  Engine engine{store, tools, {{&loops[0], &connector}, {&loops[1], &connector}}};
+
+ private:
+  void run() {
+    while (std::any_of(loops.begin(), loops.end(), [](TurnLoop& loop) { return loop.run_one(); })) {
+    }
+  }
+};
+
+TEST_F(Homes, a_workflow_without_an_id_lives_where_it_was_submitted) {
+  for (std::size_t i = 0; i < 60; ++i) {
+    SCOPED_TRACE(i);
+    EXPECT_EQ(home_of(submit(i % loop_count, ends_at_once)), i % loop_count);
+  }
+}
+
+TEST_F(Homes, a_loop_with_more_than_its_share_leaves_them_to_chance) {
+  std::array<std::size_t, loop_count> lives{};
+  for (int i = 0; i < 600; ++i) ++lives[home_of(submit(0, goes_on))];
+  for (const std::size_t count : lives) EXPECT_GT(count, 200U);
+}
+
+}  // namespace
+}  // namespace settle
