@@ -55,6 +55,7 @@ Result<Shard::Live*> Shard::find(const std::string& name_space, const std::strin
   if (!*loaded) return fail(ErrorCode::not_found, "there is no workflow \"" + id + "\"");
   auto made = std::make_unique<Live>();
   made->key = key;
+  made->loaded = true;
   made->workflow = std::move((*loaded)->workflow);
   made->durable = made->workflow.header.version;
   made->receipts_taken = made->workflow.header.receipts;
@@ -174,14 +175,41 @@ void Shard::timer() {
 void Shard::release(const std::string& key) {
   if (draining_ && in_flight_ == 0 && commits_pending_ == 0 && quiet_) loop_.post(std::exchange(quiet_, nullptr));
   Live* found = live(key);
-  if (found == nullptr || found->commits > 0 || found->calls > 0 || found->creating) return;
-  if (!found->watches.empty() || !found->held.empty()) return;
+  if (found != nullptr && !found->kept && is_idle(*found)) {
+    if (found->workflow.header.status == WorkflowStatus::ended) {
+      keep_ended(*found);
+    } else {
+      live_.erase(key);
+    }
+  }
+  under_way_.store(live_.size() - ended_.size(), std::memory_order_relaxed);
+}
+
+/// Nothing is under way for it, nobody waits, and its next timer is far away.
+bool Shard::is_idle(const Live& live) const {
+  if (live.commits > 0 || live.calls > 0 || live.creating || !live.watches.empty() || !live.held.empty()) return false;
   // What waits for a permit may be wanted again in a moment: it stays while there is plenty of room.
-  if (found->workflow.gated > 0 && live_.size() <= limits_.live_max / 2) return;
-  const std::optional<Time> wake = found->workflow.next_wake();
-  const bool rests = !wake || *wake > loop_.now() + limits_.rest_after;
-  if (rests) live_.erase(key);
-  under_way_.store(live_.size(), std::memory_order_relaxed);
+  if (live.workflow.gated > 0 && live_.size() <= limits_.live_max / 2) return false;
+  const std::optional<Time> wake = live.workflow.next_wake();
+  return !wake || *wake > loop_.now() + limits_.rest_after;
+}
+
+/// Who began a small workflow asks in a moment how it ended; to read it from the store again takes longer than to run
+/// it. It makes room for those that end after it.
+void Shard::keep_ended(Live& ended) {
+  constexpr std::size_t small = 32 << 10;
+  if (ended.loaded || ended.stored_bytes > small || limits_.ended_kept == 0) {
+    live_.erase(ended.key);
+    return;
+  }
+  ended.kept = true;
+  ended_.push_back(ended.key);
+  if (ended_.size() <= limits_.ended_kept) return;
+  Live* const oldest = live(ended_.front());
+  SETTLE_ASSERT(oldest != nullptr && oldest->kept);
+  ended_.pop_front();
+  oldest->kept = false;
+  if (is_idle(*oldest)) live_.erase(oldest->key);
 }
 
 void Shard::recover(const std::string& name_space, const std::string& id,

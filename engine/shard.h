@@ -61,6 +61,7 @@ struct ShardLimits {
   std::size_t watches_max = 20'000;
   std::uint32_t calls_per_workflow = 32;  ///< under way at one time; further actions start when one has ended
   Duration rest_after{30'000};            ///< a workflow whose next timer is farther away leaves memory
+  std::size_t ended_kept = 128;           ///< small workflows that ended last stay: their clients are about to ask
 };
 
 /// All workflows of some partitions: loads, asks the core, commits, and only then acts. Everything runs on one loop;
@@ -158,6 +159,9 @@ class Shard final : private PermitSink {
     std::optional<bool> attention_told = false;  ///< null: it has asked, and is to be told whatever it is
     std::optional<Time> due_at;                  ///< as stored
     Marks marks = 0;                             ///< as stored
+    std::size_t stored_bytes = 0;                ///< what was written of it since it is in memory
+    bool loaded = false;                         ///< from the store, so that `stored_bytes` does not tell its size
+    bool kept = false;                           ///< stands in ended_
     std::optional<Time> timer_at;                ///< as in timers_
     std::map<std::uint64_t, Watch> watches;
     std::deque<Held> held;
@@ -192,6 +196,8 @@ class Shard final : private PermitSink {
   void arm_timer();
   void timer();
   void release(const std::string& key);
+  bool is_idle(const Live& live) const;
+  void keep_ended(Live& ended);
   Moment moment(const Live& live) {
     return {loop_.now(), loop_.entropy(), &gate_, loop_.leapt(), live.receipts_taken, limits_.calls_per_workflow};
   }
@@ -227,6 +233,7 @@ class Shard final : private PermitSink {
   FeedBell& bell_;
   const ShardLimits limits_;
   std::unordered_map<std::string, std::unique_ptr<Live>> live_;
+  std::deque<std::string> ended_;  ///< keys of those that are kept although they have ended, oldest first
   std::atomic<std::size_t> under_way_{0};
   std::set<std::pair<Time, std::string>> timers_;  ///< of live workflows and of sleeping ones
   std::uint64_t timer_ = 0;

@@ -43,7 +43,7 @@ void Shard::submit(NewWorkflow submission, SubmitDone done) {
   header.submitted_by = submission.submitted_by;
   Live& begun = *made;
   live_.emplace(key, std::move(made));
-  under_way_.store(live_.size(), std::memory_order_relaxed);
+  under_way_.store(live_.size() - ended_.size(), std::memory_order_relaxed);
   ++counters_.submitted;
 
   Transition transition = start_workflow(begun.workflow, moment(begun));

@@ -6,6 +6,7 @@
 
 #include "engine/shard.h"
 #include "engine/step_records.h"
+#include "storage/committer.h"
 #include "storage/keys.h"
 
 namespace settle {
@@ -123,6 +124,7 @@ void Shard::encode(Live& live, const Transition& transition, WriteBatch& batch) 
   const auto is_end = [](const HistoryEvent& event) { return event.type == "workflow.ended"; };
   counters_.ended +=
       static_cast<std::uint64_t>(std::count_if(transition.history.begin(), transition.history.end(), is_end));
+  live.stored_bytes += bytes_of(batch);
   const Time now = loop_.now();
   if (now - clock_saved_ >= clock_interval) {
     clock_saved_ = now;

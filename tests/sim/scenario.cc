@@ -121,7 +121,10 @@ void Scenario::start() {
   static const std::vector<Duration> rests = {Duration(50), Duration(1'000), Duration(30'000)};
   static const std::vector<std::uint32_t> calls_max = {1, 2, 64};
   const std::size_t loops = 1 + dice_.below(3);
-  engine_.start(tools_, origin_, loops, {.calls_per_workflow = dice_.of(calls_max), .rest_after = dice_.of(rests)});
+  ShardLimits limits{.calls_per_workflow = dice_.of(calls_max), .rest_after = dice_.of(rests)};
+  if (limits.rest_after == rests[0]) limits.ended_kept = 0;
+  if (limits.rest_after == rests[1]) limits.ended_kept = 1;
+  engine_.start(tools_, origin_, loops, limits);
 }
 
 /// Something happens, and time passes.

@@ -1,4 +1,4 @@
-// Where workflows live: on which loop.
+// Where workflows live: on which loop, and how long in memory.
 #include "engine/engine.h"
 
 #include <gtest/gtest.h>
@@ -49,6 +49,26 @@ struct NoConnector final : Connector {
   void stop() override {}
 };
 
+/// Counts how often somebody looks at what is stored.
+class WatchedStore final : public Store {
+ public:
+  void commit(WriteBatch batch, CompletionSink& sink, CompletionSink::Done done) override {
+    store_.commit(std::move(batch), sink, std::move(done));
+  }
+  std::unique_ptr<Reader> snapshot() const override {
+    ++looks;
+    return store_.snapshot();
+  }
+  std::uint64_t ledger_size() const override { return store_.ledger_size(); }
+  std::uint64_t feed_size() const override { return store_.feed_size(); }
+  bool has_room() const override { return store_.has_room(); }
+
+  mutable std::size_t looks = 0;
+
+ private:
+  MemoryStore store_{true};
+};
+
 constexpr std::string_view ends_at_once = R"({"tool":"flow.assert","input":{"that":{"equals":[1,1]}}})";
 constexpr std::string_view goes_on = R"({"tool":"flow.sleep","input":{"for":"20s"}})";
 
@@ -74,10 +94,21 @@ class Homes : public ::testing::Test {
     run();
     return id;
   }
+  std::string status_of(const std::string& id, std::size_t loop) {
+    std::string status;
+    loops[loop].post([&] {
+      engine.get("default", id, WaitFor::ended, Duration(0), loops[loop], [&](const Result<Json>& document) {
+        ASSERT_TRUE(document) << document.error().message;
+        status = document->find("status")->as_string();
+      });
+    });
+    run();
+    return status;
+  }
   static std::size_t home_of(const std::string& id) { return partition_of("default", id) % loop_count; }
 
   const TurnLoop* current = nullptr;
-  MemoryStore store{true};
+  WatchedStore store;
   ToolRegistry tools{store, Values()};
   NoConnector connector;
   std::array<TurnLoop, loop_count> loops{TurnLoop(current, 1), TurnLoop(current, 2)};
@@ -101,6 +132,19 @@ TEST_F(Homes, a_loop_with_more_than_its_share_leaves_them_to_chance) {
   std::array<std::size_t, loop_count> lives{};
   for (int i = 0; i < 600; ++i) ++lives[home_of(submit(0, goes_on))];
   for (const std::size_t count : lives) EXPECT_GT(count, 200U);
+}
+
+TEST_F(Homes, what_ended_last_is_answered_from_memory_and_the_rest_from_the_store) {
+  const std::string first = submit(0, ends_at_once);
+  std::size_t looks = store.looks;
+  EXPECT_EQ(status_of(first, 0), "ended");
+  EXPECT_EQ(status_of(first, 1), "ended");
+  EXPECT_EQ(store.looks, looks);
+  const std::size_t kept = ShardLimits().ended_kept;
+  for (std::size_t i = 0; i < kept; ++i) submit(0, ends_at_once);
+  looks = store.looks;
+  EXPECT_EQ(status_of(first, 0), "ended");
+  EXPECT_GT(store.looks, looks);
 }
 
 }  // namespace
