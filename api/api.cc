@@ -167,7 +167,7 @@ void HttpApi::check(Ask ask) {
   }
   for (Problem& problem : warnings) problem.pointer = "/plan" + problem.pointer;
   ask.json(200, Json::object({{"valid", true},
-                              {"plan_digest", digest_text(canonical(*plan))},
+                              {"plan_digest", digest_text((*checked)->document)},
                               {"actions", static_cast<std::int64_t>((*checked)->actions.size())},
                               {"warnings", problem_documents(warnings)}}));
 }

@@ -38,7 +38,7 @@ Result<NewWorkflow> Engine::prepare_child(const ChildOrder& order) const {
   NewWorkflow out;
   out.name_space = order.name_space;
   out.id = order.child;
-  set_plan(out, plan, *std::move(checked));
+  set_plan(out, *std::move(checked));
   std::vector<Problem> problems;
   const Json* labels = order.input->find("labels");
   if (labels != nullptr) read_labels(*labels, "/labels", out.labels, problems);

@@ -45,8 +45,8 @@ struct Relatives {
   std::function<Result<NewWorkflow>(const ChildOrder&)> prepare;
 };
 
-/// A plan that has passed its check, with its bytes, its digest and its own labels.
-void set_plan(NewWorkflow& workflow, const Json& document, std::shared_ptr<const Plan> plan);
+/// A plan that has passed its check, with its digest and its own labels.
+void set_plan(NewWorkflow& workflow, std::shared_ptr<const Plan> plan);
 
 /// The plan that a child runs: that of the action's input, with the input that the parent gives.
 Json child_plan(const Json& input);

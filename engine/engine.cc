@@ -125,11 +125,10 @@ Result<std::shared_ptr<const Plan>> Engine::check(const std::string& name_space,
   return checked;
 }
 
-void set_plan(NewWorkflow& workflow, const Json& document, std::shared_ptr<const Plan> plan) {
+void set_plan(NewWorkflow& workflow, std::shared_ptr<const Plan> plan) {
   workflow.labels = plan->labels;
   workflow.plan = std::move(plan);
-  write_canonical(document, workflow.plan_bytes);
-  workflow.plan_digest = digest_text(workflow.plan_bytes);
+  workflow.plan_digest = digest_text(workflow.plan->document);
 }
 
 /// An id whose home is the loop that was asked, so that neither the submission nor what its client asks next has to
@@ -172,7 +171,7 @@ Result<NewWorkflow> Engine::prepare(const SubmitRequest& request, Loop& loop) co
   if (plan != nullptr) {
     Result<std::shared_ptr<const Plan>> checked = check(request.name_space, *plan);
     if (checked) {
-      set_plan(out, *plan, *std::move(checked));
+      set_plan(out, *std::move(checked));
     } else {
       code = ErrorCode::invalid_plan;
       for (Problem& problem : checked.error().problems) {

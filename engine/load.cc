@@ -26,7 +26,7 @@ constexpr JsonLimits stored_limits{.bytes_max = std::size_t{1} << 30,
 Result<std::shared_ptr<const Plan>> load_plan(std::string_view bytes, const StoredHeader& stored,
                                               const ToolRegistry& tools, const std::string& name_space,
                                               const std::string& id) {
-  const Result<Json> document = read_json(bytes, stored_limits);
+  const Result<Json> document = read_plan_document(bytes);
   if (!document) return damaged(id, "its plan can't be read");
   std::map<std::string, std::shared_ptr<const Tool>, std::less<>> pinned;
   for (const PinnedTool& pin : stored.tools) {
@@ -145,12 +145,12 @@ std::shared_ptr<const Tool> tool_for_show(const Json& call, const StoredHeader& 
 /// What a plan's text alone tells: ids, names of tools, and who waits for whom.
 Result<std::shared_ptr<const Plan>> plan_for_show(const RawWorkflow& raw, const StoredHeader& stored,
                                                   const std::string& id) {
-  const Result<Json> document = read_json(raw.plan, stored_limits);
+  const Result<Json> document = read_plan_document(raw.plan);
   const Json* actions = document ? document->find("actions") : nullptr;
   if (actions == nullptr || !actions->is_array()) return damaged(id, "its plan can't be read");
   auto plan = std::make_shared<Plan>();
   plan->name = stored.plan_name;
-  plan->document = *document;
+  plan->document = raw.plan;
   for (const Json& entry : actions->as_array()) {
     const Json* action_id = entry.find("id");
     const Json* tool_name = entry.find("tool");
@@ -196,6 +196,10 @@ Result<std::shared_ptr<const Plan>> plan_for_show(const RawWorkflow& raw, const 
 }
 
 }  // namespace
+
+Result<Json> read_plan_document(std::string_view bytes) {
+  return read_json(bytes, stored_limits);
+}
 
 Result<std::optional<LoadedWorkflow>> load_workflow(const Reader& reader, const ToolRegistry& tools,
                                                     const std::string& name_space, const std::string& id) {

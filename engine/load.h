@@ -25,6 +25,10 @@ Result<std::optional<LoadedWorkflow>> load_workflow(const Reader& reader, const 
 Result<std::optional<Workflow>> load_for_show(const Reader& reader, const std::string& name_space,
                                               const std::string& id);
 
+/// What is stored of a plan, or kept in memory: any that was accepted once is read, whatever the limits are now.
+/// Errors: those of read_json.
+Result<Json> read_plan_document(std::string_view bytes);
+
 /// The events after `after`, at most `count_max`, in order. Errors: corruption.
 Result<std::vector<StoredEvent>> load_events(const Reader& reader, const std::string& name_space, const std::string& id,
                                              std::uint32_t after, std::size_t count_max);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "engine/load.h"
 
 namespace settle {
 namespace {
@@ -75,7 +76,9 @@ Shard::Operation retry_operation(const Engine& engine, std::string name_space, b
       return fail(ErrorCode::wrong_state, "something else has taken the place of \"" + workflow.header.id +
                                               "\" for workflow \"" + workflow.header.parent->workflow + "\"");
     if (!latest || workflow.header.status != WorkflowStatus::ended) return on_retry(workflow, nullptr, moment);
-    Result<std::shared_ptr<const Plan>> plan = engine.check(name_space, workflow.plan->document);
+    const Result<Json> document = read_plan_document(workflow.plan->document);
+    if (!document) return document.error();
+    Result<std::shared_ptr<const Plan>> plan = engine.check(name_space, *document);
     if (!plan) return std::move(plan).error();
     return on_retry(workflow, *std::move(plan), moment);
   };

@@ -34,7 +34,6 @@ struct NewWorkflow {
   std::vector<std::string> tool_calls;
   std::string body_digest;
   std::string plan_digest;
-  std::string plan_bytes;  ///< canonical
   std::map<std::string, std::string> labels;
   std::shared_ptr<const Plan> plan;
   std::optional<ParentLink> parent;  ///< the run that it runs for

@@ -50,7 +50,7 @@ void Shard::submit(NewWorkflow submission, SubmitDone done) {
   WriteBatch batch;
   const keys::OfWorkflow records(header.name_space, header.id);
   batch.guards.push_back({Family::state, records.header()});
-  batch.put(Family::state, records.plan(), std::move(submission.plan_bytes));
+  batch.put(Family::state, records.plan(), submission.plan->document);
   if (!submission.idempotency_key.empty()) {
     std::string stands_for = keys::idempotency(header.name_space, submission.idempotency_key);
     batch.guards.push_back({Family::keys, stands_for});

@@ -77,8 +77,8 @@ struct PlanAction : PlannedCall {
 /// that look at the workflow. Thread: any.
 struct Plan {
   std::string name;
-  Json document;  ///< as submitted
-  Json input;     ///< `/input` of the plan
+  std::string document;  ///< as submitted, in canonical form
+  Json input;            ///< `/input` of the plan
   std::map<std::string, std::string> labels;
   OnFailure on_failure = OnFailure::stop;
   std::optional<Duration> deadline;  ///< from the submission on

@@ -32,7 +32,7 @@ class PlanReader {
     if (const Json* actions = fields.need("actions", "a list of actions")) read_actions(*actions);
     fields.finish();
     link();
-    plan_.document = document;
+    plan_.document = canonical(document);
     return std::move(plan_);
   }
 

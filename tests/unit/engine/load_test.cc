@@ -43,7 +43,7 @@ Records records_of(const Workflow& workflow) {
   Records out;
   out[keys::OfWorkflow(space, id).header()] = encode_header(workflow, std::nullopt);
   out[keys::OfWorkflow(space, id).progress()] = encode_progress(workflow.header, std::nullopt);
-  out[keys::OfWorkflow(space, id).plan()] = canonical(workflow.plan->document);
+  out[keys::OfWorkflow(space, id).plan()] = workflow.plan->document;
   for (ActionIndex i = 0; i < workflow.actions.size(); ++i) {
     const ActionState& run = workflow.actions[i];
     out[keys::OfWorkflow(space, id).action(i)] = encode_action(run);
