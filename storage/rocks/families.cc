@@ -76,6 +76,11 @@ rocksdb::ColumnFamilyOptions family_options(Family family, const RocksOptions& o
     out.memtable_insert_with_hint_prefix_extractor =
         std::make_shared<KeyPrefix<receipt_prefix_length>>("settle.ReceiptPrefix");
   }
+  // Each submission asks whether its id and its key are there already, and hardly ever they are.
+  if (family == Family::state || family == Family::keys) {
+    out.memtable_whole_key_filtering = true;
+    out.memtable_prefix_bloom_size_ratio = 0.02;
+  }
   // Marks that came and went stay in memory until a flush, and listings have to pass them.
   if (family == Family::index) out.write_buffer_size = std::min<std::size_t>(out.write_buffer_size, 8 << 20);
   if (family == Family::due) {
