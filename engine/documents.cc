@@ -15,26 +15,31 @@ Json labels_document(const std::map<std::string, std::string>& labels) {
   return out;
 }
 
+/// A member that is not there yet: nothing is looked for, as set() does.
+void add(Json& out, std::string_view name, Json value) {
+  out.as_object().push_back({std::string(name), std::move(value)});
+}
+
 /// One run of an action: the action itself, an element, a fallback, a compensation.
 void set_run(const Workflow& workflow, ActionIndex run, const ActionState& action, Json& out) {
   const Tool& tool = *workflow.call_of(run).tool;
-  out.set("tool", Json::object({{"name", tool.name}, {"version", tool.version_text()}}));
-  out.set("state", state_of(action.stage));
-  out.set("phase", text_or_null(phase_of(action)));
-  out.set("attempts", static_cast<std::int64_t>(action.attempt));
-  out.set("record_id", action.record_id ? Json(*action.record_id) : Json());
-  out.set("confidence", name_of(action.confidence));
-  out.set("effect", is_final(action.stage) || is_parked(action.stage) ? Json(name_of(action.effect)) : Json());
-  out.set("receipt", action.receipt == 0 ? Json() : Json(receipt_id(workflow.header.id, action.receipt)));
-  out.set("since", format_time(action.since));
-  out.set("next_at", time_or_null(action.wake_at));
-  out.set("waits_for", waits_for(workflow, run));
-  out.set("error",
-          action.error ? Json::object({{"code", action.error->code}, {"message", action.error->message}}) : Json());
-  out.set("operator", action.word ? operator_document(*action.word) : Json());
-  out.set("started_at", time_or_null(action.first_send_at));
-  out.set("executed_at", time_or_null(action.executed_at));
-  out.set("verified_at", time_or_null(action.verified_at));
+  add(out, "tool", Json::object({{"name", tool.name}, {"version", tool.version_text()}}));
+  add(out, "state", state_of(action.stage));
+  add(out, "phase", text_or_null(phase_of(action)));
+  add(out, "attempts", static_cast<std::int64_t>(action.attempt));
+  add(out, "record_id", action.record_id ? Json(*action.record_id) : Json());
+  add(out, "confidence", name_of(action.confidence));
+  add(out, "effect", is_final(action.stage) || is_parked(action.stage) ? Json(name_of(action.effect)) : Json());
+  add(out, "receipt", action.receipt == 0 ? Json() : Json(receipt_id(workflow.header.id, action.receipt)));
+  add(out, "since", format_time(action.since));
+  add(out, "next_at", time_or_null(action.wake_at));
+  add(out, "waits_for", waits_for(workflow, run));
+  add(out, "error",
+      action.error ? Json::object({{"code", action.error->code}, {"message", action.error->message}}) : Json());
+  add(out, "operator", action.word ? operator_document(*action.word) : Json());
+  add(out, "started_at", time_or_null(action.first_send_at));
+  add(out, "executed_at", time_or_null(action.executed_at));
+  add(out, "verified_at", time_or_null(action.verified_at));
 }
 
 Json run_document(const Workflow& workflow, ActionIndex run) {
@@ -49,12 +54,12 @@ Json action_document(const Workflow& workflow, ActionIndex index) {
   const ActionState& own = workflow.actions[index];
   Json out = Json::object();
   out.as_object().reserve(20);  // so that no member is moved
-  out.set("id", planned.id);
+  add(out, "id", planned.id);
   Json::Array after;
   for (const ActionIndex need : planned.needs) after.push_back(workflow.plan->actions[need].id);
-  out.set("after", std::move(after));
+  add(out, "after", std::move(after));
   set_run(workflow, own.fallback == 0 ? index : own.fallback, workflow.effective(index), out);
-  if (own.fallback != 0) out.set("fallback", Json::object({{"instead_of", run_document(workflow, index)}}));
+  if (own.fallback != 0) add(out, "fallback", Json::object({{"instead_of", run_document(workflow, index)}}));
   return out;
 }
 
@@ -174,27 +179,28 @@ std::string sentence_of(const Json& receipt) {
 Json workflow_document(const Workflow& workflow) {
   const WorkflowHeader& header = workflow.header;
   Json out = Json::object();
-  out.set("id", header.id);
-  out.set("namespace", header.name_space);
-  out.set("name", workflow.plan->name);
-  out.set("status", name_of(shown_status(header)));
-  out.set("outcome", text_or_null(name_of(header.outcome)));
-  out.set("attention", header.attention);
-  out.set("labels", labels_document(header.labels));
-  out.set("plan_digest", header.plan_digest);
-  out.set("created_at", format_time(header.created_at));
-  out.set("ended_at", time_or_null(header.ended_at));
-  out.set("deadline_at", time_or_null(header.deadline_at));
-  out.set("retries", static_cast<std::int64_t>(header.retries));
-  out.set("version", static_cast<std::int64_t>(header.version));
+  out.as_object().reserve(16);
+  add(out, "id", header.id);
+  add(out, "namespace", header.name_space);
+  add(out, "name", workflow.plan->name);
+  add(out, "status", name_of(shown_status(header)));
+  add(out, "outcome", text_or_null(name_of(header.outcome)));
+  add(out, "attention", header.attention);
+  add(out, "labels", labels_document(header.labels));
+  add(out, "plan_digest", header.plan_digest);
+  add(out, "created_at", format_time(header.created_at));
+  add(out, "ended_at", time_or_null(header.ended_at));
+  add(out, "deadline_at", time_or_null(header.deadline_at));
+  add(out, "retries", static_cast<std::int64_t>(header.retries));
+  add(out, "version", static_cast<std::int64_t>(header.version));
   const std::optional<ParentLink>& parent = header.parent;
-  out.set("parent", parent ? Json::object({{"workflow", parent->workflow}, {"action", parent->action}}) : Json());
+  add(out, "parent", parent ? Json::object({{"workflow", parent->workflow}, {"action", parent->action}}) : Json());
   Json::Array actions;
   const std::size_t planned = workflow.plan->actions.size();
   actions.reserve(planned);
   for (ActionIndex i = 0; i < planned; ++i) actions.push_back(action_document(workflow, i));
   add_more_runs(workflow, actions);
-  out.set("actions", std::move(actions));
+  add(out, "actions", std::move(actions));
   return out;
 }
 
