@@ -74,7 +74,7 @@ constexpr std::string_view goes_on = R"({"tool":"flow.sleep","input":{"for":"20s
 
 class Homes : public ::testing::Test {
  protected:
-  static constexpr std::size_t loop_count = 3;
+  static constexpr std::size_t loop_count = 2;
 
   /// The id of a workflow of one action that was submitted on this loop, without an id.
   std::string submit(std::size_t loop, std::string_view action) {
@@ -111,8 +111,8 @@ class Homes : public ::testing::Test {
   WatchedStore store;
   ToolRegistry tools{store, Values()};
   NoConnector connector;
-  std::array<TurnLoop, loop_count> loops{TurnLoop(current, 1), TurnLoop(current, 2), TurnLoop(current, 3)};
-  Engine engine{store, tools, {{&loops[0], &connector}, {&loops[1], &connector}, {&loops[2], &connector}}};
+  std::array<TurnLoop, loop_count> loops{TurnLoop(current, 1), TurnLoop(current, 2)};
+  Engine engine{store, tools, {{&loops[0], &connector}, {&loops[1], &connector}}};
 
  private:
   void run() {
@@ -131,7 +131,7 @@ TEST_F(Homes, a_workflow_without_an_id_lives_where_it_was_submitted) {
 TEST_F(Homes, a_loop_with_more_than_its_share_leaves_them_to_chance) {
   std::array<std::size_t, loop_count> lives{};
   for (int i = 0; i < 600; ++i) ++lives[home_of(submit(0, goes_on))];
-  for (const std::size_t count : lives) EXPECT_GT(count, 150U);
+  for (const std::size_t count : lives) EXPECT_GT(count, 200U);
 }
 
 TEST_F(Homes, what_ended_last_is_answered_from_memory_and_the_rest_from_the_store) {
