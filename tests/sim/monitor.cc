@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "receipts/packed.h"
-#include "storage/big_endian.h"
 #include "storage/keys.h"
 #include "workflows/receipt.h"
 
@@ -47,65 +46,6 @@ bool Monitor::is_dropped(const WriteBatch& batch) const {
   return std::any_of(batch.guards.begin(), batch.guards.end(), [&](const Guard& guard) {
     return guard.family == Family::keys ? keys_.contains(guard.key) : workflows_.contains(place_of(guard.key).id);
   });
-}
-
-void Monitor::apply(Shadow& shadow, const Write& write, std::string_view rest) {
-  if (rest[0] == 'w') {
-    const Result<StoredHeader> header = decode_header(*write.value);
-    SETTLE_ASSERT(header);
-    shadow.header = header->header;
-  } else if (rest[0] == 'x') {
-    StoredHeader header{.header = shadow.header, .plan_name = {}, .tools = {}, .due_at = {}};
-    const Result<void> applied = apply_progress(*write.value, header);
-    SETTLE_ASSERT(applied);
-    shadow.header = header.header;
-  } else if (rest[0] == 'a') {
-    const std::uint32_t index = read_be32(rest, 1);
-    const Result<ActionState> run = decode_action(*write.value);
-    SETTLE_ASSERT(run);
-    if (shadow.runs.size() <= index) shadow.runs.resize(index + 1);
-    const std::shared_ptr<const Json> output = std::move(shadow.runs[index].output);
-    const std::shared_ptr<const Json> input = std::move(shadow.runs[index].input);
-    shadow.runs[index] = *run;
-    shadow.runs[index].output = output;
-    shadow.runs[index].input = input;
-  } else if (rest[0] == 'i') {
-    const std::uint32_t index = read_be32(rest, 1);
-    if (shadow.runs.size() <= index) shadow.runs.resize(index + 1);
-    shadow.runs[index].input = write.value ? std::make_shared<const Json>(*read_json(*write.value)) : nullptr;
-  } else if (rest[0] == 'o') {
-    const std::uint32_t index = read_be32(rest, 1);
-    if (shadow.runs.size() <= index) shadow.runs.resize(index + 1);
-    shadow.runs[index].output = write.value ? std::make_shared<const Json>(*read_json(*write.value)) : nullptr;
-  } else if (rest[0] == 's') {
-    const std::uint32_t number = read_be32(rest, 1);
-    const Result<SignalState> signal = decode_signal(*write.value);
-    SETTLE_ASSERT(signal && number > 0);
-    if (shadow.signals.size() < number) shadow.signals.resize(number);
-    shadow.signals[number - 1] = *signal;
-  }
-}
-
-/// An element without a record is as its list begins it: ready where the plan lets it run, else waiting for its turn.
-void Monitor::add_fresh_elements(Shadow& shadow) {
-  for (ActionIndex i = 0; i < shadow.sketch->actions.size() && i < shadow.runs.size(); ++i) {
-    const ActionState list = shadow.runs[i];
-    if (!shadow.is_list(i)) continue;
-    const std::size_t end = list.first_element + list.elements;
-    if (shadow.runs.size() < end) shadow.runs.resize(end);
-    const std::size_t parallel = shadow.planned(i).max_parallel;
-    for (std::uint32_t k = 0; k < list.elements; ++k) {
-      ActionState& element = shadow.runs[list.first_element + k];
-      if (element.element) continue;
-      counters_.note("an element without a record");
-      element.planned = element.parent = i;
-      element.element = k;
-      element.since = list.since;
-      if (parallel > 0 && k >= parallel) continue;
-      element.stage = Stage::ready;
-      element.scheduled_at = list.since;
-    }
-  }
 }
 
 /// A child's is that of the run that it runs for; null: there is no such run.
