@@ -19,9 +19,8 @@ std::vector<Route> HttpApi::quota_routes() {
 }
 
 void HttpApi::quotas(const Ask& ask) {
-  const NamespaceUse& use = engine_.usage().of(ask.name_space());
-  const QuotaLimits& limits = use.limits();
-  const Share now = use.now();
+  const QuotaLimits& limits = engine_.usage().limits_of(ask.name_space());
+  const Share now = engine_.usage().now(ask.name_space());
   ask.json(200, Json::object({{"namespace", ask.name_space()},
                               {"requests_per_second", Json::object({{"limit", limit_of(limits.requests_per_second)}})},
                               {"open_workflows", Json::object({{"limit", limit_of(limits.open_workflows)},

@@ -146,7 +146,7 @@ class Round {
       const keys::OfWorkflow records(workflow_.header.name_space, workflow_.header.id);
       batch.put(Family::state, records.plan(), workflow_.plan->document);
     }
-    costs_.time(what, [&] { write_step(workflow_, transition, due_of(workflow_), batch); });
+    costs_.time(what, [&] { write_step(workflow_, transition, due_of(workflow_), kept_, batch); });
     costs_.holds(what, batch);
     store_.commit(std::move(batch), sink_, [](const CommitResult&) {});
   }
@@ -159,6 +159,7 @@ class Round {
   MemoryStore store_{true};
   NoSink sink_;
   Workflow workflow_;
+  KeptBytes kept_;
   std::vector<CallEffect> calls_;
   Time now_ = begun_at;
 };

@@ -185,13 +185,13 @@ class Server {
       engine_parts.push_back({&part->loop, part->tool_guard.get(), part->webhook_guard.get()});
       parts_.push_back(std::move(part));
     }
-    OutboxOptions outbox;
-    outbox.limits = config_.webhooks;
-    outbox.key = std::move(webhook_key);
-    outbox.webhooks = webhook_ports(credentials, config_.credential_spaces, config_.webhooks_private);
-    outbox.tell = [](const std::string& sentence) { spdlog::warn("{}", log_text(sentence)); };
-    engine_ = std::make_unique<Engine>(*store_, *tools_, std::move(engine_parts), config_.shard, config_.plan,
-                                       std::move(outbox), config_.quotas, schedule_options());
+    EngineOptions options{.shard = config_.shard, .plan = config_.plan, .quotas = config_.quotas};
+    options.outbox.limits = config_.webhooks;
+    options.outbox.key = std::move(webhook_key);
+    options.outbox.webhooks = webhook_ports(credentials, config_.credential_spaces, config_.webhooks_private);
+    options.outbox.tell = [](const std::string& sentence) { spdlog::warn("{}", log_text(sentence)); };
+    options.schedules = schedule_options();
+    engine_ = std::make_unique<Engine>(*store_, *tools_, std::move(engine_parts), std::move(options));
     tokens_->on_revoked([this](const std::string& id) { engine_->schedules().token_revoked(id); });
   }
 

@@ -48,11 +48,11 @@ std::string new_workflow_id(Time now, std::uint64_t entropy_high, std::uint64_t 
          hex.substr(20);
 }
 
-Engine::Engine(Store& store, ToolRegistry& tools, std::vector<Part> parts, ShardLimits limits, PlanLimits plan_limits,
-               OutboxOptions outbox, QuotaOptions quotas, ScheduleOptions schedules)
-    : store_(store), tools_(tools), plan_limits_(plan_limits), lines_(tools), usage_(std::move(quotas)) {
-  lines_.begin(parts[0].loop->now());
+Engine::Engine(Store& store, ToolRegistry& tools, std::vector<Part> parts, EngineOptions options)
+    : store_(store), tools_(tools), plan_limits_(options.plan), lines_(tools), usage_(std::move(options.quotas)) {
   SETTLE_ASSERT(!parts.empty());
+  lines_.begin(parts[0].loop->now());
+  ShardLimits limits = options.shard;
   limits.live_max = limits.live_max / parts.size() + 1;
   for (const Part& part : parts) {
     homes_.push_back(
@@ -63,10 +63,10 @@ Engine::Engine(Store& store, ToolRegistry& tools, std::vector<Part> parts, Shard
   std::vector<Outbox::Part> outbox_parts;
   for (const Part& part : parts)
     outbox_parts.push_back({part.loop, part.webhooks != nullptr ? part.webhooks : part.connector});
-  outbox_ = std::make_unique<Outbox>(store, outbox_parts, bell_, std::move(outbox));
+  outbox_ = std::make_unique<Outbox>(store, outbox_parts, bell_, std::move(options.outbox));
   std::vector<Loop*> loops;
   for (const Part& part : parts) loops.push_back(part.loop);
-  schedules_ = std::make_unique<Schedules>(*this, store, loops, bell_, std::move(schedules));
+  schedules_ = std::make_unique<Schedules>(*this, store, loops, bell_, std::move(options.schedules));
 }
 
 const Engine::Home& Engine::home_of(const std::string& name_space, const std::string& id) const {

@@ -32,6 +32,15 @@ struct ApprovalQuery {
   std::string cursor = {};  ///< of the page before; empty: from the newest
 };
 
+/// How the parts of an engine are to behave, and what they may use.
+struct EngineOptions {
+  ShardLimits shard = {};  ///< `live_max` of all shards together
+  PlanLimits plan = {};
+  OutboxOptions outbox = {};
+  QuotaOptions quotas = {};
+  ScheduleOptions schedules = {};
+};
+
 /// The engine's face: every call may come from any loop, and `done` runs on the loop given. Owned by main().
 class Engine {
  public:
@@ -40,9 +49,7 @@ class Engine {
     Connector* connector;
     Connector* webhooks = nullptr;  ///< of deliveries to subscribers; null: the same
   };
-  Engine(Store& store, ToolRegistry& tools, std::vector<Part> parts, ShardLimits limits = {},
-         PlanLimits plan_limits = {}, OutboxOptions outbox = {}, QuotaOptions quotas = {},
-         ScheduleOptions schedules = {});
+  Engine(Store& store, ToolRegistry& tools, std::vector<Part> parts, EngineOptions options = {});
 
   /// Takes up everything that was under way, in parallel, without looking at finished work; requests may come
   /// meanwhile. `ready` runs once, on the first loop, when every shard has taken up what is its own. `damaged` is told,

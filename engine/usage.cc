@@ -73,6 +73,12 @@ NamespaceUse& Usage::of(const std::string& name_space) {
   return *use;
 }
 
+Share Usage::now(std::string_view name_space) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = namespaces_.find(name_space);
+  return found == namespaces_.end() ? Share() : found->second->now();
+}
+
 Result<void> Usage::count(const Reader& reader, const std::optional<WriteBatch>& marks) {
   return each_open(reader, marks, [&](const std::string& name_space, const std::string& id) -> Result<void> {
     NamespaceUse& use = of(name_space);

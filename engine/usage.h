@@ -69,6 +69,9 @@ class Usage {
 
   /// Stays where it is for as long as this does. One is kept for each namespace that was ever asked for.
   NamespaceUse& of(const std::string& name_space);
+  /// What it uses now; nothing, if nobody has asked for it.
+  Share now(std::string_view name_space) const;
+  const QuotaLimits& limits_of(std::string_view name_space) const { return options_.of(name_space); }
   /// Counts what the store holds, before anything changes it: one look for each open workflow, and another where the
   /// bytes of its namespace are limited. `marks`: what is about to be written of a store from before there were marks.
   /// Errors: corruption.
@@ -76,7 +79,7 @@ class Usage {
 
  private:
   const QuotaOptions options_;
-  std::mutex mutex_;  ///< guards the map, not what stands in it
+  mutable std::mutex mutex_;  ///< guards the map, not what stands in it
   std::map<std::string, std::unique_ptr<NamespaceUse>, std::less<>> namespaces_;
 };
 

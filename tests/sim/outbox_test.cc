@@ -87,8 +87,7 @@ class Subscribed {
     outbox.limits.calls_max = 1 + dice.below(6);
     outbox.limits.window_events = 4 + dice.below(40);
     tools_ = std::make_unique<ToolRegistry>(store, Values{});
-    engine_ =
-        std::make_unique<Engine>(store, *tools_, std::move(parts), ShardLimits(), PlanLimits(), std::move(outbox));
+    engine_ = std::make_unique<Engine>(store, *tools_, std::move(parts), EngineOptions{.outbox = std::move(outbox)});
     EXPECT_TRUE(engine_->recover([] {}, [](const Error& error) { ADD_FAILURE() << error.message; }));
   }
 

@@ -56,8 +56,8 @@ void ScheduleScenario::start() {
   schedules.is_revoked = [this](const std::string& id) { return revoked_.contains(id); };
   schedules.starts_max = 1 + dice_.below(8);
   tools_ = std::make_unique<ToolRegistry>(store_, Values{});
-  engine_ =
-      std::make_unique<Engine>(store_, *tools_, std::move(parts), limits_, PlanLimits(), OutboxOptions(), schedules);
+  engine_ = std::make_unique<Engine>(store_, *tools_, std::move(parts),
+                                     EngineOptions{.shard = limits_, .schedules = schedules});
   const Result<void> begun =
       engine_->recover([] {},
                        [this](const Error& error) {

@@ -21,8 +21,8 @@ void ScheduleWorld::start(std::size_t loops) {
   ScheduleOptions own = options;
   own.is_revoked = [this](const std::string& id) { return revoked.contains(id); };
   tools_ = std::make_unique<ToolRegistry>(store, Values{});
-  engine_ = std::make_unique<Engine>(store, *tools_, std::move(parts), limits, PlanLimits(), OutboxOptions(),
-                                     QuotaOptions(), own);
+  engine_ =
+      std::make_unique<Engine>(store, *tools_, std::move(parts), EngineOptions{.shard = limits, .schedules = own});
   const Result<void> recovered = engine_->recover([] {}, [](const Error&) { SETTLE_ASSERT(false); });
   SETTLE_ASSERT(bool(recovered));
 }

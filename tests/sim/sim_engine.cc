@@ -140,8 +140,8 @@ void SimEngine::start(const std::vector<SimTool>& tools, const std::string& orig
   monitor.calls_max = limits_of_shards.calls_per_workflow;
   std::vector<Engine::Part> parts;
   for (std::size_t i = 0; i < loops; ++i) parts.push_back({loops_[i].get(), carriers_[i].get()});
-  engine_ = std::make_unique<Engine>(store, *tools_, std::move(parts), limits_of_shards, PlanLimits(), OutboxOptions(),
-                                     quotas);
+  engine_ = std::make_unique<Engine>(store, *tools_, std::move(parts),
+                                     EngineOptions{.shard = limits_of_shards, .quotas = quotas});
   engine_->observe([this](const Workflow& workflow, const Transition& transition, Loop& loop) {
     WriteBatch batch;
     KeptBytes kept;

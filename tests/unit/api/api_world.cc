@@ -57,8 +57,8 @@ std::vector<std::string> split(const std::string& text, char by) {
 ApiWorld::ApiWorld(ApiOptions options) {
   loop.post([this] { io.stop(); });
   loop.run();  // to learn which thread is its own
-  engine = std::make_unique<Engine>(store, tools, std::vector<Engine::Part>{{&loop, &connector}}, ShardLimits(),
-                                    PlanLimits(), OutboxOptions{.key = std::string(32, 'k')});
+  engine = std::make_unique<Engine>(store, tools, std::vector<Engine::Part>{{&loop, &connector}},
+                                    EngineOptions{.outbox = {.key = std::string(32, 'k')}});
   api = std::make_unique<HttpApi>(*engine, tokens, loop, ready, options);
   put_tool_and_workflow();
   put_subscription();

@@ -73,7 +73,9 @@ TEST(Usage, each_namespace_has_its_own_limits) {
   options.usual.open_workflows = 1;
   options.own["big"].open_workflows = 2;
   Usage usage(options);
+  EXPECT_EQ(usage.now("a").workflows, 0);
   EXPECT_TRUE(usage.of("a").take({1, 0}));
+  EXPECT_EQ(usage.now("a").workflows, 1);
   EXPECT_FALSE(usage.of("a").take({1, 0}));
   EXPECT_TRUE(usage.of("b").take({1, 0}));
   EXPECT_TRUE(usage.of("big").take({1, 0}));
