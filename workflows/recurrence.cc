@@ -179,13 +179,14 @@ void read_crons(const Json* given, const Fields& fields, std::vector<Problem>& p
 }  // namespace
 
 std::optional<Recurrence> Recurrence::read(Fields& fields, const TimeZones& zones) {
+  if (!fields.is_object()) return std::nullopt;  // which is noted
   const std::size_t problems_before = fields.problems().size();
   Recurrence read;
   const Json* cron = fields.take("cron");
   read_crons(cron, fields, fields.problems(), read.crons_);
   const Json* every = fields.take("every");
   read.every_ = fields.duration("every", every_min).value_or(Duration(0));
-  if ((cron == nullptr) == (every == nullptr) && fields.is_object())
+  if ((cron == nullptr) == (every == nullptr))
     fields.problem(every == nullptr ? "cron" : "every", "one_of_two", "either \"cron\" or \"every\"",
                    "what recurs has either cron expressions or an interval");
   read.read_zone(fields, zones);

@@ -47,7 +47,7 @@ void ScheduleScenario::turn() {
 void ScheduleScenario::act(const std::string& name) {
   const ScheduleLedger& ledger = ledgers_[name];
   if (ledger.puts.empty() || (ledger.exists == false && dice_.chance(0.7))) return put(name);
-  switch (dice_.below(12)) {
+  switch (dice_.below(13)) {
     case 0:
       return put(name);
     case 1:
@@ -64,6 +64,8 @@ void ScheduleScenario::act(const std::string& name) {
       return take_id(name);
     case 8:
       return show(name);
+    case 9:
+      return trigger_many(name);
     default:
       return trigger(name);
   }
@@ -83,7 +85,7 @@ void ScheduleScenario::put(const std::string& name) {
   ScheduleLedger& ledger = ledgers_[name];
   const bool again = !ledger.puts.empty() && dice_.chance(0.3);
   const ScheduleSketch sketch =
-      again ? ledger.puts.back().sketch : draw_schedule(dice_, fast_, !fast_ && dice_.chance(0.5));
+      again ? ledger.puts.back().sketch : draw_schedule(dice_, now(), fast_, !fast_ && dice_.chance(0.5));
   counters_.note(ledger.puts.empty()      ? "schedules: made"
                  : ledger.exists == false ? "schedules: made again"
                                           : "schedules: replaced");
@@ -166,6 +168,16 @@ void ScheduleScenario::trigger(const std::string& name) {
   counters_.note((*answer)->created ? "schedules: triggered" : "schedules: trigger replayed");
   const Result<std::optional<StoredHeader>> header = load_header(*store_.snapshot(), name_space, id);
   if (!header || !*header) verdict_.violated("P1", id, "a triggered run was acknowledged, and is not stored");
+}
+
+/// Several at once, and nobody waits for an answer: of those under one key one makes the run.
+void ScheduleScenario::trigger_many(const std::string& name) {
+  counters_.note("schedules: triggered by many at once");
+  for (std::uint64_t i = 2 + dice_.below(3); i > 0; --i) {
+    const std::string key = "k" + std::to_string(dice_.below(3));
+    tell("trigger " + name + " " + key + ", and go on");
+    engine_->schedules().trigger({name_space, name}, key, false, *loops_.front(), [](const auto&) {}, nullptr);
+  }
 }
 
 /// The token that answers for its runs.

@@ -54,6 +54,7 @@ class ScheduleScenario {
   void resume(const std::string& name);
   void remove(const std::string& name);
   void trigger(const std::string& name);
+  void trigger_many(const std::string& name);
   void revoke(const std::string& name);
   void take_id(const std::string& name);
   void take_room();

@@ -34,7 +34,7 @@ std::string draw_zone(Dice& dice) {
   return dice.of(zones);
 }
 
-void draw_times(Dice& dice, const Rhythm& rhythm, Json& out) {
+void draw_times(Dice& dice, const Rhythm& rhythm, Time until, Json& out) {
   if (rhythm.cron != nullptr && dice.chance(0.7)) {
     out.set("cron", rhythm.cron);
     out.set("time_zone", draw_zone(dice));
@@ -42,6 +42,7 @@ void draw_times(Dice& dice, const Rhythm& rhythm, Json& out) {
     out.set("every", format_duration(rhythm.period));
     if (dice.chance(0.3)) out.set("offset", format_duration(rhythm.period / 3));
   }
+  if (dice.chance(0.2)) out.set("until", format_time(until));
   if (dice.chance(0.3)) out.set("jitter", dice.chance(0.5) ? "2s" : "5m");
 }
 
@@ -74,7 +75,7 @@ bool ScheduleSketch::whole() const {
   return startable && keeps && rules.catch_up == CatchUp::all && rules.window == unbounded;
 }
 
-ScheduleSketch draw_schedule(Dice& dice, bool fast, bool whole) {
+ScheduleSketch draw_schedule(Dice& dice, Time now, bool fast, bool whole) {
   static const std::vector<std::string> keeping = {"queue_all", "allow"};
   static const std::vector<std::string> overlaps = {"skip", "queue_one", "queue_all", "cancel_running", "allow"};
   static const std::vector<std::string> runs = {"latest", "all", "none"};
@@ -96,7 +97,7 @@ ScheduleSketch draw_schedule(Dice& dice, bool fast, bool whole) {
   Json document = Json::object({{"overlap", overlap},
                                 {"catch_up", Json::object({{"runs", catch_up}, {"window", format_duration(window)}})},
                                 {"pause_on_failure", !whole && dice.chance(0.2)}});
-  draw_times(dice, *rhythm, document);
+  draw_times(dice, *rhythm, now + 100 * rhythm->period, document);
   if (dice.chance(0.2)) document.set("scheduled_at_input", "due");
   std::vector<Problem> problems;
   Fields fields(document, "", problems);

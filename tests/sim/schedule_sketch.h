@@ -19,9 +19,9 @@ struct ScheduleSketch {
   bool whole() const;
 };
 
-/// A schedule of any policy, with times each minute and more often (`fast`), or less often than that. `whole`: one that
-/// loses no time; never fast.
-ScheduleSketch draw_schedule(Dice& dice, bool fast, bool whole);
+/// A schedule of any policy that is put at `now`, with times each minute and more often (`fast`), or less often than
+/// that. `whole`: one that loses no time; never fast.
+ScheduleSketch draw_schedule(Dice& dice, Time now, bool fast, bool whole);
 
 /// The real time zones, read once.
 const TimeZones& zones_of_the_machine();

@@ -194,6 +194,7 @@ struct ProblemsRow {
 
 TEST(Recurrence, every_problem_is_told_at_once) {
   const ProblemsRow rows[] = {
+      {R"([])", {"wrong_type "}},
       {R"({})", {"one_of_two /cron"}},
       {R"({"cron": "@daily", "every": "1h"})", {"one_of_two /every"}},
       {R"({"cron": 5})", {"wrong_type /cron"}},
