@@ -102,6 +102,14 @@ void print(Client& client, const Answer& answer, const std::string& text) {
   client.out << std::flush;
 }
 
+int ask_and_tell(Client& client, const ApiRequest& request, const std::function<Line(const Json& document)>& told) {
+  Exchange seen = exchange_patiently(client, request, kPatience);
+  if (const Refusal* refusal = std::get_if<Refusal>(&seen)) return refuse(client, *refusal);
+  const Answer& answer = std::get<Answer>(seen);
+  print(client, answer, draw_line(told(answer.document), client.view) + "\n");
+  return 0;
+}
+
 Result<Json> read_document(Client& client, const std::string& file) {
   const bool standard = file == "-";
   const std::string name = standard ? "standard input" : file;

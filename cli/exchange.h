@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -7,6 +8,7 @@
 
 #include "base/json.h"
 #include "cli/client_commands.h"
+#include "cli/terminal.h"
 
 namespace settle {
 
@@ -46,6 +48,10 @@ int refuse(Client& client, const Refusal& refusal);
 
 /// Prints an answer: its bytes for machines, otherwise `text`.
 void print(Client& client, const Answer& answer, const std::string& text);
+
+/// Asks for something, patiently, and prints the answer: for people the line that `told` makes of its document. The
+/// exit code.
+int ask_and_tell(Client& client, const ApiRequest& request, const std::function<Line(const Json& document)>& told);
 
 /// Reads a file ("-": standard input) as strict JSON of at most 1 MiB. Errors: io_error, malformed_json,
 /// payload_too_large; the messages name the file.

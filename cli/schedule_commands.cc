@@ -87,12 +87,8 @@ std::string draw_times(const Json& times, const View& view) {
   return draw_lines(lay_out(table), view);
 }
 
-int act(Client& client, const ApiRequest& request, const std::string& what) {
-  Exchange seen = exchange_patiently(client, request, kPatience);
-  if (const Refusal* refusal = std::get_if<Refusal>(&seen)) return refuse(client, *refusal);
-  const Answer& answer = std::get<Answer>(seen);
-  print(client, answer, draw_line(line_of(answer.document, what), client.view) + "\n");
-  return 0;
+auto told(std::string what) {
+  return [what = std::move(what)](const Json& document) { return line_of(document, what); };
 }
 
 }  // namespace
@@ -102,7 +98,7 @@ int put_schedule(Client& client, const ScheduleCommandOptions& options) {
   if (!document) return refuse(client, refusal_of(document.error()));
   ApiRequest request = post(path_of(options.name), *document);
   request.method = "PUT";
-  return act(client, request, " is as asked for");
+  return ask_and_tell(client, request, told(" is as asked for"));
 }
 
 int list_schedules(Client& client) {
@@ -148,15 +144,16 @@ int show_schedule(Client& client, const ScheduleCommandOptions& options) {
 }
 
 int delete_schedule(Client& client, const ScheduleCommandOptions& options) {
-  return act(client, {.method = "DELETE", .path = path_of(options.name)}, " is ended");
+  return ask_and_tell(client, {.method = "DELETE", .path = path_of(options.name)}, told(" is ended"));
 }
 
 int pause_schedule(Client& client, const ScheduleCommandOptions& options) {
-  return act(client, post(path_of(options.name) + ":pause", Json::object({{"reason", options.reason}})), "");
+  return ask_and_tell(client, post(path_of(options.name) + ":pause", Json::object({{"reason", options.reason}})),
+                      told(""));
 }
 
 int resume_schedule(Client& client, const ScheduleCommandOptions& options) {
-  return act(client, {.method = "POST", .path = path_of(options.name) + ":resume"}, "");
+  return ask_and_tell(client, {.method = "POST", .path = path_of(options.name) + ":resume"}, told(""));
 }
 
 int trigger_schedule(Client& client, const ScheduleCommandOptions& options) {

@@ -75,12 +75,8 @@ int print_with_secret(Client& client, const Answer& answer, const std::string& w
   return 0;
 }
 
-int act(Client& client, const ApiRequest& request, const std::string& what) {
-  Exchange seen = exchange_patiently(client, request, kPatience);
-  if (const Refusal* refusal = std::get_if<Refusal>(&seen)) return refuse(client, *refusal);
-  const Answer& answer = std::get<Answer>(seen);
-  print(client, answer, draw_line(line_of(answer.document, what), client.view) + "\n");
-  return 0;
+auto told(std::string what) {
+  return [what = std::move(what)](const Json& document) { return line_of(document, what); };
 }
 
 }  // namespace
@@ -129,13 +125,14 @@ int show_subscription(Client& client, const SubscriptionOptions& options) {
 }
 
 int delete_subscription(Client& client, const SubscriptionOptions& options) {
-  return act(client, {.method = "DELETE", .path = path_of(options.name)}, " is gone with its dead letters; it was");
+  return ask_and_tell(client, {.method = "DELETE", .path = path_of(options.name)},
+                      told(" is gone with its dead letters; it was"));
 }
 
 int operate_subscription(Client& client, const std::string& verb, const SubscriptionOptions& options) {
   ApiRequest request = {.method = "POST", .path = path_of(options.name) + ":" + verb};
   if (!options.from.empty()) request = post(request.path, Json::object({{"from", options.from}}));
-  return act(client, request, "");
+  return ask_and_tell(client, request, told(""));
 }
 
 int rotate_secret(Client& client, const SubscriptionOptions& options) {

@@ -73,14 +73,6 @@ const Engine::Home& Engine::home_of(const std::string& name_space, const std::st
   return homes_[partition_of(name_space, id) % homes_.size()];
 }
 
-void Engine::on(Loop& loop, std::function<void()> task) {
-  if (loop.here()) {
-    task();
-  } else {
-    loop.post(std::move(task));
-  }
-}
-
 Result<void> Engine::recover(std::function<void()> ready, std::function<void(const Error&)> damaged) {
   const std::unique_ptr<Reader> reader = store_.snapshot();
   const Result<std::optional<std::string>> clock = reader->get(Family::meta, keys::clock);

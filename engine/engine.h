@@ -145,8 +145,6 @@ class Engine {
     std::unique_ptr<Shard> shard;
   };
   const Home& home_of(const std::string& name_space, const std::string& id) const;
-  /// Runs `task` on the home's loop, at once when that is here.
-  static void on(Loop& loop, std::function<void()> task);
   std::string new_id(const std::string& name_space, Loop& loop) const;
   Result<NewWorkflow> prepare(const SubmitRequest& request, Loop& loop) const;
   // children.cc

@@ -294,6 +294,24 @@ Result<std::optional<Workflow>> load_for_show(const Reader& reader, const std::s
   return std::optional<Workflow>(*std::move(workflow));
 }
 
+Result<std::vector<NamedRecord>> load_named(const Reader& reader, std::string_view prefix, const char* what) {
+  std::vector<NamedRecord> out;
+  bool damaged = false;
+  const std::string from(prefix);
+  const Result<void> scanned = reader.scan(
+      Family::meta, {.from = from, .to = keys::after(from)}, [&](std::string_view key, std::string_view value) {
+        key.remove_prefix(from.size());
+        const std::size_t end = key.find('\0');
+        damaged = end == std::string_view::npos;
+        if (!damaged)
+          out.push_back({std::string(key.substr(0, end)), std::string(key.substr(end + 1)), std::string(value)});
+        return !damaged;
+      });
+  if (!scanned) return scanned.error();
+  if (damaged) return fail(ErrorCode::corruption, std::string("a ") + what + " has a wrong key");
+  return out;
+}
+
 Result<std::optional<StoredHeader>> load_header(const Reader& reader, const std::string& name_space,
                                                 const std::string& id) {
   const keys::OfWorkflow records(name_space, id);

@@ -37,6 +37,13 @@ Result<Json> read_plan_document(std::string_view bytes);
 Result<std::optional<StoredHeader>> load_header(const Reader& reader, const std::string& name_space,
                                                 const std::string& id);
 
+/// A record of `meta` that belongs to a namespace and has a name.
+struct NamedRecord {
+  std::string name_space, name, bytes;
+};
+/// Those whose keys are `prefix`, namespace, NUL and name; `what` they are, for the error. Errors: corruption.
+Result<std::vector<NamedRecord>> load_named(const Reader& reader, std::string_view prefix, const char* what);
+
 /// The events after `after`, at most `count_max`, in order. Errors: corruption.
 Result<std::vector<StoredEvent>> load_events(const Reader& reader, const std::string& name_space, const std::string& id,
                                              std::uint32_t after, std::size_t count_max);

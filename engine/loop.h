@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <utility>
 
 #include "base/time.h"
 #include "storage/store.h"
@@ -35,5 +36,19 @@ class Loop : public CompletionSink {
   /// True on the loop's own thread. Thread: any.
   virtual bool here() const = 0;
 };
+
+/// Runs `task` on the loop: at once when that is here. Thread: any.
+inline void on(Loop& loop, std::function<void()> task) {
+  if (loop.here()) return task();
+  loop.post(std::move(task));
+}
+
+/// The same `done`, but for any thread to call: it runs on the loop.
+template <class T>
+std::function<void(T)> back_on(Loop& loop, std::function<void(T)> done) {
+  return [&loop, done = std::move(done)](T result) {
+    on(loop, [done, result = std::move(result)]() mutable { done(std::move(result)); });
+  };
+}
 
 }  // namespace settle

@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "base/text.h"
+#include "engine/load.h"
 #include "engine/outbox_documents.h"
 #include "storage/keys.h"
 
@@ -50,18 +51,6 @@ std::optional<Error> is_missing(const Deliverer& delivery, const std::optional<F
   return *letter && delivery.wants((*letter)->name_space) ? std::nullopt : std::optional(no_letter(*place));
 }
 
-void on(Loop& loop, std::function<void()> task) {
-  if (loop.here()) return task();
-  loop.post(std::move(task));
-}
-
-template <class T>
-std::function<void(T)> back_on(Loop& loop, std::function<void(T)> done) {
-  return [&loop, done = std::move(done)](T result) {
-    on(loop, [done, result = std::move(result)]() mutable { done(std::move(result)); });
-  };
-}
-
 }  // namespace
 
 Outbox::Outbox(Store& store, const std::vector<Part>& parts, FeedBell& bell, OutboxOptions options)
@@ -88,18 +77,10 @@ std::shared_ptr<Deliverer> Outbox::make(Home& home, Subscription subscription, D
 
 Result<void> Outbox::load() {
   const std::unique_ptr<Reader> reader = store_.snapshot();
-  std::vector<std::pair<std::string, std::string>> stored;
-  const std::string from(keys::subscriptions);
-  const Result<void> scanned = reader->scan(Family::meta, {.from = from, .to = keys::after(from)},
-                                            [&](std::string_view key, std::string_view value) {
-                                              stored.emplace_back(key.substr(from.size()), value);
-                                              return true;
-                                            });
-  if (!scanned) return scanned;
-  for (const auto& [key, bytes] : stored) {
-    const std::size_t end = key.find('\0');
-    if (end == std::string::npos) return fail(ErrorCode::corruption, "a subscription has a wrong key");
-    Result<Subscription> subscription = decode_subscription(bytes, key.substr(0, end), key.substr(end + 1));
+  Result<std::vector<NamedRecord>> stored = load_named(*reader, keys::subscriptions, "subscription");
+  if (!stored) return std::move(stored).error();
+  for (NamedRecord& one : *stored) {
+    Result<Subscription> subscription = decode_subscription(one.bytes, std::move(one.name_space), std::move(one.name));
     if (!subscription) return std::move(subscription).error();
     const Result<std::optional<std::string>> far = reader->get(Family::meta, keys::delivery(subscription->id));
     if (!far) return far.error();

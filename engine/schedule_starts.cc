@@ -16,9 +16,6 @@ namespace {
 constexpr Duration first_retry{1'000}, retry_max{60'000};
 constexpr std::size_t problems_max = 20, message_bytes_max = 1'000;
 /// A plan was read within the limits of the API when it came; they may be others now.
-constexpr JsonLimits stored_plan{
-    .bytes_max = std::size_t{1} << 30, .depth_max = 512, .nodes_max = std::size_t{1} << 30};
-
 /// The engine can't now; a moment later it may.
 bool is_for_the_moment(ErrorCode code) {
   using enum ErrorCode;
@@ -109,7 +106,7 @@ Result<Json> ScheduleRunner::read_plan() const {
   const Result<std::optional<std::string>> bytes =
       ports_.store.snapshot()->get(Family::meta, keys::schedule_plan(stored_.name_space, stored_.name));
   if (!bytes) return bytes.error();
-  Result<Json> plan = *bytes ? read_json(**bytes, stored_plan) : Result<Json>(Json());
+  Result<Json> plan = *bytes ? read_plan_document(**bytes) : Result<Json>(Json());
   if (!plan || !plan->is_object()) return fail(ErrorCode::corruption, "the plan of " + named() + " can't be read");
   return plan;
 }

@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "engine/engine.h"
+#include "engine/load.h"
 #include "engine/schedule_documents.h"
 #include "storage/keys.h"
 
@@ -25,18 +26,6 @@ class UtcOnly final : public TimeZones {
 
 Error not_found(const std::string& name) {
   return fail(ErrorCode::not_found, "there is no schedule \"" + shorten(name, 130) + "\"");
-}
-
-void on(Loop& loop, std::function<void()> task) {
-  if (loop.here()) return task();
-  loop.post(std::move(task));
-}
-
-template <class T>
-std::function<void(T)> back_on(Loop& loop, std::function<void(T)> done) {
-  return [&loop, done = std::move(done)](T result) {
-    on(loop, [done, result = std::move(result)]() mutable { done(std::move(result)); });
-  };
 }
 
 /// It stopped by itself; whoever puts it anew has seen to that.
@@ -71,18 +60,11 @@ std::shared_ptr<ScheduleRunner> Schedules::make(Home& home, StoredSchedule store
 
 Result<void> Schedules::load() {
   const std::unique_ptr<Reader> reader = store_.snapshot();
-  std::vector<std::pair<std::string, std::string>> found;
-  const std::string from(keys::schedules);
-  const Result<void> scanned = reader->scan(Family::meta, {.from = from, .to = keys::after(from)},
-                                            [&](std::string_view key, std::string_view value) {
-                                              found.emplace_back(key.substr(from.size()), value);
-                                              return true;
-                                            });
-  if (!scanned) return scanned;
-  for (const auto& [key, bytes] : found) {
-    const std::size_t end = key.find('\0');
-    if (end == std::string::npos) return fail(ErrorCode::corruption, "a schedule has a wrong key");
-    if (Result<void> loaded = load_one(*reader, bytes, key.substr(0, end), key.substr(end + 1)); !loaded) return loaded;
+  Result<std::vector<NamedRecord>> found = load_named(*reader, keys::schedules, "schedule");
+  if (!found) return std::move(found).error();
+  for (NamedRecord& one : *found) {
+    Result<void> loaded = load_one(*reader, one.bytes, std::move(one.name_space), std::move(one.name));
+    if (!loaded) return loaded;
   }
   return {};
 }
