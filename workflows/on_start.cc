@@ -156,6 +156,13 @@ void Stepper::start_elements(ActionIndex index) {
   while (elements.next < end && !workflow_.awaits_turn(elements.next)) ++elements.next;
 }
 
+/// A run of a list has begun. While it was held, nobody behind it could have a turn that became free.
+void Stepper::give_turns_behind(ActionIndex begun) {
+  if (!workflow_.actions[begun].element) return;
+  const auto list = workflow_.gatherings.find(workflow_.actions[begun].planned);
+  if (list != workflow_.gatherings.end()) start_elements(list->first);
+}
+
 /// Nothing new starts among the elements, nor among their fallbacks, and nobody waits for a time or a signal.
 void Stepper::cancel_elements(ActionIndex index) {
   const ActionIndex first = workflow_.actions[index].first_element;

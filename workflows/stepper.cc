@@ -280,6 +280,7 @@ void Stepper::run_ready() {
     const bool is_held = workflow_.header.paused || (!has_room() && calls(index));
     if (!is_held) {
       start(index);
+      give_turns_behind(index);
     } else if (workflow_.actions[index].stage == Stage::blocked) {
       enter(index, Stage::ready);
       action(index).scheduled_at = moment_.now;

@@ -44,6 +44,7 @@ class Stepper {
   void expand(ActionIndex index);
   void begin_elements(ActionIndex index);
   void start_elements(ActionIndex index);
+  void give_turns_behind(ActionIndex begun);
   void cancel_elements(ActionIndex index);
   void element_concluded(ActionIndex element);
   void finish_elements(ActionIndex index);

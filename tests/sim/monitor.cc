@@ -221,6 +221,7 @@ void Monitor::judge(const Step& step) {
   }
   judge_idle_waits(step);
   judge_held(step);
+  judge_lists(step);
   judge_header(step);
 }
 

@@ -177,6 +177,7 @@ class Monitor {
   void judge_held(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after);
   void tell_intents_over(const Step& step);
   void judge_held(const Step& step);
+  void judge_lists(const Step& step);
   void judge_line(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after);
   void judge_receipts(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after);
   void judge_header(const Step& step);

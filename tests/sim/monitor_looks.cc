@@ -104,6 +104,35 @@ void Monitor::judge_held(const Step& step) {
   }
 }
 
+/// P7: a list that may go on has as many elements under way as its plan allows, unless one of them waits for room: the
+/// others may not overtake it.
+void Monitor::judge_lists(const Step& step) {
+  const Shadow& now = step.after;
+  if (now.header.paused || now.header.status != WorkflowStatus::running) return;
+  for (ActionIndex i = 0; i < now.sketch->actions.size(); ++i) {
+    const SketchAction& planned = now.sketch->actions[i];
+    const auto is_done = [&](std::size_t need) {
+      const Stage stage = now.effective(static_cast<ActionIndex>(need)).stage;
+      return stage == Stage::verified || stage == Stage::executed || stage == Stage::skipped;
+    };
+    const bool goes_on =
+        now.runs[i].stage == Stage::gathering && std::all_of(planned.needs.begin(), planned.needs.end(), is_done);
+    if (!goes_on) continue;
+    const ActionIndex first = now.runs[i].first_element;
+    std::size_t waiting = 0, under_way = 0;
+    bool held = false;
+    for (ActionIndex element = first; element < first + now.runs[i].elements; ++element) {
+      const Stage stage = now.effective(element).stage;
+      waiting += waits_for_turn(stage) ? 1 : 0;
+      under_way += !waits_for_turn(stage) && !is_final(stage) ? 1 : 0;
+      held = held || now.runs[element].stage == Stage::ready;
+    }
+    if (waiting > 0 && under_way > 1) counters_.note("elements beside each other, and others wait for their turn");
+    if (waiting > 0 && !held && (planned.max_parallel == 0 || under_way < planned.max_parallel))
+      violated(step, "P7", i, std::to_string(under_way) + " elements under way, and others wait for nothing");
+  }
+}
+
 /// P7: nobody is left waiting in a line that nobody uses.
 void Monitor::judge_line(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after) {
   const bool gave_up = before != nullptr && before->stage == Stage::gated && after.stage != Stage::gated &&

@@ -28,7 +28,7 @@ HOME = ROOT / "build/mutate"
 SOURCES, BUILD = HOME / "tree", HOME / "tree/build/release"
 BINARY = BUILD / "tests/sim/settle_sim"
 UNCHANGED = HOME / "settle_sim"  # without a mutation
-COPIED = re.compile(r"^(CMakeLists\.txt|cmake/|tests/CMakeLists\.txt|tests/sim/|"
+COPIED = re.compile(r"^(CMakeLists\.txt|cmake/|docs/schemas/|tests/CMakeLists\.txt|tests/sim/|"
                     r"(base|schemas|workflows|time_zones|receipts|storage|connectors|engine|api|sandbox|cli)/)")
 
 

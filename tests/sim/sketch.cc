@@ -249,7 +249,7 @@ class Drawer {
       action.for_each = from("/actions/" + sketch_.actions[other].id + "/output/items");
       return;
     }
-    action.elements = dice_.below(4);
+    action.elements = dice_.below(dice_.chance(0.2) ? 8 : 4);
     action.for_each = Json(Json::Array(*action.elements, Json("x")));
   }
 

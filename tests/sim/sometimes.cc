@@ -121,6 +121,7 @@ constexpr std::string_view wanted[] = {
     "rate limited: retry_after",
     "shown as rate limited",
     "held while others call",
+    "elements beside each other, and others wait for their turn",
     "busy, and processed, as the tool foresees",
     "code before_unreadable",
     "code verification_pending",

@@ -30,6 +30,18 @@ std::vector<ActionIndex> in(const Driver& run, Stage stage) {
 
 using Runs = std::vector<ActionIndex>;
 
+Driver in_threes(std::uint32_t calls_max) {
+  Json plan = json(ten_elements);
+  plan.find("actions")->as_array()[0].set("max_parallel", 3);
+  return limited(canonical(plan), calls_max);
+}
+
+void finish_element(Driver& run, ActionIndex index) {
+  run.answer(done(), index);
+  run.answer(seen(), index);
+  EXPECT_EQ(run.stage(index), Stage::verified);
+}
+
 TEST(Room, elements_begin_in_order_as_the_calls_of_others_end) {
   Driver run = limited(ten_elements, 3);
   EXPECT_EQ(in(run, Stage::sending), (Runs{1, 2, 3}));
@@ -56,9 +68,7 @@ TEST(Room, a_list_begins_with_what_begins_and_no_more) {
 }
 
 TEST(Room, no_element_begins_before_one_that_waits_for_room) {
-  Json plan = json(ten_elements);
-  plan.find("actions")->as_array()[0].set("max_parallel", 3);
-  Driver run = limited(canonical(plan), 1);
+  Driver run = in_threes(1);
   EXPECT_EQ(in(run, Stage::ready), (Runs{2, 3}));
   Runs order;
   while (!run.open.empty()) {
@@ -75,6 +85,42 @@ TEST(Room, a_pause_that_ends_without_room_changes_nothing_of_those_that_wait) {
   run.pause();
   EXPECT_TRUE(run.resume());
   EXPECT_TRUE(run.last.actions.empty());
+}
+
+TEST(Room, after_a_pause_a_list_has_as_many_under_way_as_before) {
+  Driver run = in_threes(0);
+  run.pause();
+  for (const ActionIndex i : {1, 2, 3}) finish_element(run, i);
+  EXPECT_EQ(in(run, Stage::ready), (Runs{4})) << "the first of those whose turn has come";
+  EXPECT_TRUE(run.resume());
+  EXPECT_EQ(in(run, Stage::sending), (Runs{4, 5, 6}));
+}
+
+TEST(Room, so_it_has_after_a_restart_in_the_pause) {
+  Driver run = in_threes(0);
+  run.pause();
+  for (const ActionIndex i : {1, 2, 3}) finish_element(run, i);
+  run.restart();
+  EXPECT_TRUE(run.resume());
+  EXPECT_EQ(in(run, Stage::sending), (Runs{4, 5, 6}));
+}
+
+TEST(Room, the_last_that_found_no_room_lets_those_behind_it_have_their_turn) {
+  Driver run = in_threes(1);
+  finish_element(run, 1);
+  EXPECT_EQ(in(run, Stage::sending), (Runs{2}));
+  run.answer(not_sent(), 2);
+  EXPECT_EQ(in(run, Stage::backing_off), (Runs{2})) << "perhaps for long";
+  EXPECT_EQ(in(run, Stage::sending), (Runs{3}));
+  EXPECT_EQ(in(run, Stage::ready), (Runs{4}));
+}
+
+TEST(Room, elements_that_are_over_at_once_leave_their_turns_to_others) {
+  const Driver run = limited(
+      R"({"name": "p", "actions": [{"id": "a", "tool": "flow.sleep", "for_each": ["0s", "0s", "1h", "1h", "1h", "1h"],
+          "max_parallel": 3, "input": {"for": {"$from": "/item"}}}]})",
+      0);
+  EXPECT_EQ(in(run, Stage::waiting), (Runs{3, 4, 5}));
 }
 
 TEST(Room, what_makes_no_call_needs_none) {
