@@ -11,10 +11,10 @@ namespace {
 constexpr Duration day{86'400'000};
 
 /// What a seed has more of than others, so that what is rare in the mixture is common somewhere.
-enum class Mood { mixed, pauses, retries, slow_disk };
+enum class Mood { mixed, pauses, retries, slow_disk, doubts };
 
 Mood draw_mood(Dice& dice) {
-  return dice.chance(0.7) ? Mood::mixed : static_cast<Mood>(1 + dice.below(3));
+  return dice.chance(0.6) ? Mood::mixed : static_cast<Mood>(1 + dice.below(4));
 }
 
 class Scenario {
@@ -86,6 +86,12 @@ void Scenario::draw() {
   if (mood_ == Mood::slow_disk) {
     for (SimTool& tool : writers_) hasten(dice_, tool);
   }
+  if (mood_ == Mood::retries) {
+    // What failed and may have happened is sent once more over that, and people are asked about it.
+    while (!writers_[1].natural()) writers_[1] = draw_tool(dice_, 1);
+    if (!writers_[1].rule) writers_[1].rule = SimRule();
+  }
+  while (mood_ == Mood::doubts && !writers_[1].promises.before) writers_[1] = draw_tool(dice_, 1);
   readers_.push_back(draw_reader(dice_, 0));
   tools_ = writers_;
   tools_.insert(tools_.end(), readers_.begin(), readers_.end());
@@ -104,6 +110,7 @@ void Scenario::draw() {
 Likes Scenario::likes() const {
   Likes out;
   if (mood_ == Mood::pauses) out.fallbacks = 0.5;
+  if (mood_ == Mood::pauses) out.lists = 0.4;
   if (mood_ == Mood::retries) out.lists = 0.6;
   out.in_turn = mood_ == Mood::retries;
   return out;
@@ -114,6 +121,11 @@ void Scenario::draw_by_mood() {
   Faults& faults = engine_.world.faults;
   if (mood_ == Mood::pauses || mood_ == Mood::retries) faults[Fault::refused] = 0.4;
   if (mood_ == Mood::retries) faults[Fault::partial] = 0.4;
+  if (mood_ == Mood::doubts) {
+    faults[Fault::lost_after] = 0.3;
+    faults[Fault::read_down] = 0.35;
+    faults[Fault::doubled] = faults[Fault::human] = 0.08;
+  }
   if (mood_ != Mood::slow_disk) return;
   engine_.store.slow_rate = 0.5;
   faults[Fault::lost_after] = faults[Fault::error_after] = 0.3;
@@ -175,7 +187,9 @@ void Scenario::act_by_mood() {
   if (submitted_.empty()) return;
   const std::string other = dice_.chance(0.5) ? submitted_.back().id : somebody();
   if (mood_ == Mood::pauses) dice_.chance(0.5) ? engine_.pause(other) : engine_.resume(other);
+  if (mood_ == Mood::doubts) dice_.chance(0.2) ? engine_.cancel(other) : engine_.resolve(other, dice_.chance(0.3));
   if (mood_ != Mood::retries) return;
+  if (dice_.chance(0.5)) decide_all();
   engine_.retry(other, dice_.chance(0.2));
   if (!dice_.chance(0.5)) return;
   engine_.run(dice_.between(Duration(0), Duration(300)));
