@@ -42,8 +42,10 @@ void declare_changes(CLI::App& all, Options& options) {
   trigger->add_flag("--allow-overlap", to.allow_overlap, "also beside a run that is open");
   add_text(trigger, "--key", to.key, "TEXT", "Idempotency-Key: under the same one there is one run (default: random)");
   add_name(command(all, options, "rm",
-                   {"end a schedule", "  Removes it; its runs stay as they are.", "settle schedule rm nightly-report",
-                    kClientExits}),
+                   {"end a schedule",
+                    "  Removes it; its runs stay as they are. One of the same name that is put later does not know of\n"
+                    "  those that are still open, and may begin others beside them.",
+                    "settle schedule rm nightly-report", kClientExits}),
            to.name);
 }
 

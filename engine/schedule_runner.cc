@@ -48,8 +48,9 @@ std::string ScheduleRunner::named() const {
 }
 
 bool ScheduleRunner::is_revoked() const {
-  return ports_.options.is_revoked && !stored_.holder.token_id.empty() &&
-         ports_.options.is_revoked(stored_.holder.token_id);
+  const ScheduleHolder& holder = stored_.holder;
+  return holder.revoked ||
+         (ports_.options.is_revoked && !holder.token_id.empty() && ports_.options.is_revoked(holder.token_id));
 }
 
 void ScheduleRunner::start() {
@@ -71,6 +72,7 @@ void ScheduleRunner::start() {
   });
   find_begun(*reader);
   begun_ = true;
+  if (is_revoked()) token_revoked();  // the token's record is not kept for ever
   for (const ScheduledRun& run : ended) run_ended({stored_.name_space, stored_.name, run.workflow, run.outcome});
   settle();
   pump();
@@ -88,7 +90,14 @@ void ScheduleRunner::pump_later() {
 
 void ScheduleRunner::pump() {
   if (works()) {
-    const Decided decided = decide(*rules_, stored_.name, progress_, submitting_.has_value(), now());
+    const auto first = [this] {
+      return progress_.waiting.empty() ? std::nullopt : std::optional<Time>(progress_.waiting.front());
+    };
+    const std::optional<Time> tried = first();
+    const Decided decided =
+        decide(*rules_, stored_.name, progress_, {now(), starting_, submitting_.has_value(), held_back_});
+    held_back_ = decided.held;
+    if (first() != tried) forget_tries();  // the pause goes on: it is the engine that has no room
     for (const MissedTimes& missed : decided.missed) tell_missed(missed);
     if (decided.changed) changed();
     if (must_cancel(*rules_, progress_)) cancel_open();
@@ -115,10 +124,12 @@ void ScheduleRunner::arm() {
 
 /// A run that is cancelled already is none the worse for it.
 void ScheduleRunner::cancel_open() {
-  for (const ScheduledRun& run : progress_.open)
+  for (const ScheduledRun& run : progress_.open) {
+    const AuditNotePtr audit = audit_of("workflow.cancel");
+    audit->entry.target = run.workflow;
     ports_.engine.operate(
-        stored_.name_space, run.workflow, cancel_operation(), ports_.loop, [](const Result<Json>&) {},
-        audit_of("workflow.cancel"));
+        stored_.name_space, run.workflow, cancel_operation(), ports_.loop, [](const Result<Json>&) {}, audit);
+  }
 }
 
 // --- what was asked for
@@ -151,6 +162,7 @@ void ScheduleRunner::change(StoredSchedule next, ScheduleRules rules, const std:
   trouble_.clear();
   progress_.failing = false;
   if (from_now) progress_.handled = std::max(progress_.handled, now());
+  forget_tries();
   not_before_ = Time();
   WriteBatch batch;
   if (plan != nullptr) batch.put(Family::meta, keys::schedule_plan(stored_.name_space, stored_.name), *plan);
@@ -164,9 +176,10 @@ void ScheduleRunner::pause(SchedulePause pause, const Done& done, const AuditNot
 }
 
 void ScheduleRunner::resume(const ScheduleHolder& holder, const Done& done, const AuditNotePtr& audit) {
-  if (is_revoked()) stored_.holder = holder;
+  if (is_revoked() || (stored_.pause && stored_.pause->code == "token_revoked")) stored_.holder = holder;
   stored_.pause = std::nullopt;
   progress_.handled = std::max(progress_.handled, now());
+  forget_tries();
   not_before_ = Time();
   save_change({}, done, audit);
 }
@@ -183,8 +196,11 @@ void ScheduleRunner::remove(const Done& done, const AuditNotePtr& audit) {
 }
 
 void ScheduleRunner::token_revoked() {
-  if (stored_.pause || removed_ || draining_) return;  // whoever resumes it is asked then
-  stop("token_revoked", "the token that answers for its runs was revoked");
+  if (removed_ || draining_) return;
+  const bool known = std::exchange(stored_.holder.revoked, true);
+  if (!stored_.pause) return stop("token_revoked", "the token that answers for its runs was revoked");
+  // Whoever resumes it is asked then, also when the token's record is gone by that time.
+  if (!known) save_change({}, nullptr, nullptr);
 }
 
 /// It stops by itself.

@@ -88,7 +88,7 @@ class ScheduleRunner : public std::enable_shared_from_this<ScheduleRunner> {
   void change(StoredSchedule next, ScheduleRules rules, const std::string* plan, bool from_now, const Done& done,
               const AuditNotePtr& audit);
   void pause(SchedulePause pause, const Done& done, const AuditNotePtr& audit);
-  /// `holder`: whose the runs are from now on, if it was stopped for want of one.
+  /// `holder`: whose the runs are from now on, if the token that answered for them was revoked.
   void resume(const ScheduleHolder& holder, const Done& done, const AuditNotePtr& audit);
   void remove(const Done& done, const AuditNotePtr& audit);
 
@@ -126,8 +126,11 @@ class ScheduleRunner : public std::enable_shared_from_this<ScheduleRunner> {
   void begun(Time scheduled_at, const Json& workflow);
   void put_off(Time scheduled_at, const Error& error);
   void missed(Time scheduled_at, std::string why);
+  void give_up(Time scheduled_at, std::string why);
   void failed(Time scheduled_at, const Error& error);
   void start_over();
+  void forget_tries();
+  void trigger_keyed(const std::string& id, bool anyway, const AuditNotePtr& audit, const Result<Json>& workflow);
   void trigger_new(const std::string& id, bool anyway, const AuditNotePtr& audit);
   void triggered(const std::string& id, Time at, const Result<Json>& workflow);
   void answer_trigger(const std::string& id, const Result<Triggered>& answer);
@@ -168,7 +171,8 @@ class ScheduleRunner : public std::enable_shared_from_this<ScheduleRunner> {
   std::deque<Done> settling_;
   std::deque<std::pair<std::uint64_t, Done>> held_;
   std::uint64_t timer_ = 0;
-  bool begun_ = false;  ///< it is at work
+  bool begun_ = false;      ///< it is at work
+  bool held_back_ = false;  ///< there was no room for times that came (Decided::held)
   bool pump_posted_ = false, removed_ = false, draining_ = false;
   Done quiet_;
 };

@@ -75,7 +75,13 @@ void ScheduleRunner::find_begun(const Reader& reader) {
     const Time scheduled_at = progress_.waiting.front();
     const std::string id = run_id(stored_.name, scheduled_at);
     const Result<std::optional<StoredHeader>> stored = load_header(reader, stored_.name_space, id);
-    if (!stored || !*stored) return;
+    if (!stored) return;
+    if (!*stored) {
+      // One that is over is given up at once, or a time that is due now would be skipped for it.
+      if (!works() || !is_too_late(*rules_, stored_.name, progress_, now())) return;
+      give_up(scheduled_at, "late");
+      continue;
+    }
     const WorkflowHeader& header = (*stored)->header;
     Json labels = Json::object();
     for (const auto& [name, value] : header.labels) labels.set(name, value);
@@ -132,8 +138,6 @@ void ScheduleRunner::submitted(Time scheduled_at, const Result<Json>& workflow) 
   if (workflow) return begun(scheduled_at, *workflow);
   const Error& error = workflow.error();
   if (error.code == ErrorCode::conflict) return look(scheduled_at, fail(ErrorCode::overloaded, error.message));
-  if (error.code == ErrorCode::gone)  // it ran, and was purged since
-    return begun(scheduled_at, Json::object({{"id", run_id(stored_.name, scheduled_at)}, {"status", "ended"}}));
   submitting_ = std::nullopt;
   if (is_for_the_moment(error.code)) return put_off(scheduled_at, error);
   if (error.code == ErrorCode::not_found) return missed(scheduled_at, "late");
@@ -167,12 +171,16 @@ void ScheduleRunner::put_off(Time scheduled_at, const Error& error) {
   pump_later();
 }
 
-/// The first that waits is given up: nothing is retried for ever.
+/// The first that waits, which was being started, is given up: nothing is retried for ever.
 void ScheduleRunner::missed(Time scheduled_at, std::string why) {
+  give_up(scheduled_at, std::move(why));
+  start_over();
+}
+
+void ScheduleRunner::give_up(Time scheduled_at, std::string why) {
   const MissedTimes missed{scheduled_at, scheduled_at, 1, std::move(why), now()};
   note_missed(progress_, missed);
   tell_missed(missed);
-  start_over();
 }
 
 void ScheduleRunner::failed(Time scheduled_at, const Error& error) {
@@ -192,13 +200,18 @@ void ScheduleRunner::failed(Time scheduled_at, const Error& error) {
 /// What was being started is so, or is given up, or has to wait: the next may have its turn.
 void ScheduleRunner::start_over() {
   starting_ = false;
-  tries_ = 0;
-  tried_since_ = std::nullopt;
+  forget_tries();
   submitting_ = std::nullopt;
   ended_early_ = std::nullopt;
   not_before_ = Time();
   ports_.turns.over();
   pump_later();
+}
+
+/// Another one is the first that waits, or somebody has seen to the schedule since.
+void ScheduleRunner::forget_tries() {
+  tries_ = 0;
+  tried_since_ = std::nullopt;
 }
 
 // --- when somebody asks
@@ -214,15 +227,20 @@ void ScheduleRunner::trigger(const std::string& key, bool anyway, TriggerDone do
   if (key.empty()) return trigger_new(id, anyway, audit);
   ports_.engine.get(stored_.name_space, id, WaitFor::now, Duration(0), ports_.loop,
                     [self = shared_from_this(), id, anyway, audit](const Result<Json>& workflow) {
-                      if (workflow) {
-                        const bool own = is_run_of(*workflow->find("labels"), self->stored_.name, std::nullopt);
-                        return self->answer_trigger(
-                            id, own ? Result<Triggered>(Triggered{false, *workflow}) : Result<Triggered>(id_taken(id)));
-                      }
-                      if (workflow.error().code != ErrorCode::not_found)
-                        return self->answer_trigger(id, workflow.error());
-                      self->trigger_new(id, anyway, audit);
+                      self->trigger_keyed(id, anyway, audit, workflow);
                     });
+}
+
+/// `workflow`: what this key has made before.
+void ScheduleRunner::trigger_keyed(const std::string& id, bool anyway, const AuditNotePtr& audit,
+                                   const Result<Json>& workflow) {
+  if (workflow) {
+    const bool own = is_run_of(*workflow->find("labels"), stored_.name, std::nullopt);
+    return answer_trigger(id, own ? Result<Triggered>(Triggered{false, *workflow}) : Result<Triggered>(id_taken(id)));
+  }
+  if (workflow.error().code != ErrorCode::not_found) return answer_trigger(id, workflow.error());
+  // A change may be on its way to the disk by now: its rules would meet the plan of before.
+  when_settled([self = shared_from_this(), id, anyway, audit] { self->trigger_new(id, anyway, audit); });
 }
 
 void ScheduleRunner::trigger_new(const std::string& id, bool anyway, const AuditNotePtr& audit) {

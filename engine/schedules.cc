@@ -237,7 +237,9 @@ void Schedules::update(ScheduleRunner& runner, const Wanted& wanted, const Done&
   const bool resumes = before.pause && (wanted.paused == false || (!wanted.paused && stopped_itself(before.pause)));
   if (resumes) next.pause = std::nullopt;
   if (wanted.paused == true && !before.pause) next.pause = SchedulePause{"put", "its PUT says so", wanted.by, now};
-  if (next == before && runner.rules()) return answer(kept, false, done);
+  // Without a difference nothing changes, unless somebody has to see to it: that is done hereby.
+  const bool sees_to_it = runner.progress().failing || before.holder.revoked;
+  if (next == before && runner.rules() && !sees_to_it) return answer(kept, false, done);
   const bool other_times =
       !runner.rules() || runner.rules()->recurrence.document() != wanted.rules.recurrence.document();
   next.holder = wanted.holder;

@@ -55,6 +55,7 @@ std::string encode_schedule(const StoredSchedule& schedule) {
   record.set_changed_by(schedule.changed_by);
   record.set_token(schedule.holder.token_id);
   record.set_submitted_by(schedule.holder.submitted_by);
+  record.set_token_revoked(schedule.holder.revoked);
   return record.SerializeAsString();
 }
 
@@ -72,7 +73,7 @@ Result<StoredSchedule> decode_schedule(std::string_view bytes, std::string name_
   if (record.paused())
     out.pause =
         SchedulePause{record.pause_code(), record.pause_reason(), record.paused_by(), time_of(record.paused_at())};
-  out.holder = {record.token(), record.submitted_by()};
+  out.holder = {record.token(), record.submitted_by(), record.token_revoked()};
   out.created_at = time_of(record.created_at());
   out.created_by = record.created_by();
   out.changed_at = time_of(record.changed_at());

@@ -21,6 +21,7 @@ struct SchedulePause {
 struct ScheduleHolder {
   std::string token_id;      ///< empty: of nobody that is known (--dev)
   std::string submitted_by;  ///< who can't approve what the runs do; empty: not known
+  bool revoked = false;      ///< that token was revoked; its own record may be gone since
   friend bool operator==(const ScheduleHolder&, const ScheduleHolder&) = default;
 };
 

@@ -56,13 +56,26 @@ bool is_full(const ScheduleRules& rules, const ScheduleProgress& progress) {
   return queues && progress.waiting.size() >= ScheduleLimits::waiting_max;
 }
 
-/// A time is due, in time, and there is room for it.
-void take(const ScheduleRules& rules, ScheduleProgress& progress, Time scheduled_at, bool starting) {
+/// The first that waits makes way for a newer one.
+void supersede(ScheduleProgress& progress, Time now, Decided& out) {
+  const Time first = progress.waiting.front();
+  const MissedTimes missed{first, first, 1, "superseded", now};
+  note_missed(progress, missed);
+  out.missed.push_back(missed);
+}
+
+/// A time is due, in time, and there is room for it. `before`: what waits up to there was decided earlier.
+void take(const ScheduleRules& rules, ScheduleProgress& progress, Time scheduled_at, const DecideAt& when, Time before,
+          Decided& out) {
   progress.handled = scheduled_at;
+  out.changed = true;
   std::vector<Time>& waiting = progress.waiting;
   const std::string busy = progress.open.empty() ? "start_pending" : "run_open";
   switch (rules.overlap) {
     case Overlap::skip:
+      // What could not begin since then is less worth than the newer time; else both might come to nothing.
+      while (progress.open.empty() && !when.beginning && !waiting.empty() && waiting.front() <= before)
+        supersede(progress, when.now, out);
       if (!progress.open.empty() || !waiting.empty()) return note_skipped(progress, scheduled_at, busy);
       break;
     case Overlap::queue_one:
@@ -70,7 +83,7 @@ void take(const ScheduleRules& rules, ScheduleProgress& progress, Time scheduled
       if (waiting.size() >= (progress.open.empty() ? 2U : 1U)) return note_skipped(progress, scheduled_at, busy);
       break;
     case Overlap::cancel_running:
-      while (waiting.size() > (starting ? 1U : 0U)) {
+      while (waiting.size() > (when.submitting ? 1U : 0U)) {
         note_skipped(progress, waiting.back(), "superseded");
         waiting.pop_back();
       }
@@ -80,6 +93,33 @@ void take(const ScheduleRules& rules, ScheduleProgress& progress, Time scheduled
       break;
   }
   waiting.push_back(scheduled_at);
+}
+
+/// What becomes of the next time; false: it is not due, or has to wait until there is room.
+bool decide_next(const ScheduleRules& rules, std::string_view schedule, ScheduleProgress& progress,
+                 const DecideAt& when, Time before, Decided& out) {
+  const Time now = when.now;
+  const std::optional<Time> next = rules.recurrence.next(progress.handled);
+  if (!next || due_of(rules, schedule, *next) > now) return false;
+  const Time over = now - grace_of(rules) - instant;
+  if (due_of(rules, schedule, *next) <= over) {
+    const Time last = last_due(rules, schedule, progress.handled, over).value_or(*next);
+    pass_over(rules, progress, *next, last, "late", now, out);
+    return true;
+  }
+  // What was held back has come in time, and waits for room.
+  const bool late = !when.held && now - due_of(rules, schedule, *next) > ScheduleLimits::late_after;
+  if (late && rules.catch_up == CatchUp::latest) {
+    const Time latest = last_due(rules, schedule, progress.handled, now).value_or(*next);
+    if (latest > *next) {
+      const Time last = rules.recurrence.last(progress.handled, latest - instant).value_or(*next);
+      pass_over(rules, progress, *next, last, "not_latest", now, out);
+      return true;
+    }
+  }
+  if (is_full(rules, progress)) return false;
+  take(rules, progress, *next, when, before, out);
+  return true;
 }
 
 void read_catch_up(Fields& fields, ScheduleRules& rules) {
@@ -191,32 +231,14 @@ Duration grace_of(const ScheduleRules& rules) {
   return std::max(rules.window, ScheduleLimits::late_after);
 }
 
-Decided decide(const ScheduleRules& rules, std::string_view schedule, ScheduleProgress& progress, bool starting,
-               Time now) {
+Decided decide(const ScheduleRules& rules, std::string_view schedule, ScheduleProgress& progress,
+               const DecideAt& when) {
   Decided out;
-  for (int i = 0; i < ScheduleLimits::decided_at_once; ++i) {
-    const std::optional<Time> next = rules.recurrence.next(progress.handled);
-    if (!next || due_of(rules, schedule, *next) > now) return out;
-    const Time over = now - grace_of(rules) - instant;
-    if (due_of(rules, schedule, *next) <= over) {
-      const Time last = last_due(rules, schedule, progress.handled, over).value_or(*next);
-      pass_over(rules, progress, *next, last, "late", now, out);
-      continue;
-    }
-    const bool late = now - due_of(rules, schedule, *next) > ScheduleLimits::late_after;
-    if (late && rules.catch_up == CatchUp::latest) {
-      const Time latest = last_due(rules, schedule, progress.handled, now).value_or(*next);
-      if (latest > *next) {
-        const Time before = rules.recurrence.last(progress.handled, latest - instant).value_or(*next);
-        pass_over(rules, progress, *next, before, "not_latest", now, out);
-        continue;
-      }
-    }
-    if (is_full(rules, progress)) return out;
-    take(rules, progress, *next, starting);
-    out.changed = true;
-  }
-  out.more = true;
+  const Time before = progress.handled;
+  int left = ScheduleLimits::decided_at_once;
+  while (left > 0 && decide_next(rules, schedule, progress, when, before, out)) --left;
+  out.more = left == 0;
+  out.held = is_full(rules, progress) || (when.held && out.more);
   return out;
 }
 

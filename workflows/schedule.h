@@ -78,7 +78,7 @@ struct SkippedTime {
 struct MissedTimes {
   Time first{}, last{};     ///< scheduled
   std::uint64_t count = 0;  ///< at least; see counted_max
-  std::string why;          ///< late, not_latest, or the code of the refusal
+  std::string why;          ///< late, not_latest, superseded, or the code of the refusal
   Time at{};                ///< when that was found
   friend bool operator==(const MissedTimes&, const MissedTimes&) = default;
 };
@@ -122,17 +122,24 @@ struct ScheduleLimits {
 /// How long after it was due a time may still begin.
 Duration grace_of(const ScheduleRules& rules);
 
+/// What decide() has to know beside how far a schedule is.
+struct DecideAt {
+  Time now{};
+  bool beginning = false;   ///< the first that waits has its turn, or is in line for it; false: it was put off
+  bool submitting = false;  ///< its run is on its way into the engine
+  bool held = false;        ///< as decide() found last; false after a start
+};
+
 /// What decide() found out.
 struct Decided {
   bool changed = false;
   bool more = false;  ///< it stopped in the middle, so that others have their turn
+  bool held = false;  ///< there is no room: times that come from now on are held back, and that is not being late
   std::vector<MissedTimes> missed;
 };
 
-/// Decides what becomes of the times that are due by `now`. `starting`: the first that waits is being started. Of
-/// bounded cost.
-Decided decide(const ScheduleRules& rules, std::string_view schedule, ScheduleProgress& progress, bool starting,
-               Time now);
+/// Decides what becomes of the times that are due by `when.now`. Of bounded cost.
+Decided decide(const ScheduleRules& rules, std::string_view schedule, ScheduleProgress& progress, const DecideAt& when);
 /// When decide() has something to do next; null: never, as far as is known.
 std::optional<Time> next_decision(const ScheduleRules& rules, std::string_view schedule,
                                   const ScheduleProgress& progress, Time now);

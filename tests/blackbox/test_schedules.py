@@ -1,4 +1,5 @@
 """Schedules: no time is lost or doubled over kill -9, each policy does what it says, refusals, roles, tokens, command line."""
+import concurrent.futures
 import datetime
 import json
 import unittest
@@ -56,7 +57,7 @@ class Running(Schedules):
             self.until(engine.client, lambda one: one["started"] >= 2 * round + 2, "some have run")
             engine.kill9()
             engine.start()
-        last = self.until(engine.client, lambda one: one["started"] >= 12, "more have run")["handled_until"]
+        last = self.until(engine.client, lambda one: one["started"] >= 12 and not one["waiting"], "more have run")["handled_until"]
         times = sorted(one["labels"]["scheduled_at"] for one in self.runs(engine.client))
         self.assertEqual(len(times), len(set(times)), "no time has two runs")
         first = moment(begin).replace(microsecond=0) + datetime.timedelta(seconds=1)
@@ -94,6 +95,10 @@ class Running(Schedules):
         self.assertEqual(shown["skip"]["last_skipped"]["why"], "run_open")
         self.assertEqual({run["outcome"] for run in shown["cancel"]["recent"]}, {"cancelled"})
         self.assertLessEqual(len(shown["cancel"]["open"]), 1)
+        records = engine.client.get("/v1/audit?limit=1000").json["records"]
+        cancels = {one["target"] for one in records if one["action"] == "workflow.cancel"}
+        self.assertLessEqual({run["workflow"] for run in shown["cancel"]["recent"]}, cancels)
+        self.assertTrue(all(target and target.startswith("cancel-") for target in cancels), cancels)
 
     def test_an_orderly_stop_loses_nothing_either(self):
         engine = self.engine()
@@ -195,6 +200,27 @@ class Asked(Schedules):
         self.assertEqual({run["workflow"] for run in document["open"]}, {first.json["id"], beside.json["id"]})
         self.assertEqual(client.post("/v1/schedules/s:trigger", Idempotency_Key="k").json["id"], first.json["id"])
         self.assert_problem(client.post("/v1/schedules/nobody:trigger"), 404, "not_found")
+
+    def test_a_run_that_is_asked_for_is_of_one_version_of_its_schedule(self):
+        engine = self.engine()
+
+        def put(version):
+            self.put(engine.client, every="1000h", plan={**plan(), "name": version}, labels={"version": version})
+
+        def trigger(key):
+            answer = engine.client.post("/v1/schedules/s:trigger", {"overlap": "allow"}, Idempotency_Key=key)
+            self.assertEqual(answer.status, 201, answer)
+
+        put("v0")
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            for version in range(1, 41):
+                asked = [pool.submit(trigger, f"{version}-{number}") for number in range(6)]
+                changed = pool.submit(put, f"v{version}")
+                for one in [*asked, changed]:
+                    one.result()
+        runs = self.runs(engine.client)
+        self.assertEqual(len(runs), 240)
+        self.assertEqual([one["id"] for one in runs if one["labels"]["version"] != one["name"]], [])
 
     def test_a_preview_says_when_and_stores_nothing(self):
         client = self.engine().client

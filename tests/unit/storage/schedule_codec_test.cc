@@ -17,7 +17,7 @@ StoredSchedule whole_schedule() {
           .rules = R"({"every":"1h"})",
           .plan_digest = "sha256:0",
           .pause = SchedulePause{"paused", "a reason", "operator", at(7)},
-          .holder = {"t1", "planner"},
+          .holder = {"t1", "planner", true},
           .created_at = at(1),
           .created_by = "planner",
           .changed_at = at(2),

@@ -49,14 +49,24 @@ ScheduleProgress from(std::int64_t seconds) {
   return progress;
 }
 
-/// Decides all there is, as the runner does, and says which times wait, in seconds.
-std::string decided(const ScheduleRules& rules, ScheduleProgress& progress, std::int64_t now, bool starting = false) {
-  while (decide(rules, "s", progress, starting, at(now)).more) {
+/// Decides all there is, as the runner does, and says which times wait, in seconds. `held`: as it was found last, and
+/// is now.
+std::string decided(const ScheduleRules& rules, ScheduleProgress& progress, std::int64_t now, bool starting,
+                    bool& held) {
+  for (bool more = true; more;) {
+    const Decided found = decide(rules, "s", progress, {at(now), starting, starting, held});
+    held = found.held;
+    more = found.more;
   }
   std::string out;
   for (const Time time : progress.waiting)
     out += std::to_string((time - at(0)).count() / 1'000) + (time == progress.waiting.back() ? "" : " ");
   return out;
+}
+
+std::string decided(const ScheduleRules& rules, ScheduleProgress& progress, std::int64_t now, bool starting = false) {
+  bool held = false;
+  return decided(rules, progress, now, starting, held);
 }
 
 ScheduledRun run(std::int64_t seconds) {
@@ -106,6 +116,26 @@ TEST(ScheduleDecisions, one_that_is_being_started_is_not_taken_away) {
   EXPECT_FALSE(may_start(rules, progress));
 }
 
+TEST(ScheduleDecisions, skip_gives_one_that_was_put_off_up_for_a_newer_one) {
+  const ScheduleRules rules = every_10s(R"("overlap": "skip")");
+  ScheduleProgress progress = from(5);
+  EXPECT_EQ(decided(rules, progress, 10), "10");
+  EXPECT_EQ(decided(rules, progress, 20, true), "10") << "it is being started";
+  EXPECT_EQ(progress.skipped, (SkippedTime{at(20), "start_pending"}));
+  EXPECT_EQ(decide(rules, "s", progress, {.now = at(30), .beginning = true}).missed.size(), 0U) << "it is in line";
+  EXPECT_EQ(progress.waiting, std::vector<Time>{at(10)});
+  const Decided put_off = decide(rules, "s", progress, {.now = at(40)});
+  EXPECT_EQ(progress.waiting, std::vector<Time>{at(40)});
+  ASSERT_EQ(put_off.missed.size(), 1U);
+  EXPECT_EQ(put_off.missed[0], (MissedTimes{at(10), at(10), 1, "superseded", at(40)}));
+  EXPECT_EQ(progress.missed, put_off.missed[0]);
+  EXPECT_EQ(progress.counts.missed, 1U);
+  EXPECT_EQ(progress.counts.skipped, 2U);
+  progress.open.push_back(run(0));
+  EXPECT_EQ(decided(rules, progress, 50), "40") << "a triggered run is open";
+  EXPECT_EQ(progress.skipped, (SkippedTime{at(50), "run_open"}));
+}
+
 struct CatchUpRow {
   const char* name;
   const char* catch_up;
@@ -137,7 +167,7 @@ TEST(ScheduleDecisions, a_year_of_missed_times_costs_little) {
   const ScheduleRules rules = every_10s(R"("overlap": "allow", "catch_up": {"runs": "all", "window": "1m"})");
   ScheduleProgress progress = from(5);
   constexpr std::int64_t year = 365 * 86'400;
-  const Decided first = decide(rules, "s", progress, false, at(year));
+  const Decided first = decide(rules, "s", progress, {at(year)});
   ASSERT_EQ(first.missed.size(), 1U);
   EXPECT_EQ(first.missed[0].count, ScheduleLimits::counted_max);
   EXPECT_EQ(first.missed[0].first, at(10));
@@ -160,14 +190,50 @@ TEST(ScheduleDecisions, a_full_queue_holds_the_rest_back_until_it_is_over) {
   EXPECT_EQ(progress.waiting.back(), at(1'020));
 }
 
+TEST(ScheduleDecisions, what_is_held_back_has_come_in_time) {
+  for (const char* policy : {"queue_all", "allow"}) {
+    SCOPED_TRACE(policy);
+    const ScheduleRules rules = every_10s(R"("overlap": ")" + std::string(policy) + "\"");
+    ScheduleProgress progress = from(5);
+    bool held = false;
+    for (std::int64_t now = 10; now <= 1'000; now += 10) decided(rules, progress, now, false, held);
+    EXPECT_TRUE(held);
+    for (std::int64_t room : {1, 40, 100}) {
+      progress.waiting.erase(progress.waiting.begin(), progress.waiting.begin() + room);
+      decided(rules, progress, 2'500, false, held);
+      EXPECT_EQ(progress.counts.missed, 0U) << room;
+    }
+    EXPECT_EQ(progress.waiting.front(), at(1'420));
+    EXPECT_EQ(progress.waiting.back(), at(2'410));
+    progress.waiting.clear();
+    decided(rules, progress, 2'500, false, held);
+    EXPECT_FALSE(held);
+    decided(rules, progress, 3'000, false, held);
+    EXPECT_EQ(progress.waiting.back(), at(3'000));
+    EXPECT_EQ(progress.missed->why, "not_latest") << "there was room, and nobody looked";
+    EXPECT_EQ(progress.counts.missed, 49U);
+  }
+}
+
+TEST(ScheduleDecisions, after_a_start_nobody_knows_what_was_held_back_and_it_is_caught_up_with) {
+  const ScheduleRules rules = every_10s(R"("overlap": "queue_all")");
+  ScheduleProgress progress = from(5);
+  for (std::int64_t now = 10; now <= 1'000; now += 10) decided(rules, progress, now);
+  bool held = false;
+  decided(rules, progress, 1'500, false, held);
+  EXPECT_TRUE(held);
+  EXPECT_EQ(progress.counts.missed, 49U);
+  EXPECT_EQ(progress.handled, at(1'490)) << "the latest waits for room";
+}
+
 TEST(ScheduleDecisions, jitter_puts_off_the_start_and_not_the_time) {
   const ScheduleRules rules = every_10s(R"("jitter": "8s")");
   ScheduleProgress progress = from(5);
   const Duration delay = rules.recurrence.delay("s", at(10));
   ASSERT_GT(delay, Duration(0));
   EXPECT_EQ(next_decision(rules, "s", progress, at(5)), at(10) + delay);
-  EXPECT_FALSE(decide(rules, "s", progress, false, at(10) + delay - Duration(1)).changed);
-  EXPECT_TRUE(decide(rules, "s", progress, false, at(10) + delay).changed);
+  EXPECT_FALSE(decide(rules, "s", progress, {at(10) + delay - Duration(1)}).changed);
+  EXPECT_TRUE(decide(rules, "s", progress, {at(10) + delay}).changed);
   EXPECT_EQ(progress.waiting, std::vector<Time>{at(10)});
 }
 
