@@ -19,11 +19,14 @@ struct ChildOrder {
   std::string name_space;
   std::string child;
   ParentLink parent;
-  std::uint32_t depth = 1;              ///< of the child
-  bool cancel = false;                  ///< what is not there is then not begun
-  std::shared_ptr<const Json> input;    ///< of the action: {plan, input?, labels?}
-  std::string submitted_by;             ///< of the parent: whoever planned it planned the child, too
-  std::optional<Time> full_since = {};  ///< its home waits for room in the namespace's quota
+  std::uint32_t depth = 1;            ///< of the child
+  bool cancel = false;                ///< what is not there is then not begun
+  std::shared_ptr<const Json> input;  ///< of the action: {plan, input?, labels?}
+  std::string submitted_by;           ///< of the parent: whoever planned it planned the child, too
+  // As its home fills it in.
+  std::int64_t plan_bytes = 0;  ///< of the child's plan; 0: not known, as nothing limits them
+  std::uint64_t turn = 0;       ///< its place among those that wait for room; 0: it has not waited
+  Time waits_since{};           ///< if it has a turn
 };
 
 /// From a child: it has ended, or its attention changed.

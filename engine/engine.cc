@@ -85,7 +85,7 @@ Result<void> Engine::recover(std::function<void()> ready, std::function<void(con
   lines_.begin(homes_[0].loop.now());
   Result<std::optional<WriteBatch>> marks = marks_to_begin_with(*reader);
   if (!marks) return marks.error();
-  if (const Result<void> counted = usage_.count(*reader, *marks); !counted) return counted;
+  if (const Result<void> counted = usage_.count(*reader, *marks, damaged); !counted) return counted;
   // Before whatever any loop commits later.
   if (*marks) store_.commit(**std::move(marks), homes_[0].loop, [](const CommitResult&) {});
   struct Found {

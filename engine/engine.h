@@ -60,8 +60,8 @@ class Engine {
     bool created = false;
     Json workflow;
   };
-  /// Errors: invalid_argument, invalid_plan, conflict, idempotency_key_reused, overloaded, quota_exceeded, disk_full,
-  /// shutting_down.
+  /// Errors: invalid_argument, invalid_plan, conflict, idempotency_key_reused, overloaded, quota_exceeded,
+  /// payload_too_large (more than the quota of its namespace ever gives), disk_full, shutting_down.
   void submit(SubmitRequest request, Loop& loop, std::function<void(Result<Started>)> done);
 
   /// The whole static check of a plan; nothing is stored. Pointers are into the plan; a tool of which every version is
@@ -85,7 +85,7 @@ class Engine {
                std::function<void(Result<Json>)> done, AuditNotePtr audit = nullptr);
 
   /// Delivers a signal; `digest` and `payload` are filled in already. Errors: not_found, invalid_argument, wrong_state,
-  /// idempotency_key_reused, signals_full, quota_exceeded, disk_full, shutting_down.
+  /// idempotency_key_reused, signals_full, quota_exceeded, payload_too_large (as there), disk_full, shutting_down.
   void signal(const std::string& name_space, const std::string& id, Signal signal, Loop& loop,
               std::function<void(Result<Shard::Delivered>)> done, AuditNotePtr audit = nullptr);
 

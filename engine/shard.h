@@ -13,6 +13,7 @@
 
 #include "connectors/connector.h"
 #include "engine/audit.h"
+#include "engine/child_line.h"
 #include "engine/children.h"
 #include "engine/due_keys.h"
 #include "engine/feed_watch.h"
@@ -60,9 +61,10 @@ enum class WaitFor : std::uint8_t { now, ended, attention, events };
 struct ShardLimits {
   std::size_t live_max = 200'000;  ///< workflows in memory; beyond: submissions are refused (overloaded)
   std::size_t watches_max = 20'000;
-  std::uint32_t calls_per_workflow = 32;  ///< under way at one time; further actions start when one has ended
-  Duration rest_after{30'000};            ///< a workflow whose next timer is farther away leaves memory
-  std::size_t ended_kept = 128;           ///< small workflows that ended last stay: their clients are about to ask
+  std::size_t children_waiting_max = 100'000;  ///< for room; beyond: they fail (overloaded), with effect none
+  std::uint32_t calls_per_workflow = 32;       ///< under way at one time; further actions start when one has ended
+  Duration rest_after{30'000};                 ///< a workflow whose next timer is farther away leaves memory
+  std::size_t ended_kept = 128;                ///< small workflows that ended last stay: their clients are about to ask
 };
 
 /// All workflows of some partitions: loads, asks the core, commits, and only then acts. Everything runs on one loop;
@@ -77,8 +79,8 @@ class Shard final : private PermitSink {
   using Seen = std::function<void(Result<Json>)>;
   using Done = std::function<void(Result<void>)>;
 
-  /// Begins a workflow. Errors: conflict, idempotency_key_reused, overloaded, quota_exceeded, shutting_down,
-  /// corruption.
+  /// Begins a workflow. Errors: conflict, idempotency_key_reused, overloaded, quota_exceeded, payload_too_large (more
+  /// than the quota of its namespace ever gives), shutting_down, corruption.
   void submit(NewWorkflow submission, SubmitDone done);
   /// Renders the workflow once `until` holds or `deadline` has come, and hands the document out when what it shows is
   /// durable. `after` is for WaitFor::events. Errors: not_found, overloaded, corruption, configuration.
@@ -96,7 +98,8 @@ class Shard final : private PermitSink {
     Json signal;           ///< its document
   };
   /// Delivers a signal; `done` runs when it is durable. Errors: not_found, wrong_state (the workflow has ended),
-  /// idempotency_key_reused, signals_full, quota_exceeded, shutting_down.
+  /// idempotency_key_reused, signals_full, quota_exceeded, payload_too_large (more than the quota ever gives),
+  /// shutting_down.
   void signal(const std::string& name_space, const std::string& id, Signal signal,
               std::function<void(Result<Delivered>)> done, const AuditNotePtr& audit = nullptr);
 
@@ -107,7 +110,7 @@ class Shard final : private PermitSink {
   /// Where children and parents live. Set once, before anything else is asked.
   void connect(Relatives relatives) { relatives_ = std::move(relatives); }
   /// A workflow of another shard wants a child here: begins it, or sees it cancelled, or answers how it ended. What
-  /// can't be begun for the moment (overloaded, no room on the disk) is tried again.
+  /// can't be begun for the moment (overloaded, no room on the disk or in the quota) waits for its turn.
   void child_ordered(ChildOrder order);
   /// A child tells its parent here.
   void child_reported(const ChildReport& report);
@@ -231,6 +234,7 @@ class Shard final : private PermitSink {
   void return_permit(PermitLine& line, const Outcome& outcome);
 
   // shard_api.cc
+  bool is_full() const { return live_.size() - ended_.size() >= limits_.live_max; }
   void created(const std::string& key, const NewWorkflow& submission, const CommitResult& result,
                const SubmitDone& done, std::uint32_t version, const Effects& effects,
                const std::vector<ActionIndex>& gates);
@@ -246,9 +250,13 @@ class Shard final : private PermitSink {
   void tell_parent(Live& live);
   void tell_schedule(Live& live);
   void report(const ChildOrder& order, const ChildEnd& end);
+  void refuse(const ChildOrder& order, const Error& why, const std::string& before = "");
   void begin_child(ChildOrder order);
-  void try_again(ChildOrder order);
-  void wait_for_quota(ChildOrder order, const Error& full);
+  Result<void> room_for(const ChildOrder& order);
+  void not_begun(ChildOrder order, const Error& why);
+  void wait_in_line(ChildOrder order);
+  void let_children_in();
+  bool let_in(const std::string& name_space, ChildLine& line, std::size_t& left);
 
   Loop& loop_;
   Store& store_;
@@ -280,8 +288,10 @@ class Shard final : private PermitSink {
   std::function<void(const Error&)> damaged_;
   Relatives relatives_;
   OnStep on_step_;
-  /// Children that could not be begun yet, by key.
-  std::unordered_map<std::string, ChildOrder> orders_waiting_;
+  /// Of children that could not be begun yet, by namespace. A line that was needed once stays, so that turns are
+  /// unique.
+  std::map<std::string, ChildLine> child_lines_;
+  bool lines_armed_ = false;  ///< it is seen to that they are looked at again
   Counters counters_;
 };
 

@@ -25,8 +25,7 @@ void Shard::submit(NewWorkflow submission, SubmitDone done) {
           [this, submission = std::move(submission), done = std::move(done)] { submit(submission, done); });
     return when_durable(*existing, [done, answer] { done(answer); });
   }
-  if (live_.size() - ended_.size() >= limits_.live_max)
-    return done(fail(ErrorCode::overloaded, "too many workflows are active; send the plan again later"));
+  if (is_full()) return done(fail(ErrorCode::overloaded, "too many workflows are active; send the plan again later"));
 
   NamespaceUse& use = use_of(submission.name_space);
   // Looked at before anything is made; taken when it is known how much.
@@ -69,6 +68,7 @@ void Shard::submit(NewWorkflow submission, SubmitDone done) {
   }
   encode(begun, transition, batch);
   if (Result<void> taken = use.take(share_of(begun)); !taken) {
+    clock_saved_ = Time();  // the batch that had it is dropped
     undo(begun, transition.calls);
     return done(std::move(taken).error());
   }
@@ -103,6 +103,7 @@ void Shard::created(const std::string& key, const NewWorkflow& submission, const
     committed(key, version, effects);
   } else {
     --commits_pending_;
+    clock_saved_ = Time();  // as above
     if (submission.audit != nullptr) submission.audit->settled = false;
     found->use->give_back(found->share);
     undo(*found, effects.calls);
@@ -161,16 +162,18 @@ void Shard::watch(const std::string& name_space, const std::string& id, WaitFor 
   if (watched.creating) {
     return watched.after_creation.push_back([=, this] { watch(name_space, id, until, after, deadline, render, seen); });
   }
+  const std::string key = watched.key;
   Watch made{until, after, 0, std::move(render), std::move(seen)};
   if (satisfied(watched, made) || deadline <= loop_.now()) {
     give(watched, std::move(made));
-    return release(watched.key);
+    return release(key);
   }
-  if (watches_ >= limits_.watches_max)
-    return made.seen(fail(ErrorCode::overloaded, "too many requests wait for workflows"));
+  if (watches_ >= limits_.watches_max) {
+    made.seen(fail(ErrorCode::overloaded, "too many requests wait for workflows"));
+    return release(key);
+  }
   const std::uint64_t number = next_watch_++;
   ++watches_;
-  const std::string key = watched.key;
   made.timer = loop_.schedule(deadline, [this, key, number] {
     Live* late = live(key);
     if (late == nullptr) return;

@@ -1,6 +1,7 @@
 // Workflows that run for others (flow.run_plan): a parent orders, a child reports; and for schedules. See
 // engine/children.h.
 
+#include <algorithm>
 #include <utility>
 
 #include "engine/shard.h"
@@ -10,11 +11,11 @@
 namespace settle {
 namespace {
 
-constexpr Duration retry_interval{1'000};
+/// Those that wait for room are looked at so often.
+constexpr Duration lines_interval{1'000};
 
-/// How long a child waits for room in the quota of its namespace. For ever would be too long: where all that is open
-/// waits for children of its own, nothing ends that could make room.
-constexpr Duration quota_wait_max{600'000};
+/// So many of them may begin before other events get their turn.
+constexpr std::size_t let_in_max = 128;
 
 bool is_child_of(const Workflow& workflow, const ChildOrder& order) {
   const std::optional<ParentLink>& parent = workflow.header.parent;
@@ -71,7 +72,8 @@ void Shard::child_ordered(ChildOrder order) {
   const Result<Live*> found = find(order.name_space, order.child);
   if (!found && found.error().code == ErrorCode::not_found) {
     if (!order.cancel) return begin_child(std::move(order));
-    orders_waiting_.erase(key_of(order.name_space, order.child));
+    const auto line = child_lines_.find(order.name_space);
+    if (line != child_lines_.end()) line->second.leave(order.child);
     return report(order, {.how = ChildEnd::How::absent});
   }
   if (!found) return;  // it can't be loaded: a person has to mend that, and a restart asks again
@@ -92,47 +94,91 @@ void Shard::child_ordered(ChildOrder order) {
   release(key);
 }
 
+void Shard::refuse(const ChildOrder& order, const Error& why, const std::string& before) {
+  report(order,
+         {.how = ChildEnd::How::refused, .code = std::string(info(why.code).name), .message = before + why.message});
+}
+
+/// Nobody passes those who wait.
 void Shard::begin_child(ChildOrder order) {
-  if (!store_.has_room()) return try_again(std::move(order));
-  if (const Result<void> room = use_of(order.name_space).has_room({1, 0}); !room)
-    return wait_for_quota(std::move(order), room.error());
+  if (order.plan_bytes == 0 && use_of(order.name_space).limits().bytes)
+    order.plan_bytes = static_cast<std::int64_t>(canonical(child_plan(*order.input)).size());
+  const auto line = child_lines_.find(order.name_space);
+  if (order.turn == 0 && line != child_lines_.end() && !line->second.empty()) return wait_in_line(std::move(order));
+  if (const Result<void> room = room_for(order); !room) return not_begun(std::move(order), room.error());
   Result<NewWorkflow> prepared = relatives_.prepare(order);
-  if (!prepared) {
-    return report(order, {.how = ChildEnd::How::refused,
-                          .code = std::string(info(prepared.error().code).name),
-                          .message = prepared.error().message});
-  }
+  if (!prepared) return refuse(order, prepared.error());
   submit(*std::move(prepared), [this, order](const Result<Submitted>& submitted) {
     if (submitted && submitted->created) return;
     // It is there already, whoever made it: what it is to us is seen when it is looked at.
     const bool exists = submitted || submitted.error().code == ErrorCode::conflict;
     if (exists) return loop_.post([this, order] { child_ordered(order); });
-    if (submitted.error().code == ErrorCode::quota_exceeded) return wait_for_quota(order, submitted.error());
-    try_again(order);
+    not_begun(order, submitted.error());
   });
 }
 
-/// A full engine or a full disk is no reason to lose a child. A cancellation that comes meanwhile takes it away.
-void Shard::try_again(ChildOrder order) {
-  const std::string key = key_of(order.name_space, order.child);
-  const bool waits = orders_waiting_.contains(key);
-  orders_waiting_[key] = std::move(order);
-  if (waits) return;
-  loop_.schedule(loop_.now() + retry_interval, [this, key] {
-    const auto found = orders_waiting_.find(key);
-    if (found == orders_waiting_.end()) return;
-    ChildOrder again = std::move(found->second);
-    orders_waiting_.erase(found);
-    child_ordered(std::move(again));
-  });
+/// Whether it could begin now, as far as that is known without checking its plan.
+Result<void> Shard::room_for(const ChildOrder& order) {
+  if (!store_.has_room()) return fail(ErrorCode::disk_full, "the disk is nearly full");
+  if (is_full()) return fail(ErrorCode::overloaded, "too many workflows are active");
+  return use_of(order.name_space).has_room({1, order.plan_bytes});
 }
 
-void Shard::wait_for_quota(ChildOrder order, const Error& full) {
-  if (!order.full_since) order.full_since = loop_.now();
-  if (loop_.now() < *order.full_since + quota_wait_max) return try_again(std::move(order));
-  report(order, {.how = ChildEnd::How::refused,
-                 .code = std::string(info(full.code).name),
-                 .message = "waited for " + format_duration(quota_wait_max) + ": " + full.message});
+/// A full engine, disk or quota is no reason to lose a child; what will never fit has failed.
+void Shard::not_begun(ChildOrder order, const Error& why) {
+  if (why.code == ErrorCode::payload_too_large) return refuse(order, why);
+  wait_in_line(std::move(order));
+}
+
+/// A cancellation that comes meanwhile takes it away.
+void Shard::wait_in_line(ChildOrder order) {
+  std::size_t waiting = 0;
+  for (const auto& [name_space, line] : child_lines_) waiting += line.size();
+  ChildLine& line = child_lines_[order.name_space];
+  if (waiting >= limits_.children_waiting_max && !line.has(order.child))
+    return refuse(order, fail(ErrorCode::overloaded, std::to_string(waiting) + " others wait for room already"));
+  line.join(std::move(order), loop_.now());
+  if (std::exchange(lines_armed_, true)) return;
+  loop_.schedule(loop_.now() + lines_interval, [this] { let_children_in(); });
+}
+
+void Shard::let_children_in() {
+  if (draining_) return;
+  std::size_t left = let_in_max;
+  bool more = false;
+  for (auto& [name_space, line] : child_lines_) more = let_in(name_space, line, left) || more;
+  lines_armed_ =
+      std::any_of(child_lines_.begin(), child_lines_.end(), [](const auto& entry) { return !entry.second.empty(); });
+  if (!lines_armed_) return;
+  if (more) return loop_.post([this] { let_children_in(); });
+  loop_.schedule(loop_.now() + lines_interval, [this] { let_children_in(); });
+}
+
+/// From the head of the line, as long as there is room; only who has room is looked for in the store. True: it goes on
+/// after other events.
+bool Shard::let_in(const std::string& name_space, ChildLine& line, std::size_t& left) {
+  const auto quota_is_full = [&](const Error& full) {
+    const std::string before = "for " + format_duration(ChildLine::wait_max) + " no place came free; ";
+    for (const ChildOrder& order : line.give_up(loop_.now(), use_of(name_space).freed())) refuse(order, full, before);
+    return false;
+  };
+  while (!line.empty()) {
+    const Result<void> room = room_for(line.first());
+    if (!room && room.error().code == ErrorCode::quota_exceeded) return quota_is_full(room.error());
+    const bool never = !room && room.error().code == ErrorCode::payload_too_large;
+    if (!room && !never) {
+      line.moves(loop_.now());  // it is not the quota that it waits for
+      return false;
+    }
+    if (left == 0) return true;
+    --left;
+    const std::string child = line.first().child;
+    child_ordered(line.take_first());
+    if (line.has(child))  // it needs more than its plan, and came back to its place
+      return quota_is_full(fail(ErrorCode::quota_exceeded, "it needs more bytes than there is room for"));
+    line.moves(loop_.now());
+  }
+  return false;
 }
 
 void Shard::child_reported(const ChildReport& report) {

@@ -40,7 +40,16 @@ Error NamespaceUse::too_much(const Share& share) const {
                                              " would be too much. What has ended no longer counts");
 }
 
+/// What will never fit is not told to come later.
+Result<void> NamespaceUse::ever_fits(const Share& share) const {
+  if (!limits_.bytes || share.bytes <= *limits_.bytes) return {};
+  return fail(ErrorCode::payload_too_large, "it would keep " + std::to_string(share.bytes) +
+                                                " bytes, and all open workflows of namespace \"" + name_space_ +
+                                                "\" together may keep " + std::to_string(*limits_.bytes));
+}
+
 Result<void> NamespaceUse::take(const Share& share) {
+  if (Result<void> fits = ever_fits(share); !fits) return fits;
   if (!take_of(workflows_, share.workflows, limits_.open_workflows)) return too_many(share);
   if (take_of(bytes_, share.bytes, limits_.bytes)) return {};
   add({-share.workflows, 0});
@@ -48,6 +57,7 @@ Result<void> NamespaceUse::take(const Share& share) {
 }
 
 Result<void> NamespaceUse::has_room(const Share& share) const {
+  if (Result<void> fits = ever_fits(share); !fits) return fits;
   const Share used = now();
   const auto fits = [](std::int64_t sum, std::int64_t more, const std::optional<std::int64_t>& limit) {
     return !limit || more == 0 || sum + more <= *limit;
@@ -60,6 +70,11 @@ Result<void> NamespaceUse::has_room(const Share& share) const {
 void NamespaceUse::add(const Share& share) {
   if (share.workflows != 0) workflows_.fetch_add(share.workflows, std::memory_order_relaxed);
   if (share.bytes != 0) bytes_.fetch_add(share.bytes, std::memory_order_relaxed);
+}
+
+void NamespaceUse::give_back(const Share& share) {
+  add({-share.workflows, -share.bytes});
+  if (share.workflows > 0) freed_.fetch_add(static_cast<std::uint64_t>(share.workflows), std::memory_order_relaxed);
 }
 
 Share NamespaceUse::now() const {
@@ -79,14 +94,16 @@ Share Usage::now(std::string_view name_space) const {
   return found == namespaces_.end() ? Share() : found->second->now();
 }
 
-Result<void> Usage::count(const Reader& reader, const std::optional<WriteBatch>& marks) {
+Result<void> Usage::count(const Reader& reader, const std::optional<WriteBatch>& marks,
+                          const std::function<void(const Error&)>& damaged) {
   return each_open(reader, marks, [&](const std::string& name_space, const std::string& id) -> Result<void> {
     NamespaceUse& use = of(name_space);
     Share share{.workflows = 1};
     if (use.limits().bytes) {
       const Result<std::uint64_t> bytes = kept_bytes_of(reader, name_space, id);
-      if (!bytes) return bytes.error();
-      share.bytes = static_cast<std::int64_t>(*bytes);
+      if (!bytes && bytes.error().code != ErrorCode::corruption) return bytes.error();
+      if (!bytes) damaged(bytes.error());  // which is no reason to keep all others from going on
+      share.bytes = bytes ? static_cast<std::int64_t>(*bytes) : 0;
     }
     use.add(share);
     return {};

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -41,24 +42,28 @@ class NamespaceUse {
       : name_space_(std::move(name_space)), limits_(limits) {}
 
   /// Takes the share if the namespace then has no more than it may; of two that come at once, and of which only one
-  /// fits, at most one gets it. Errors: quota_exceeded.
+  /// fits, at most one gets it. Errors: quota_exceeded; payload_too_large, where it would not fit if nothing was used.
   Result<void> take(const Share& share);
-  /// Whether it would be refused now, without taking it. Errors: quota_exceeded.
+  /// Whether it would be refused now, without taking it. Errors: those of take.
   Result<void> has_room(const Share& share) const;
   /// What is there already, or can't be refused any more: the namespace may then have more than it may.
   void add(const Share& share);
-  void give_back(const Share& share) { add({-share.workflows, -share.bytes}); }
+  void give_back(const Share& share);
 
   Share now() const;
+  /// How many places were given back so far: as long as that grows, who waits for one may hope.
+  std::uint64_t freed() const { return freed_.load(std::memory_order_relaxed); }
   const QuotaLimits& limits() const { return limits_; }
 
  private:
   Error too_many(const Share& share) const;
   Error too_much(const Share& share) const;
+  Result<void> ever_fits(const Share& share) const;
 
   const std::string name_space_;
   const QuotaLimits limits_;
   std::atomic<std::int64_t> workflows_{0}, bytes_{0};
+  std::atomic<std::uint64_t> freed_{0};
 };
 
 /// What all namespaces use, counted over all loops together. A workflow is counted before it is durable, and until its
@@ -74,8 +79,10 @@ class Usage {
   const QuotaLimits& limits_of(std::string_view name_space) const { return options_.of(name_space); }
   /// Counts what the store holds, before anything changes it: one look for each open workflow, and another where the
   /// bytes of its namespace are limited. `marks`: what is about to be written of a store from before there were marks.
-  /// Errors: corruption.
-  Result<void> count(const Reader& reader, const std::optional<WriteBatch>& marks);
+  /// One that can't be read counts as one without bytes, and is told through `damaged`. Errors: corruption (the marks),
+  /// io_error.
+  Result<void> count(const Reader& reader, const std::optional<WriteBatch>& marks,
+                     const std::function<void(const Error&)>& damaged);
 
  private:
   const QuotaOptions options_;

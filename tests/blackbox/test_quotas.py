@@ -125,6 +125,16 @@ class OpenWorkflows(harness.EngineTest):
         self.assertEqual(engine.client.end_of(child)["outcome"], "verified")
         wait_until(lambda: used(engine.client)["open_workflows"]["used"] == 0, "all places are free")
 
+    def test_children_begin_in_their_order_as_places_come_free(self):
+        engine = self.engine(*ALL, config="[quotas]\nopen_workflows = 3")
+        for id in ("other-1", "other-2"):
+            self.assertEqual(self.submit(engine.client, id).status, 201)
+        runs = [run_plan(nap("first", "1ms"), id=f"c{n}") for n in range(20)]
+        self.assertEqual(self.submit(engine.client, "parent", None, *runs).status, 201)
+        engine.client.wait_for_action("parent", lambda action: action["phase"] == "waiting", "waits", 20)
+        engine.client.post("/v1/workflows/other-1/signals/go", {})
+        self.assertEqual(engine.client.end_of("parent")["outcome"], "verified")
+
     def test_a_parent_whose_child_waits_for_room_can_be_cancelled(self):
         engine = self.engine(*ALL, config="[quotas]\nopen_workflows = 1")
         self.assertEqual(self.submit(engine.client, "parent", None, run_plan(make("x"))).status, 201)
@@ -158,6 +168,19 @@ class Bytes(harness.EngineTest):
         engine.client.end_of(taken[0])
         wait_until(lambda: used(engine.client)["bytes"]["used"] < state["used"] - 1_500, "its bytes are given back")
         self.assertEqual(engine.client.submit(self.plan(1_000), "fits").status, 201)
+
+    def test_what_would_never_fit_is_told_so_and_not_to_come_later(self):
+        engine = self.engine(config="[quotas]\nopen_workflows = 1\nbytes = 2000")
+        self.assertEqual(engine.client.submit(self.plan(10), "full").status, 201)
+        signal = {"payload": "y" * 3_000}
+        for refused in (engine.client.submit(self.plan(3_000), "big"),
+                        engine.client.post("/v1/workflows/full/signals/other", signal)):
+            document = self.assert_problem(refused, 413, "payload_too_large")
+            self.assertFalse(document["safe_to_retry"])
+            self.assertNotIn("Retry-After", refused.headers)
+            self.assertIn("2000", document["detail"])
+        later = self.assert_problem(engine.client.submit(self.plan(10)), 429, "quota_exceeded")
+        self.assertTrue(later["safe_to_retry"])
 
     def test_what_a_workflow_gathers_counts_and_is_not_refused(self):
         engine = self.engine(*ALL, config="[quotas]\nbytes = 4000")

@@ -194,7 +194,8 @@ void Monitor::judge_child_end(const Step& step, ActionIndex index, const ActionS
   if (code == "deadline_exceeded" && !step.after.header.expired) say("there was no deadline");
   if (!workflows_.contains(child)) {
     counters_.note("a child was never begun");
-    if (!called_off && code != "invalid_plan" && code != "quota_exceeded") say("its workflow was never begun");
+    const bool refused = code == "invalid_plan" || code == "quota_exceeded" || code == "payload_too_large";
+    if (!called_off && !refused) say("its workflow was never begun");
     return;
   }
   const std::uint32_t durable = load_for_show(*on_disk(), "default", child)->value_or(Workflow()).header.version;

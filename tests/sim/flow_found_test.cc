@@ -58,6 +58,9 @@ class OneCall {
   void run_until(Time time) { engine.run(time - engine.schedule.now()); }
   const Monitor::Shadow& parent() { return engine.monitor.workflows().at("w"); }
   const Monitor::Shadow& child() { return engine.monitor.workflows().at(parent().child_of(0)); }
+  bool is_stored(const std::string& id) {
+    return engine.store.snapshot()->get(Family::state, keys::OfWorkflow("default", id).header())->has_value();
+  }
   bool durably_ended() {
     const auto stored = load_for_show(*engine.store.snapshot(), "default", "w");
     return *stored && (*stored)->header.status == WorkflowStatus::ended;
@@ -88,12 +91,9 @@ TEST(Signals, are_refused_for_an_end_only_once_it_is_durable) {
 
 TEST(Children, are_begun_after_a_crash_though_the_clock_was_set_back_before_their_parent_came) {
   OneCall world(Builtin::run_plan, true);
-  const auto is_stored = [&](const std::string& id) {
-    return world.engine.store.snapshot()->get(Family::state, keys::OfWorkflow("default", id).header())->has_value();
-  };
-  while (!is_stored("w")) world.engine.run(Duration(1));
+  while (!world.is_stored("w")) world.engine.run(Duration(1));
   world.engine.crash();
-  ASSERT_FALSE(is_stored(world.parent().child_of(0)));
+  ASSERT_FALSE(world.is_stored(world.parent().child_of(0)));
   world.engine.jump(Duration(-86'400'000));  // the stored clock is that of the other workflow
   world.start();
   world.engine.run(Duration(2'000));
@@ -200,6 +200,20 @@ TEST(Quotas, a_child_that_has_waited_is_begun_once_there_is_room) {
   world.start();
   world.engine.run(Duration(2'000));
   EXPECT_EQ(world.parent().header.outcome, WorkflowOutcome::executed);
+  EXPECT_TRUE(world.verdict.good()) << world.verdict.violations()[0].text;
+}
+
+TEST(Quotas, a_child_that_will_never_fit_has_failed_at_once) {
+  OneCall world(Builtin::run_plan);
+  while (!world.is_stored("w")) world.engine.run(Duration(1));
+  world.engine.crash();
+  world.engine.quotas.usual.bytes = 10;
+  world.start();
+  world.engine.run(Duration(500));
+  EXPECT_EQ(world.parent().header.outcome, WorkflowOutcome::failed);
+  ASSERT_TRUE(world.parent().runs[0].error);
+  EXPECT_EQ(world.parent().runs[0].error->code, "payload_too_large");
+  EXPECT_EQ(world.parent().runs[0].effect, Effect::none);
   EXPECT_TRUE(world.verdict.good()) << world.verdict.violations()[0].text;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iostream>
 
+#include "engine/child_line.h"
 #include "tests/sim/oracles.h"
 
 namespace settle::sim {
@@ -21,6 +22,7 @@ class Scenario {
  public:
   Scenario(std::uint64_t seed, Counters& counters, bool tracing)
       : dice_(seed * 0x9e3779b97f4a7c15ULL + 1),
+        quota_dice_(seed ^ 0x71756f746173),
         counters_(counters),
         engine_(dice_.next(), sketches_, verdict_, counters) {
     engine_.tracing = tracing;
@@ -40,6 +42,8 @@ class Scenario {
   void draw();
   Likes likes() const;
   void draw_by_mood();
+  void draw_quotas();
+  void look_for_waiting_children();
   void start();
   void turn();
   void actor();
@@ -67,13 +71,14 @@ class Scenario {
   Verdict verdict_;
   std::map<std::string, Sketch> sketches_;
   Dice dice_;
+  Dice quota_dice_;  ///< another, so that a seed without quotas does not change by what is drawn of them
   Counters& counters_;
   std::vector<SimTool> writers_, readers_, tools_;
   std::vector<std::string> ids_;
   std::vector<SimSubmission> submitted_;
   std::vector<std::pair<std::string, SentSignal>> sent_;
   std::string origin_ = "http://sim";
-  bool jumps_ = false, moves_ = false;
+  bool jumps_ = false, moves_ = false, limited_ = false, lifted_ = false;
   Mood mood_ = Mood::mixed;
   SimEngine engine_;
 };
@@ -105,6 +110,28 @@ void Scenario::draw() {
   jumps_ = dice_.chance(0.1);
   moves_ = dice_.chance(0.1);
   draw_by_mood();
+  limited_ = quota_dice_.chance(0.2);
+  lifted_ = limited_ && quota_dice_.chance(0.5);
+  if (limited_) draw_quotas();
+}
+
+/// Of what a namespace may use, so little that some of what comes is refused, or has to wait.
+void Scenario::draw_quotas() {
+  QuotaLimits& usual = engine_.quotas.usual;
+  usual = {std::nullopt, std::nullopt, SimEngine::plenty};
+  const std::uint64_t kind = quota_dice_.below(4);
+  if (kind < 3) usual.open_workflows = static_cast<std::int64_t>(1 + quota_dice_.below(4));
+  if (kind > 1) usual.bytes = static_cast<std::int64_t>(300 + quota_dice_.below(12'000));
+}
+
+void Scenario::look_for_waiting_children() {
+  for (const auto& [id, workflow] : engine_.monitor.workflows()) {
+    for (ActionIndex i = 0; i < workflow.runs.size(); ++i) {
+      const bool waits = workflow.runs[i].stage == Stage::waiting && workflow.flow_of(i) == Builtin::run_plan;
+      if (waits && !engine_.monitor.workflows().contains(workflow.child_of(i)))
+        counters_.note("a child waits for the quota");
+    }
+  }
 }
 
 Likes Scenario::likes() const {
@@ -146,6 +173,7 @@ void Scenario::turn() {
   actor();
   if (dice_.chance(0.3)) signal();
   change_tokens();
+  if (limited_ && engine_.running()) look_for_waiting_children();
   for (std::uint64_t i = dice_.below(4); i > 0; --i) decide();
   if (dice_.chance(0.6)) act_by_mood();
   if (!engine_.running()) return come_back();
@@ -214,6 +242,7 @@ void Scenario::signal() {
   SentSignal made;
   made.name = dice_.chance(0.1) ? unknown_signal : signal_names[dice_.below(std::size(signal_names))];
   made.payload = dice_.of(payloads);
+  if (limited_ && quota_dice_.chance(0.3)) made.payload = std::string(1'100 + quota_dice_.below(9'000), 'x');
   if (dice_.chance(0.6)) made.key = "signal-" + std::to_string(sent_.size());
   sent_.emplace_back(somebody(), made);
   engine_.signal(sent_.back().first, sent_.back().second);
@@ -339,6 +368,7 @@ void Scenario::come_back() {
     origin_ = origin_ == "http://sim" ? "http://moved" : "http://sim";
     counters_.note("the configuration moved the endpoint");
   }
+  if (limited_ && quota_dice_.chance(0.3)) draw_quotas();
   for (int i = 0; i < 3; ++i) {
     start();
     if (!dice_.chance(0.25)) break;
@@ -391,6 +421,7 @@ Duration Scenario::bound() const {
     each = std::max(each, own);
   }
   each = std::max(each, flow_wait_max);
+  if (engine_.is_limited()) each = std::max(each, ChildLine::wait_max + Duration(2'000));
   std::size_t runs = 0;  // of all together: a workflow may wait for others
   for (const auto& [id, workflow] : engine_.monitor.workflows()) runs += workflow.runs.size();
   return each * static_cast<std::int64_t>(2 * runs + 2) + std::max(Duration(0), -engine_.schedule.wall_offset) +
@@ -412,6 +443,10 @@ void Scenario::heal() {
   engine_.world.heal();
   engine_.store.slow_rate = 0;
   engine_.store.crash_after = std::nullopt;
+  if (lifted_) {
+    if (engine_.running()) engine_.crash();
+    engine_.quotas.usual = {std::nullopt, std::nullopt, SimEngine::plenty};
+  }
   if (!engine_.running()) start();
   if (engine_.tracing) engine_.trace("everything heals");
   const Time begun = engine_.schedule.now();

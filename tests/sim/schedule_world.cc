@@ -21,9 +21,13 @@ void ScheduleWorld::start(std::size_t loops) {
   ScheduleOptions own = options;
   own.is_revoked = [this](const std::string& id) { return revoked.contains(id); };
   tools_ = std::make_unique<ToolRegistry>(store, Values{});
-  engine_ =
-      std::make_unique<Engine>(store, *tools_, std::move(parts), EngineOptions{.shard = limits, .schedules = own});
-  const Result<void> recovered = engine_->recover([] {}, [](const Error&) { SETTLE_ASSERT(false); });
+  engine_ = std::make_unique<Engine>(store, *tools_, std::move(parts),
+                                     EngineOptions{.shard = limits, .quotas = quotas, .schedules = own});
+  const Result<void> recovered = engine_->recover([] {},
+                                                  [this](const Error&) {
+                                                    SETTLE_ASSERT(damaged);
+                                                    ++*damaged;
+                                                  });
   SETTLE_ASSERT(bool(recovered));
 }
 

@@ -62,9 +62,11 @@ class ScheduleWorld {
   SimStore store;
   ScheduleOptions options;
   ShardLimits limits;
+  QuotaOptions quotas;
   ErrorCode refusal = ErrorCode::internal;
   std::set<std::string> revoked;
   std::size_t crashes = 0;
+  std::optional<std::size_t> damaged;  ///< how often a workflow could not be read; null: it must not be
 
  private:
   /// Runs until `done`.

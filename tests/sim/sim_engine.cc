@@ -1,7 +1,6 @@
 #include "tests/sim/sim_engine.h"
 
 #include <iostream>
-#include <limits>
 
 #include "connectors/http/classify.h"
 #include "engine/load.h"
@@ -101,7 +100,7 @@ SimEngine::SimEngine(std::uint64_t seed, const std::map<std::string, Sketch>& sk
       people(seed ^ 0x70656f706c65),
       verdict_(verdict),
       counters_(counters) {
-  quotas.usual.bytes = std::numeric_limits<std::int64_t>::max() / 2;  // so that they are counted
+  quotas.usual.bytes = plenty;
   monitor.is_over = [this](const std::string& token) { return people.at(token).ended; };
   monitor.on_disk = [this] { return store.snapshot(); };
   store.observer = [this](const WriteBatch& batch, CompletionSink& sink) { observe(batch, sink); };
@@ -337,12 +336,15 @@ void SimEngine::submit(const SimSubmission& submission) {
   request.submitted_by = submitter_of(submission.id);
   request.body = Json::object({{"id", submission.id}, {"plan", sketch->document()}});
   if (submission.other_body) request.body.set("labels", Json::object({{"body", "other"}}));
-  engine_->submit(std::move(request), *loops_[0],
-                  [this, submission](const Result<Engine::Started>& started) { judge_answer(submission, started); });
+  const bool known = acknowledged_.contains(submission.id);
+  engine_->submit(std::move(request), *loops_[0], [this, submission, known](const Result<Engine::Started>& started) {
+    judge_answer(submission, known, started);
+  });
 }
 
 /// P1 and P20: what is acknowledged is durable; one id stands for one body, and is created once.
-void SimEngine::judge_answer(const SimSubmission& submission, const Result<Engine::Started>& started) {
+void SimEngine::judge_answer(const SimSubmission& submission, bool known_before,
+                             const Result<Engine::Started>& started) {
   const std::string& id = submission.id;
   const auto known = acknowledged_.find(id);
   if (!started) {
@@ -354,7 +356,7 @@ void SimEngine::judge_answer(const SimSubmission& submission, const Result<Engin
     const bool fair = code == ErrorCode::conflict ? !same_body
                       : code == ErrorCode::idempotency_key_reused
                           ? owner == key_owners_.end() || owner->second != id || !same_body
-                          : false;
+                          : had_no_room(submission, known_before, code);
     if (!fair) verdict_.violated("P20", id, "a submission was refused: " + started.error().message);
     if (code == ErrorCode::conflict && !is_stored(id))
       verdict_.violated("P20", id, "refused in favour of a workflow that is not durable");

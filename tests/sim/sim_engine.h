@@ -39,6 +39,9 @@ class SimEngine final {
   /// What the engine counts of the quota; while it runs.
   Share counted() const;
   void judge_usage(const Share& counted, bool at_rest);
+  /// Whether something is limited that a workflow of a seed may come up to.
+  bool is_limited() const { return quotas.usual.open_workflows || quotas.usual.bytes < plenty; }
+  static constexpr std::int64_t plenty = std::int64_t{1} << 50;  ///< of bytes: as good as none, but they are counted
   /// It runs in circles: far more happened than a seed takes. Nothing runs any more.
   bool spins() const;
 
@@ -104,7 +107,9 @@ class SimEngine final {
   void judge_key(const std::string& id, const std::string& value, const std::string& key);
   void operate(const std::string& id, const Shard::Operation& operation, const std::string& what);
   void judge_refused_operation(const std::string& id, const std::string& what, const Error& error);
-  void judge_answer(const SimSubmission& submission, const Result<Engine::Started>& started);
+  void judge_answer(const SimSubmission& submission, bool known_before, const Result<Engine::Started>& started);
+  bool had_no_room(const SimSubmission& submission, bool known_before, ErrorCode code) const;
+  bool may_be_full_for(std::size_t signal_bytes, ErrorCode code) const;
   void judge_document(const Json& document);
   void judge_delivery(const std::string& id, const SentSignal& sent, const Shard::Delivered& delivered);
   void judge_refusal(const std::string& id, const SentSignal& sent, const Error& error);

@@ -42,7 +42,7 @@ void SimEngine::judge_delivery(const std::string& id, const SentSignal& sent, co
 /// A refusal shows state, too: what it rests on must be durable.
 void SimEngine::judge_refusal(const std::string& id, const SentSignal& sent, const Error& error) {
   counters_.note("signal refused: " + std::string(info(error.code).name));
-  bool fair = error.code == ErrorCode::shutting_down;
+  bool fair = error.code == ErrorCode::shutting_down || may_be_full_for(canonical(sent.payload).size(), error.code);
   if (error.code == ErrorCode::not_found) fair = !acknowledged_.contains(id);
   if (error.code == ErrorCode::idempotency_key_reused) {
     for (const SentSignal& other : monitor.sent_signals[id])

@@ -53,4 +53,23 @@ void SimEngine::judge_usage(const Share& counted, bool at_rest) {
   verdict_.violated("quota", "", "the engine counts " + text_of(counted) + ", and stored are " + text_of(stored));
 }
 
+/// At the moment of the refusal; what was there before is answered as ever.
+bool SimEngine::had_no_room(const SimSubmission& submission, bool known_before, ErrorCode code) const {
+  if (known_before) return false;
+  const QuotaLimits& usual = quotas.usual;
+  // A plan, and at most so much that its first actions are given.
+  const auto most = static_cast<std::int64_t>(4 * canonical(monitor.sketch_of(submission.id)->document()).size());
+  if (code == ErrorCode::payload_too_large) return most > *usual.bytes;
+  if (code != ErrorCode::quota_exceeded) return false;
+  const Share used = counted();
+  return (usual.open_workflows && used.workflows >= *usual.open_workflows) || used.bytes + most > *usual.bytes;
+}
+
+/// A refusal is held back until what it was said beside is durable, so that what is used then says nothing.
+bool SimEngine::may_be_full_for(std::size_t signal_bytes, ErrorCode code) const {
+  const bool too_large = static_cast<std::int64_t>(signal_bytes) > *quotas.usual.bytes;
+  if (code == ErrorCode::payload_too_large) return too_large;
+  return code == ErrorCode::quota_exceeded && is_limited() && signal_bytes > 1'024 && !too_large;
+}
+
 }  // namespace settle::sim

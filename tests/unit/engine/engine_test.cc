@@ -76,19 +76,26 @@ class Homes : public ::testing::Test {
  protected:
   static constexpr std::size_t loop_count = 2;
 
+  explicit Homes(EngineOptions options = {})
+      : engine(store, tools, {{&loops[0], &connector}, {&loops[1], &connector}}, std::move(options)) {}
+
   /// The id of a workflow of one action that was submitted on this loop, without an id.
   std::string submit(std::size_t loop, std::string_view action) {
+    const Result<std::string> id = try_to_submit(loop, action);
+    EXPECT_TRUE(id) << id.error().message;
+    return id ? *id : "";
+  }
+  Result<std::string> try_to_submit(std::size_t loop, std::string_view action) {
     Json document = *read_json(action);
     document.set("id", "a");
     Json actions = Json::array();
     actions.push_back(std::move(document));
     SubmitRequest request;
     request.body = Json::object({{"plan", Json::object({{"name", "p"}, {"actions", std::move(actions)}})}});
-    std::string id;
+    Result<std::string> id = fail(ErrorCode::internal, "no answer");
     loops[loop].post([&] {
       engine.submit(std::move(request), loops[loop], [&](const Result<Engine::Started>& started) {
-        ASSERT_TRUE(started) << started.error().message;
-        id = started->workflow.find("id")->as_string();
+        id = started ? Result<std::string>(started->workflow.find("id")->as_string()) : started.error();
       });
     });
     run();
@@ -105,6 +112,12 @@ class Homes : public ::testing::Test {
     run();
     return status;
   }
+  std::size_t in_memory() {
+    std::size_t live = 0;
+    loops[0].post([&] { engine.counters(loops[0], [&](const Shard::Counters& counters) { live = counters.live; }); });
+    run();
+    return live;
+  }
   static std::size_t home_of(const std::string& id) { return partition_of("default", id) % loop_count; }
 
   const TurnLoop* current = nullptr;
@@ -112,9 +125,8 @@ class Homes : public ::testing::Test {
   ToolRegistry tools{store, Values()};
   NoConnector connector;
   std::array<TurnLoop, loop_count> loops{TurnLoop(current, 1), TurnLoop(current, 2)};
-  Engine engine{store, tools, {{&loops[0], &connector}, {&loops[1], &connector}}};
+  Engine engine;
 
- private:
   void run() {
     while (std::any_of(loops.begin(), loops.end(), [](TurnLoop& loop) { return loop.run_one(); })) {
     }
@@ -145,6 +157,41 @@ TEST_F(Homes, what_ended_last_is_answered_from_memory_and_the_rest_from_the_stor
   looks = store.looks;
   EXPECT_EQ(status_of(first, 0), "ended");
   EXPECT_GT(store.looks, looks);
+}
+
+struct NobodyMayWait : Homes {
+  NobodyMayWait() : Homes({.shard = {.watches_max = 0}}) {}
+};
+
+TEST_F(NobodyMayWait, and_who_is_told_so_leaves_nothing_in_memory) {
+  const std::string id = submit(0, R"({"tool":"flow.sleep","input":{"for":"1h"}})");
+  ASSERT_EQ(in_memory(), 0U);
+  std::optional<ErrorCode> refused;
+  loops[0].post([&] {
+    engine.get("default", id, WaitFor::ended, Duration(1'000), loops[0], [&](const Result<Json>& document) {
+      if (!document) refused = document.error().code;
+    });
+  });
+  run();
+  EXPECT_EQ(refused, ErrorCode::overloaded);
+  EXPECT_EQ(in_memory(), 0U);
+}
+
+/// There is room for a plan of 200 bytes, and not for what it keeps beside.
+struct LittleRoom : Homes {
+  LittleRoom() : Homes({.quotas = {.usual = {.bytes = 220}, .own = {}}}) {}
+};
+
+TEST_F(LittleRoom, a_refused_submission_does_not_take_the_clock_with_it) {
+  const std::string long_name(120, 'x');
+  const Result<std::string> refused =
+      try_to_submit(0, R"({"tool":"flow.wait_signal","input":{"signal":")" + long_name + R"("}})");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::payload_too_large);
+  EXPECT_NE(refused.error().message.find("keep 3"), std::string::npos) << refused.error().message;
+  EXPECT_FALSE(*store.snapshot()->get(Family::meta, keys::clock));
+  submit(0, goes_on);
+  EXPECT_TRUE(*store.snapshot()->get(Family::meta, keys::clock));
 }
 
 }  // namespace

@@ -7,6 +7,11 @@
 #include <vector>
 
 #include "engine/kept_bytes.h"
+#include "engine/listing.h"
+#include "storage/codec.h"
+#include "storage/keys.h"
+#include "storage/memory/memory_store.h"
+#include "tests/unit/storage/collecting_sink.h"
 
 namespace settle {
 namespace {
@@ -81,6 +86,55 @@ TEST(Usage, each_namespace_has_its_own_limits) {
   EXPECT_TRUE(usage.of("big").take({1, 0}));
   EXPECT_TRUE(usage.of("big").take({1, 0}));
   EXPECT_FALSE(usage.of("big").take({1, 0}));
+}
+
+TEST(NamespaceUse, what_would_never_fit_is_not_told_to_come_later) {
+  NamespaceUse use("n", limits(1, 100));
+  EXPECT_TRUE(use.take({1, 100}));
+  for (const Share& share : {Share{1, 101}, Share{0, 101}}) {
+    EXPECT_EQ(use.has_room(share).error().code, ErrorCode::payload_too_large);
+    EXPECT_EQ(use.take(share).error().code, ErrorCode::payload_too_large);
+  }
+  EXPECT_EQ(use.take({1, 100}).error().code, ErrorCode::quota_exceeded);
+  EXPECT_EQ(use.now().workflows, 1);
+  EXPECT_EQ(use.now().bytes, 100);
+}
+
+TEST(NamespaceUse, places_that_came_free_are_counted) {
+  NamespaceUse use("n", limits(10, 100));
+  EXPECT_TRUE(use.take({3, 50}));
+  use.give_back({0, 20});
+  EXPECT_EQ(use.freed(), 0U);
+  use.give_back({2, 0});
+  EXPECT_EQ(use.freed(), 2U);
+  EXPECT_FALSE(use.take({1, 90}));
+  EXPECT_EQ(use.freed(), 2U) << "what was refused had no place";
+}
+
+TEST(Usage, counts_one_that_can_not_be_read_without_its_bytes_and_tells) {
+  MemoryStore store{true};
+  WriteBatch batch;
+  for (const char* id : {"a", "b", "c"}) {
+    Workflow workflow;
+    workflow.header.name_space = "n";
+    workflow.header.id = id;
+    workflow.plan = std::make_shared<const Plan>();
+    const keys::OfWorkflow records("n", id);
+    const bool damaged = workflow.header.id == "b";
+    batch.put(Family::state, records.header(), damaged ? "no record" : encode_header(workflow, std::nullopt, 70));
+    batch.put(Family::state, records.progress(), encode_progress(workflow.header, std::nullopt, 70));
+    change_marks(workflow.header, 0, marks_of(workflow.header), batch);
+  }
+  commit_and_wait(store, std::move(batch));
+  QuotaOptions options;
+  options.usual.bytes = 1'000;
+  Usage usage(options);
+  std::vector<Error> told;
+  ASSERT_TRUE(usage.count(*store.snapshot(), std::nullopt, [&](const Error& error) { told.push_back(error); }));
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].code, ErrorCode::corruption);
+  EXPECT_EQ(usage.now("n").workflows, 3);
+  EXPECT_EQ(usage.now("n").bytes, 140);
 }
 
 TEST(KeptBytes, what_takes_the_place_of_something_is_counted_once) {
