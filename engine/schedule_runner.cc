@@ -309,6 +309,13 @@ void ScheduleRunner::drain(Done quiet) {
   be_quiet();
 }
 
+void ScheduleRunner::abandon() {
+  settling_.clear();
+  held_.clear();
+  triggers_.clear();
+  quiet_ = nullptr;
+}
+
 /// What was under way has ended, and how far it is has been stored.
 void ScheduleRunner::be_quiet() {
   if (!quiet_ || starting_ || !triggers_.empty()) return;

@@ -105,6 +105,8 @@ class ScheduleRunner : public std::enable_shared_from_this<ScheduleRunner> {
   void token_revoked();
   /// Starts nothing any more; `quiet` runs when nothing is under way and how far it is has been stored.
   void drain(Done quiet);
+  /// Tells nobody who still waits for it. When the engine goes without a drain: what waits may hold the runner itself.
+  void abandon();
 
  private:
   bool works() const;

@@ -42,6 +42,12 @@ Schedules::Schedules(Engine& engine, Store& store, const std::vector<Loop*>& loo
   for (Loop* loop : loops) homes_.push_back(std::make_unique<Home>(*loop, options_.starts_max));
 }
 
+Schedules::~Schedules() {
+  for (const std::unique_ptr<Home>& home : homes_) {
+    for (const auto& entry : home->runners) entry.second->abandon();
+  }
+}
+
 Schedules::Home& Schedules::home_of(const std::string& name_space, const std::string& name) {
   return *homes_[partition_of(name_space, name) % homes_.size()];
 }

@@ -17,6 +17,8 @@ class Schedules {
  public:
   Schedules(Engine& engine, Store& store, const std::vector<Loop*>& loops, FeedBell& bell, ScheduleOptions options);
 
+  ~Schedules();
+
   /// Reads every schedule; they go to work when the loops run. Before anything else is asked. Errors: corruption.
   Result<void> load();
   /// `quiet` runs, on some loop, once no run is being started and how far each is has been stored.
