@@ -96,6 +96,8 @@ class Monitor {
     std::string child_of(ActionIndex index) const;
   };
   const std::map<std::string, Shadow>& workflows() const { return workflows_; }
+  /// Counts children that their parents have ordered and that have not begun.
+  void note_waiting_children();
   /// A request for approval as the batches have it, the latest of its run.
   struct Asked {
     std::string workflow;

@@ -143,4 +143,13 @@ void Monitor::judge_line(const Step& step, ActionIndex index, const ActionState*
   on_given_up(tool, step.after.value_of(index), step.now - before->since);
 }
 
+void Monitor::note_waiting_children() {
+  for (const auto& [id, workflow] : workflows_) {
+    for (ActionIndex i = 0; i < workflow.runs.size(); ++i) {
+      const bool waits = workflow.runs[i].stage == Stage::waiting && workflow.flow_of(i) == Builtin::run_plan;
+      if (waits && !workflows_.contains(workflow.child_of(i))) counters_.note("a child waits for the quota");
+    }
+  }
+}
+
 }  // namespace settle::sim

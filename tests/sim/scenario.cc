@@ -43,7 +43,6 @@ class Scenario {
   Likes likes() const;
   void draw_by_mood();
   void draw_quotas();
-  void look_for_waiting_children();
   void start();
   void turn();
   void actor();
@@ -124,16 +123,6 @@ void Scenario::draw_quotas() {
   if (kind > 1) usual.bytes = static_cast<std::int64_t>(300 + quota_dice_.below(12'000));
 }
 
-void Scenario::look_for_waiting_children() {
-  for (const auto& [id, workflow] : engine_.monitor.workflows()) {
-    for (ActionIndex i = 0; i < workflow.runs.size(); ++i) {
-      const bool waits = workflow.runs[i].stage == Stage::waiting && workflow.flow_of(i) == Builtin::run_plan;
-      if (waits && !engine_.monitor.workflows().contains(workflow.child_of(i)))
-        counters_.note("a child waits for the quota");
-    }
-  }
-}
-
 Likes Scenario::likes() const {
   Likes out;
   if (mood_ == Mood::pauses) out.fallbacks = 0.5;
@@ -173,7 +162,7 @@ void Scenario::turn() {
   actor();
   if (dice_.chance(0.3)) signal();
   change_tokens();
-  if (limited_ && engine_.running()) look_for_waiting_children();
+  if (limited_ && engine_.running()) engine_.monitor.note_waiting_children();
   for (std::uint64_t i = dice_.below(4); i > 0; --i) decide();
   if (dice_.chance(0.6)) act_by_mood();
   if (!engine_.running()) return come_back();
