@@ -145,13 +145,13 @@ void HttpApi::submit(Ask ask) {
   // Shared: the way there and back hands the continuation on several times.
   const auto shared = std::make_shared<const Ask>(std::move(ask));
   engine_.submit(std::move(request), loop_, [shared](const Result<Engine::Started>& started) {
-    const Ask& ask = *shared;
-    if (!started) return ask.refuse(started.error());
+    const Ask& own = *shared;
+    if (!started) return own.refuse(started.error());
     std::vector<std::pair<std::string, std::string>> headers = {
         {"Location", "/v1/workflows/" + started->workflow.find("id")->as_string()},
         {"ETag", etag_of(started->workflow)}};
     if (!started->created) headers.emplace_back("Idempotent-Replayed", "true");
-    ask.json(started->created ? 201 : 200, started->workflow, std::move(headers));
+    own.json(started->created ? 201 : 200, started->workflow, std::move(headers));
   });
 }
 
@@ -195,17 +195,17 @@ void HttpApi::get(Ask ask) {
   if (*until != WaitFor::now) keep_while_allowed(ask);
   const auto shared = std::make_shared<const Ask>(std::move(ask));
   engine_.get(shared->name_space(), shared->param(0), *until, *wait, loop_, [shared](const Result<Json>& document) {
-    const Ask& ask = *shared;
-    if (!document) return ask.refuse(document.error());
+    const Ask& own = *shared;
+    if (!document) return own.refuse(document.error());
     const std::string etag = etag_of(*document);
-    const std::string* known = ask.request.header("if-none-match");
+    const std::string* known = own.request.header("if-none-match");
     if (known != nullptr && *known == etag) {
       HttpResponse unchanged;
       unchanged.status = 304;
       unchanged.headers = {{"ETag", etag}};
-      return ask.responder->send(std::move(unchanged));
+      return own.responder->send(std::move(unchanged));
     }
-    ask.json(200, *document, {{"ETag", etag}});
+    own.json(200, *document, {{"ETag", etag}});
   });
 }
 

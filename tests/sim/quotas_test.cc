@@ -26,8 +26,8 @@ class QuotasInTime : public ::testing::Test {
       const std::string plan = R"({"name": ")" + name +
                                R"(", "actions": [{"id": "a", "tool": "flow.sleep", "input": )" + R"({"for": ")" + time +
                                R"("}}]})";
-      actions += (i == 0 ? "" : ", ") + (R"({"id": ")" + name) + R"(", "tool": "flow.run_plan", "input": {"plan": )" +
-                 plan + "}}";
+      actions += (i == 0 ? "" : ", ") + (R"({"id": ")" + name) +
+                 R"(", "tool": "flow.run_plan", "input": {"plan": {"$literal": )" + plan + "}}}";
     }
     submit(R"({"id": "parent", "plan": {"name": "parent", "actions": [)" + actions + "]" + more + "}}");
   }

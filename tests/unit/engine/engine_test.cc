@@ -179,13 +179,13 @@ TEST_F(NobodyMayWait, and_who_is_told_so_leaves_nothing_in_memory) {
 
 /// There is room for a plan of 200 bytes, and not for what it keeps beside.
 struct LittleRoom : Homes {
-  LittleRoom() : Homes({.quotas = {.usual = {.bytes = 220}, .own = {}}}) {}
+  LittleRoom() : Homes({.quotas = {.usual = {{}, {}, 220}, .own = {}}}) {}
 };
 
 TEST_F(LittleRoom, a_refused_submission_does_not_take_the_clock_with_it) {
   const std::string long_name(120, 'x');
   const Result<std::string> refused =
-      try_to_submit(0, R"({"tool":"flow.wait_signal","input":{"signal":")" + long_name + R"("}})");
+      try_to_submit(0, R"({"tool":"flow.wait_signal","input":{"name":")" + long_name + R"("}})");
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::payload_too_large);
   EXPECT_NE(refused.error().message.find("keep 3"), std::string::npos) << refused.error().message;
