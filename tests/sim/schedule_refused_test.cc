@@ -88,7 +88,9 @@ TEST_F(FullEngine, what_was_refused_before_a_pause_does_not_begin_days_after_it)
     world.run(10 * second);
     ASSERT_TRUE(world.pause("s"));
     world.run(2 * day);
-    if (put) ASSERT_TRUE(world.put("s", document("168h", brief, R"("labels": {"team": "ops"})")));
+    if (put) {
+      ASSERT_TRUE(world.put("s", document("168h", brief, R"("labels": {"team": "ops"})")));
+    }
     ASSERT_TRUE(world.resume("s"));
     world.run(minute);
     EXPECT_TRUE(own_runs().empty());
@@ -124,7 +126,9 @@ TEST_F(ScheduleHeldBack, times_are_not_lost_while_too_many_runs_are_open) {
   std::optional<Time> before;
   for (const ScheduleWorld::Run& run : world.runs()) {
     const Time at = *parse_time(run.scheduled_at);
-    if (before) EXPECT_EQ(at - *before, second) << run.id;
+    if (before) {
+      EXPECT_EQ(at - *before, second) << run.id;
+    }
     before = at;
   }
 }

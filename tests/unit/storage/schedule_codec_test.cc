@@ -55,10 +55,16 @@ TEST(ScheduleCodec, damage_is_found_or_harmless) {
         std::string damaged = bytes;
         damaged[i] = static_cast<char>(static_cast<unsigned char>(damaged[i]) ^ flip);
         const Result<StoredSchedule> schedule = decode_schedule(damaged, "default", "nightly");
-        if (!schedule) EXPECT_EQ(schedule.error().code, ErrorCode::corruption);
+        if (!schedule) {
+          EXPECT_EQ(schedule.error().code, ErrorCode::corruption);
+        }
         const Result<ScheduleProgress> progress = decode_schedule_progress(damaged);
-        if (!progress) EXPECT_EQ(progress.error().code, ErrorCode::corruption);
-        if (progress) EXPECT_GE(progress->handled.time_since_epoch().count(), 0);
+        if (!progress) {
+          EXPECT_EQ(progress.error().code, ErrorCode::corruption);
+        }
+        if (progress) {
+          EXPECT_GE(progress->handled.time_since_epoch().count(), 0);
+        }
       }
     }
     EXPECT_FALSE(decode_schedule_progress(bytes.substr(0, bytes.size() - 1)) &&
