@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,6 +18,13 @@ inline Json time_or_null(const std::optional<Time>& time) {
 
 inline Json text_or_null(std::string_view text) {
   return text.empty() ? Json() : Json(text);
+}
+
+/// An object of texts, such as labels.
+inline Json texts_document(const std::map<std::string, std::string>& texts) {
+  Json out = Json::object();
+  for (const auto& [name, value] : texts) out.set(name, value);
+  return out;
 }
 
 /// The member `name` where it is a text, else "".

@@ -19,9 +19,7 @@ int show_quotas(Client& client) {
     const Json& shown = quota == nullptr ? none : *quota;
     table.rows.push_back({{spoken_name}, {short_of(shown, "used")}, {short_of(shown, "limit", "none")}});
   }
-  std::string text;
-  for (const Line& line : lay_out(table)) text += draw_line(line, client.view) + "\n";
-  print(client, answer, text);
+  print(client, answer, draw_lines(lay_out(table), client.view));
   return 0;
 }
 

@@ -68,6 +68,10 @@ void set_up_process() {
   prctl(PR_SET_DUMPABLE, 0);
 }
 
+void warn(const std::string& sentence) {
+  spdlog::warn("{}", log_text(sentence));
+}
+
 /// One event loop with what runs on it.
 struct Part {
   explicit Part(std::shared_ptr<Clock> clock) : loop(io, std::move(clock)) {}
@@ -189,7 +193,7 @@ class Server {
     options.outbox.limits = config_.webhooks;
     options.outbox.key = std::move(webhook_key);
     options.outbox.webhooks = webhook_ports(credentials, config_.credential_spaces, config_.webhooks_private);
-    options.outbox.tell = [](const std::string& sentence) { spdlog::warn("{}", log_text(sentence)); };
+    options.outbox.tell = warn;
     options.schedules = schedule_options();
     engine_ = std::make_unique<Engine>(*store_, *tools_, std::move(engine_parts), std::move(options));
     tokens_->on_revoked([this](const std::string& id) { engine_->schedules().token_revoked(id); });
@@ -199,7 +203,7 @@ class Server {
     ScheduleOptions options = config_.schedules;
     options.zones = std::make_shared<SystemTimeZones>();
     options.is_revoked = [tokens = tokens_.get()](const std::string& id) { return tokens->is_revoked(id); };
-    options.tell = [](const std::string& sentence) { spdlog::warn("{}", log_text(sentence)); };
+    options.tell = warn;
     return options;
   }
 

@@ -208,12 +208,10 @@ int show_feed(Client& client, const FeedOptions& options) {
 namespace {
 
 int ask_retention(Client& client, const ApiRequest& request, const std::string& held) {
-  Exchange seen = exchange_patiently(client, request, kPatience);
-  if (const Refusal* refusal = std::get_if<Refusal>(&seen)) return refuse(client, *refusal);
-  const Answer& answer = std::get<Answer>(seen);
-  const std::string since = text_of(answer.document, "held_since", "");
-  print(client, answer, "retention " + (since.empty() ? held + " not held" : held + " held since " + since) + "\n");
-  return 0;
+  return ask_and_tell(client, request, [&held](const Json& document) -> Line {
+    const std::string since = text_of(document, "held_since", "");
+    return {{"retention " + held + (since.empty() ? " not held" : " held since " + since)}};
+  });
 }
 
 }  // namespace

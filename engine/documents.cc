@@ -9,12 +9,6 @@
 namespace settle {
 namespace {
 
-Json labels_document(const std::map<std::string, std::string>& labels) {
-  Json out = Json::object();
-  for (const auto& [name, value] : labels) out.set(name, value);
-  return out;
-}
-
 /// What a run's document has, and room for what stands beside it: lists have thousands of them.
 constexpr std::size_t run_members = 20;
 
@@ -194,7 +188,7 @@ Json workflow_document(const Workflow& workflow) {
   add(out, "status", name_of(shown_status(header)));
   add(out, "outcome", text_or_null(name_of(header.outcome)));
   add(out, "attention", header.attention);
-  add(out, "labels", labels_document(header.labels));
+  add(out, "labels", texts_document(header.labels));
   add(out, "plan_digest", header.plan_digest);
   add(out, "created_at", format_time(header.created_at));
   add(out, "ended_at", time_or_null(header.ended_at));
@@ -219,7 +213,7 @@ Json summary_document(const Summary& summary) {
   out.set("status", name_of(summary.status));
   out.set("outcome", text_or_null(name_of(summary.outcome)));
   out.set("attention", summary.attention);
-  out.set("labels", labels_document(summary.labels));
+  out.set("labels", texts_document(summary.labels));
   out.set("created_at", format_time(summary.created_at));
   out.set("ended_at", time_or_null(summary.ended_at));
   return out;

@@ -267,9 +267,7 @@ void Engine::show(const std::string& name_space, const std::string& id, WaitFor 
   if (!is_name(id)) return on(loop, [done, id] { done(not_found(id)); });
   const Home& home = home_of(name_space, id);
   on(home.loop, [&home, name_space, id, until, wait, &loop, render = std::move(render), done = std::move(done)] {
-    home.shard->watch(name_space, id, until, 0, home.loop.now() + wait, render, [&loop, done](Result<Json> document) {
-      on(loop, [done, document = std::move(document)]() mutable { done(std::move(document)); });
-    });
+    home.shard->watch(name_space, id, until, 0, home.loop.now() + wait, render, back_on(loop, done));
   });
 }
 

@@ -35,12 +35,10 @@ Json data_of(const FeedEvent& event) {
   const HistoryEvent& what = event.event.event;
   if (event.about == nullptr) return what.data;
   const std::vector<std::string>& actions = event.about->actions;
-  Json labels = Json::object();
-  for (const auto& [name, value] : event.about->labels) labels.set(name, value);
   const Json* payload = is_emitted(event) ? what.data.find("data") : nullptr;
   return Json::object({{"workflow", event.workflow},
                        {"name", event.about->name},
-                       {"labels", std::move(labels)},
+                       {"labels", texts_document(event.about->labels)},
                        {"action", what.action && *what.action < actions.size() ? Json(actions[*what.action]) : Json()},
                        {"data", payload != nullptr ? *payload : what.data}});
 }

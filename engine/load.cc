@@ -264,15 +264,10 @@ Result<std::optional<LoadedWorkflow>> load_workflow(const Reader& reader, const 
 }
 
 Result<std::uint64_t> kept_bytes_of(const Reader& reader, const std::string& name_space, const std::string& id) {
-  const keys::OfWorkflow records(name_space, id);
-  const Result<std::optional<std::string>> whole = reader.get(Family::state, records.header());
-  if (!whole) return whole.error();
-  if (!*whole) return damaged(id, "it is listed, and its record is missing");
-  const Result<std::optional<std::string>> progress = reader.get(Family::state, records.progress());
-  if (!progress) return progress.error();
-  const Result<StoredHeader> stored = header_of(**whole, progress->value_or(""));
+  const Result<std::optional<StoredHeader>> stored = load_header(reader, name_space, id);
   if (!stored) return stored.error();
-  if (stored->kept_bytes > 0) return stored->kept_bytes;
+  if (!*stored) return damaged(id, "it is listed, and its record is missing");
+  if ((*stored)->kept_bytes > 0) return (*stored)->kept_bytes;
   const Result<RawWorkflow> raw = read_raw(reader, name_space, id);
   if (!raw) return raw.error();
   const Result<KeptBytes> kept = kept_of(*raw);

@@ -27,8 +27,6 @@ Json failure_document(const std::optional<Deliverer::Failure>& failure) {
 Json subscription_document(const Deliverer& delivery, std::uint64_t feed_size, Time now) {
   const Subscription& about = delivery.subscription();
   const DeliveryProgress& progress = delivery.progress();
-  Json labels = Json::object();
-  for (const auto& [name, value] : about.filter.labels) labels.set(name, value);
   const bool overlaps = about.old_signing && about.old_until > now;
   const bool missed = progress.missed_to > progress.missed_from;
   return Json::object(
@@ -37,7 +35,7 @@ Json subscription_document(const Deliverer& delivery, std::uint64_t feed_size, T
        {"url", about.url},
        {"types", texts(about.filter.types)},
        {"workflows", texts(about.filter.workflows)},
-       {"labels", std::move(labels)},
+       {"labels", texts_document(about.filter.labels)},
        {"namespaces", texts(about.name_spaces.empty() ? std::vector{about.name_space} : about.name_spaces)},
        {"credential", text_or_null(about.signing.credential)},
        {"old_secret_until", overlaps ? Json(format_time(about.old_until)) : Json()},

@@ -39,8 +39,7 @@ bool ScheduleRunner::works() const {
 }
 
 bool ScheduleRunner::needs_attention() const {
-  const bool stopped_itself = stored_.pause && stored_.pause->by.empty();
-  return !rules_ || progress_.failing || stopped_itself;
+  return !rules_ || progress_.failing || (stored_.pause && stored_.pause->by_itself());
 }
 
 std::string ScheduleRunner::named() const {

@@ -15,7 +15,6 @@ namespace {
 
 constexpr Duration first_retry{1'000}, retry_max{60'000};
 constexpr std::size_t problems_max = 20, message_bytes_max = 1'000;
-/// A plan was read within the limits of the API when it came; they may be others now.
 /// The engine can't now; a moment later it may.
 bool is_for_the_moment(ErrorCode code) {
   using enum ErrorCode;
@@ -83,9 +82,7 @@ void ScheduleRunner::find_begun(const Reader& reader) {
       continue;
     }
     const WorkflowHeader& header = (*stored)->header;
-    Json labels = Json::object();
-    for (const auto& [name, value] : header.labels) labels.set(name, value);
-    if (!is_run_of(labels, stored_.name, scheduled_at)) return;
+    if (!is_run_of(texts_document(header.labels), stored_.name, scheduled_at)) return;
     const ScheduledRun run{scheduled_at, id, header.created_at, false, header.ended_at, header.outcome};
     note_started(progress_, run);
     changed();

@@ -28,11 +28,6 @@ Error not_found(const std::string& name) {
   return fail(ErrorCode::not_found, "there is no schedule \"" + shorten(name, 130) + "\"");
 }
 
-/// It stopped by itself; whoever puts it anew has seen to that.
-bool stopped_itself(const std::optional<SchedulePause>& pause) {
-  return pause && pause->by.empty();
-}
-
 }  // namespace
 
 Schedules::Schedules(Engine& engine, Store& store, const std::vector<Loop*>& loops, FeedBell& bell,
@@ -240,7 +235,8 @@ void Schedules::update(ScheduleRunner& runner, const Wanted& wanted, const Done&
   if (wanted.paused == false && person && !wanted.may_resume)
     return done(fail(ErrorCode::forbidden,
                      "\"" + before.pause->by + "\" has paused this schedule; it takes an operator to resume it"));
-  const bool resumes = before.pause && (wanted.paused == false || (!wanted.paused && stopped_itself(before.pause)));
+  // What stopped by itself goes on: whoever puts it anew has seen to that.
+  const bool resumes = before.pause && (wanted.paused == false || (!wanted.paused && before.pause->by_itself()));
   if (resumes) next.pause = std::nullopt;
   if (wanted.paused == true && !before.pause) next.pause = SchedulePause{"put", "its PUT says so", wanted.by, now};
   // Without a difference nothing changes, unless somebody has to see to it: that is done hereby.

@@ -85,13 +85,8 @@ void Engine::signal(const std::string& name_space, const std::string& id, Signal
   if (!store_.has_room())
     return refuse(fail(ErrorCode::disk_full, "the disk is nearly full; nothing new is taken until there is room"));
   const Home& home = home_of(name_space, id);
-  on(home.loop,
-     [&home, name_space, id, signal = std::move(signal), &loop, done = std::move(done), audit = std::move(audit)] {
-       const auto answer = [&loop, done](Result<Shard::Delivered> delivered) {
-         on(loop, [done, delivered = std::move(delivered)] { done(delivered); });
-       };
-       home.shard->signal(name_space, id, signal, answer, audit);
-     });
+  on(home.loop, [&home, name_space, id, signal = std::move(signal), &loop, done = std::move(done),
+                 audit = std::move(audit)] { home.shard->signal(name_space, id, signal, back_on(loop, done), audit); });
 }
 
 }  // namespace settle

@@ -14,6 +14,7 @@ struct SchedulePause {
   std::string reason;  ///< as the person put it, or what happened
   std::string by;      ///< empty: the schedule itself
   Time at{};
+  bool by_itself() const { return by.empty(); }
   friend bool operator==(const SchedulePause&, const SchedulePause&) = default;
 };
 

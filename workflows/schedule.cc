@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/hash.h"
+#include "base/json_parts.h"
 #include "base/text.h"
 
 namespace settle {
@@ -178,9 +179,7 @@ Json rules_document(const ScheduleRules& rules) {
   out.set("catch_up", Json::object({{"runs", name_of(rules.catch_up)}, {"window", format_duration(rules.window)}}));
   out.set("pause_on_failure", rules.pause_on_failure);
   if (!rules.time_input.empty()) out.set("scheduled_at_input", rules.time_input);
-  Json labels = Json::object();
-  for (const auto& [name, value] : rules.labels) labels.set(name, value);
-  out.set("labels", std::move(labels));
+  out.set("labels", texts_document(rules.labels));
   return out;
 }
 
@@ -210,8 +209,7 @@ Json plan_at(Json plan, const std::string& time_input, Time scheduled_at) {
 }
 
 Json run_body(const ScheduleRules& rules, std::string_view schedule, std::string id, Json plan, Time scheduled_at) {
-  Json labels = Json::object();
-  for (const auto& [name, value] : rules.labels) labels.set(name, value);
+  Json labels = texts_document(rules.labels);
   labels.set(schedule_label, schedule);
   labels.set(scheduled_at_label, format_time(scheduled_at));
   return Json::object({{"id", std::move(id)},
