@@ -1,9 +1,12 @@
 """The benches that drive a running engine through its HTTP API, each beside a yardstick with which it takes turns."""
 import contextlib
 import json
+import os
 import pathlib
 import shutil
+import statistics
 import threading
+import time
 
 import in_process
 import recovery
@@ -69,6 +72,43 @@ def submit(folder, settings):
                 share = settle["submissions_per_s"] / bare["submissions_per_s"]
                 ratios.setdefault(f"settle/beast, {clients} clients", []).append(share)
     return rows, medians(rows, ["what", "clients"]), median_of_each(ratios)
+
+
+def sync_us(folder, seconds):
+    """p50 of what one thread takes to append 4 KiB to a file and to have it on the disk (fdatasync), in microseconds."""
+    took, block = [], b"x" * 4096
+    with open(folder / "synced", "ab", buffering=0) as file:
+        over = time.monotonic() + seconds
+        while time.monotonic() < over:
+            begun = time.perf_counter()
+            file.write(block)
+            os.fdatasync(file.fileno())
+            took.append((time.perf_counter() - begun) * 1e6)
+    return statistics.median(took)
+
+
+# By the actions of a workflow: how many syncs an action of a lone client may take beside the two calls.
+LONE_SYNCS = {10: 1.5, 1: 2.5}
+LONE_OWN_US = 150
+
+
+def lone(folder, settings):
+    """One client: what an action takes, beside its bound: what it takes the bare client, so many syncs of the disk, and 150 us."""
+    seconds = 1 if settings["quick"] else 4
+    rows, shares = [], {}
+    with servers.tool_server(folder) as tools:
+        for _ in range(settings["rounds"]):
+            for actions, syncs in LONE_SYNCS.items():
+                sync = sync_us(folder, seconds / 2)
+                with ready_engine(folder, tools, settings["threads"]) as engine:
+                    bare, settle = load_pair(tools, engine, settings["threads"], clients=1, actions=actions, seconds=seconds)
+                for row in (bare, settle):
+                    row["us_per_action"] = 1e6 / row["actions_per_s"]
+                bound = bare["us_per_action"] + syncs * sync + LONE_OWN_US
+                rows += [{"what": "fdatasync", "actions_per_workflow": actions, "sync_us": sync},
+                         {"what": "bare", **bare}, {"what": "settle", **settle, "bound_us": bound}]
+                shares.setdefault(f"bound/settle, K = {actions}", []).append(bound / settle["us_per_action"])
+    return rows, medians(rows, ["what", "clients", "actions_per_workflow"]), median_of_each(shares)
 
 
 def threads(folder, settings):
