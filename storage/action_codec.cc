@@ -8,7 +8,7 @@
 namespace settle {
 namespace {
 
-void write_error(const std::optional<ActionError>& error, records::ErrorRecord* (records::ActionRecord::*target)(),
+void write_error(const Rare<ActionError>& error, records::ErrorRecord* (records::ActionRecord::*target)(),
                  records::ActionRecord& record) {
   if (!error) return;
   records::ErrorRecord* out = (record.*target)();
@@ -16,7 +16,7 @@ void write_error(const std::optional<ActionError>& error, records::ErrorRecord* 
   out->set_message(error->message);
 }
 
-std::optional<ActionError> read_error(bool has, const records::ErrorRecord& record) {
+Rare<ActionError> read_error(bool has, const records::ErrorRecord& record) {
   if (!has) return std::nullopt;
   return ActionError{record.code(), record.message()};
 }

@@ -72,7 +72,7 @@ std::optional<ApprovalTerms> approval_needed(const Workflow& workflow, ActionInd
 bool is_released(const Workflow& workflow, ActionIndex run) {
   const std::optional<ApprovalTerms> needed = approval_needed(workflow, run);
   if (!needed) return true;
-  const std::optional<ApprovalRequest>& request = workflow.actions[run].approval;
+  const Rare<ApprovalRequest>& request = workflow.actions[run].approval;
   return request && request->state == ApprovalState::approved && request->approvals() >= needed->approvers &&
          request->digest == approval_digest(workflow, run);
 }

@@ -125,10 +125,9 @@ bool ApprovalRule::asks(const Json& input) const {
                                      [&](const Condition& condition) { return !condition.is_refuted(scope); });
 }
 
-std::optional<ApprovalRule> read_approval(Fields& tool, bool destructive, const Schema* input,
-                                          std::vector<Problem>& problems) {
+Rare<ApprovalRule> read_approval(Fields& tool, bool destructive, const Schema* input, std::vector<Problem>& problems) {
   const Json* document = tool.take("approval");
-  if (document == nullptr) return destructive ? std::optional<ApprovalRule>(ApprovalRule()) : std::nullopt;
+  if (document == nullptr) return destructive ? Rare<ApprovalRule>(ApprovalRule()) : std::nullopt;
   if (*document == Json("none")) return std::nullopt;
   if (!document->is_object()) {
     tool.problem("approval", "wrong_type", "\"none\" or {\"when\": …, \"approvers\": …, \"expires\": …}",
@@ -139,8 +138,8 @@ std::optional<ApprovalRule> read_approval(Fields& tool, bool destructive, const 
   return rule_of(read_said(fields, input, problems));
 }
 
-std::optional<ApprovalRule> tighten_approval(Fields& call, const std::optional<ApprovalRule>& of_tool,
-                                             const Schema* input, std::vector<Problem>& problems) {
+Rare<ApprovalRule> tighten_approval(Fields& call, const Rare<ApprovalRule>& of_tool, const Schema* input,
+                                    std::vector<Problem>& problems) {
   const Json* document = call.take("approval");
   if (document == nullptr) return of_tool;
   Fields fields(*document, call.place_of("approval"), problems);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/rare.h"
 #include "base/time.h"
 #include "schemas/schema.h"
 #include "workflows/condition.h"
@@ -38,12 +39,11 @@ struct ApprovalRule : ApprovalTerms {
 
 /// `approval` of a tool document. Null: none is needed. A destructive tool without a word about it has the default
 /// rule. `input` is the tool's schema, or null where that was refused.
-std::optional<ApprovalRule> read_approval(Fields& tool, bool destructive, const Schema* input,
-                                          std::vector<Problem>& problems);
+Rare<ApprovalRule> read_approval(Fields& tool, bool destructive, const Schema* input, std::vector<Problem>& problems);
 
 /// `approval` of a call in a plan, laid over the rule of its tool: the stricter of each counts, whichever of the two
 /// asks, and either of their conditions asks. What would loosen the tool's rule is `policy_loosened`.
-std::optional<ApprovalRule> tighten_approval(Fields& call, const std::optional<ApprovalRule>& of_tool,
-                                             const Schema* input, std::vector<Problem>& problems);
+Rare<ApprovalRule> tighten_approval(Fields& call, const Rare<ApprovalRule>& of_tool, const Schema* input,
+                                    std::vector<Problem>& problems);
 
 }  // namespace settle

@@ -200,7 +200,7 @@ bool Audit::has_members(ActionIndex i) const {
 /// at when it is sent: its endpoint may have moved since.)
 bool Audit::may_be_sent(ActionIndex i) const {
   const ActionState& run = runs_[i];
-  const std::optional<ApprovalRequest>& request = run.approval;
+  const Rare<ApprovalRequest>& request = run.approval;
   if (request && (!is_sound(*request) || request->number != run.approval_requests)) return false;
   const bool open = request && request->state == ApprovalState::open;
   if (open != (run.stage == Stage::awaiting_approval)) return false;

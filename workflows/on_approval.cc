@@ -164,7 +164,7 @@ Result<Transition> on_decide(Workflow& workflow, ActionIndex run, const Verdict&
 
 std::optional<ActionIndex> run_of_approval(const Workflow& workflow, std::string_view id) {
   for (ActionIndex i = 0; i < workflow.actions.size(); ++i) {
-    const std::optional<ApprovalRequest>& request = workflow.actions[i].approval;
+    const Rare<ApprovalRequest>& request = workflow.actions[i].approval;
     if (request && approval_id(workflow, i, request->number) == id) return i;
   }
   return std::nullopt;

@@ -129,7 +129,7 @@ void Stepper::give_up_fallbacks() {
 const PlannedCall* Stepper::undoing_of(ActionIndex index) const {
   const PlanAction& planned = workflow_.action_of(index);
   const bool fallback = workflow_.actions[index].role == CallRole::fallback;
-  const std::optional<PlannedCall>& call = fallback ? planned.fallback->compensate : planned.compensate;
+  const Rare<PlannedCall>& call = fallback ? planned.fallback->compensate : planned.compensate;
   return call ? &*call : nullptr;
 }
 

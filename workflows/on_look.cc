@@ -27,7 +27,7 @@ void Stepper::resolve_doubt(ActionIndex index) {
     note("action.looking", index, Json::object({{"method", "read_back"}}));
     return enter(index, Stage::settle_wait, match_counts_from(index));
   }
-  const std::optional<ActionError> last = workflow_.actions[index].error;
+  const Rare<ActionError> last = workflow_.actions[index].error;
   park_in_doubt(index, last ? last->code : "unclear",
                 "the answer to attempt " + std::to_string(workflow_.actions[index].attempt) +
                     " was lost and the tool offers nothing to look with" + (last ? ": " + last->message : ""));

@@ -73,7 +73,7 @@ void Stepper::start(ActionIndex index) {
   }
   Result<Json> input = resolve(planned(index).input, index);
   if (!input) return fail(index, "reference_unresolved", input.error().message, Effect::none);
-  if (const std::optional<Condition>& that = planned(index).that)
+  if (const Rare<Condition>& that = planned(index).that)
     input->set("that", that->resolved(PlanScope(workflow_, index).scope));
   action(index).input = std::make_shared<const Json>(*std::move(input));
   out_.new_inputs.push_back(index);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/rare.h"
 #include "workflows/condition.h"
 #include "workflows/tool.h"
 
@@ -45,8 +46,8 @@ struct PlannedCall {
   RetryPolicy retry;  ///< the tool's, tightened by the plan
   Duration start_to_close_timeout{};
   Duration schedule_to_close_timeout{};
-  std::optional<ApprovalRule> approval;  ///< the tool's, tightened by the plan; null: nobody has to agree
-  std::optional<Condition> that;         ///< of flow.assert
+  Rare<ApprovalRule> approval;  ///< the tool's, tightened by the plan; null: nobody has to agree
+  Rare<Condition> that;         ///< of flow.assert
 };
 
 /// The action runs once for each element of a list; its output is the list of the elements' outputs.
@@ -58,7 +59,7 @@ struct ForEach {
 
 /// What is tried when the action failed. How to undo it is its own: the action's compensation may be of another system.
 struct PlannedFallback : PlannedCall {
-  std::optional<PlannedCall> compensate;
+  Rare<PlannedCall> compensate;
 };
 
 /// An action: a call, and its place in the graph.
@@ -66,11 +67,11 @@ struct PlanAction : PlannedCall {
   std::string id;
   std::vector<ActionIndex> needs;       ///< what it waits for, by reference or by `after`; sorted, no repeats
   std::vector<ActionIndex> dependents;  ///< the other direction
-  std::optional<Condition> when;
-  std::optional<ForEach> for_each;
-  std::optional<PlannedFallback> fallback;
-  bool fallback_after_any = false;        ///< fallback_when "any_failure"; else only after a failure with effect none
-  std::optional<PlannedCall> compensate;  ///< of the action's own run
+  Rare<Condition> when;
+  Rare<ForEach> for_each;
+  Rare<PlannedFallback> fallback;
+  bool fallback_after_any = false;  ///< fallback_when "any_failure"; else only after a failure with effect none
+  Rare<PlannedCall> compensate;     ///< of the action's own run
 };
 
 /// A plan that passed the whole static check, with the tool versions that it will run with. Immutable; shared by all

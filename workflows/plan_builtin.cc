@@ -76,7 +76,7 @@ void read_builtin_call(Fields& fields, const std::string& tool, PlannedCall& cal
   }
 }
 
-void check_undoing(Fields& fields, const PlannedCall& done, const std::optional<PlannedCall>& undoing) {
+void check_undoing(Fields& fields, const PlannedCall& done, const Rare<PlannedCall>& undoing) {
   if (!undoing) return;
   const bool nothing_done = changes_nothing(done);
   if (!nothing_done && !changes_nothing(*undoing)) return;

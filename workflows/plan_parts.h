@@ -19,7 +19,7 @@ Plan read_plan(const Json& document, const ToolOf& tools, const std::vector<std:
 void read_builtin_call(Fields& fields, const std::string& tool, PlannedCall& call, std::vector<Problem>& problems);
 
 /// Refuses to undo what changes nothing, and to undo by what changes nothing.
-void check_undoing(Fields& fields, const PlannedCall& done, const std::optional<PlannedCall>& undoing);
+void check_undoing(Fields& fields, const PlannedCall& done, const Rare<PlannedCall>& undoing);
 
 /// What the check of a plan needs besides its document.
 struct PlanCheck {

@@ -40,8 +40,8 @@ class PlanReader {
   void read_actions(const Json& actions);
   PlanAction read_action(const Json& document, std::size_t index);
   void read_call(Fields& fields, const std::string& action_id, PlannedCall& call);
-  std::optional<PlannedCall> nested_call(Fields& fields, std::string_view name, const std::string& action_id);
-  std::optional<PlannedFallback> fallback(Fields& fields, const std::string& action_id);
+  Rare<PlannedCall> nested_call(Fields& fields, std::string_view name, const std::string& action_id);
+  Rare<PlannedFallback> fallback(Fields& fields, const std::string& action_id);
   void for_each(Fields& fields, PlanAction& action);
   void after(Fields& fields, PlanAction& action);
   void policies(Fields& fields, PlannedCall& call);
@@ -127,8 +127,7 @@ void PlanReader::read_call(Fields& fields, const std::string& action_id, Planned
   }
 }
 
-std::optional<PlannedCall> PlanReader::nested_call(Fields& fields, std::string_view name,
-                                                   const std::string& action_id) {
+Rare<PlannedCall> PlanReader::nested_call(Fields& fields, std::string_view name, const std::string& action_id) {
   const Json* document = fields.take(name);
   if (document == nullptr) return std::nullopt;
   PlannedCall call;
@@ -139,7 +138,7 @@ std::optional<PlannedCall> PlanReader::nested_call(Fields& fields, std::string_v
   return call;
 }
 
-std::optional<PlannedFallback> PlanReader::fallback(Fields& fields, const std::string& action_id) {
+Rare<PlannedFallback> PlanReader::fallback(Fields& fields, const std::string& action_id) {
   const Json* document = fields.take("fallback");
   if (document == nullptr) return std::nullopt;
   PlannedFallback out;
@@ -287,9 +286,9 @@ std::vector<Template::Reference> references_at_start(const PlanAction& action) {
   const auto add = [&out](const std::vector<Template::Reference>& more) {
     out.insert(out.end(), more.begin(), more.end());
   };
-  const std::optional<Condition>* conditions[] = {&action.when, &action.that,
-                                                  action.fallback ? &action.fallback->that : nullptr};
-  for (const std::optional<Condition>* condition : conditions) {
+  const Rare<Condition>* conditions[] = {&action.when, &action.that,
+                                         action.fallback ? &action.fallback->that : nullptr};
+  for (const Rare<Condition>* condition : conditions) {
     if (condition == nullptr || !*condition) continue;
     add((*condition)->references());
     add((*condition)->optional_references());

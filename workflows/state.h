@@ -227,14 +227,14 @@ struct ActionState {
 
   int status_code = 0;  ///< of the tool's answer
   std::optional<std::string> record_id;
-  std::optional<ActionError> error;    ///< the latest; final when the stage is failed
-  std::optional<ActionError> refusal;  ///< a repeated send was refused: what it said
+  Rare<ActionError> error;    ///< the latest; final when the stage is failed
+  Rare<ActionError> refusal;  ///< a repeated send was refused: what it said
   Effect effect = Effect::none;
   Confidence confidence = Confidence::none;
   std::vector<CheckResult> checks;   ///< of the latest look that could be read
   std::uint32_t receipt = 0;         ///< number of the latest receipt; 0: none
   std::uint32_t receipt_before = 0;  ///< that it supersedes; known only until it is stored
-  std::optional<OperatorWord> word;  ///< the latest
+  Rare<OperatorWord> word;           ///< the latest
 
   bool child_attention = false;  ///< it waits for a workflow that waits for a person
 
@@ -248,7 +248,7 @@ struct ActionState {
   bool recheck_failed = false;         ///< what was verified no longer holds, and nobody has seen to it
 
   std::uint32_t approval_requests = 0;              ///< so far
-  std::optional<ApprovalRequest> approval;          ///< the latest; null when a retry has voided it
+  Rare<ApprovalRequest> approval;                   ///< the latest; null when a retry has voided it
   std::vector<ApprovalDecision> earlier_decisions;  ///< of requests before it under which it may have been sent
   LookPass pass;
 };

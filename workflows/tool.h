@@ -110,7 +110,7 @@ struct Tool {
   Duration schedule_to_close_timeout{600'000};
   RetryPolicy retry;
   RateLimit rate_limit;
-  std::optional<ApprovalRule> approval;      ///< null: nobody has to agree
+  Rare<ApprovalRule> approval;               ///< null: nobody has to agree
   std::vector<int> not_processed{429, 503};  ///< of these two, those that say that nothing was done
 
   /// Origin and credential of look-up and read-back, a line each; an empty line for one that it has not; then one for

@@ -98,7 +98,7 @@ void Monitor::judge_request(const Step& step, ActionIndex index, const ActionSta
   if (after.unclear) counters_.note("asked for agreement over a doubt");
   const bool again = after.approval_requests > 1;
   const bool known = index < step.before.runs.size();
-  const std::optional<ApprovalRequest>* was = known ? &step.before.runs[index].approval : nullptr;
+  const Rare<ApprovalRequest>* was = known ? &step.before.runs[index].approval : nullptr;
   if (again && step.after.header.retries > 0) counters_.note("asked anew after a retry");
   if (again && was != nullptr && *was && (*was)->digest != after.approval->digest && step.after.calls(index))
     counters_.note("asked anew, since it would go elsewhere");

@@ -73,7 +73,7 @@ void judge_approvals(const Evidence& evidence) {
   };
   for (const auto& [id, workflow] : evidence.durable.workflows()) {
     for (ActionIndex i = 0; i < workflow.runs.size(); ++i) {
-      const std::optional<ApprovalRequest>& request = workflow.runs[i].approval;
+      const Rare<ApprovalRequest>& request = workflow.runs[i].approval;
       if (!request) continue;
       const std::string approval = Monitor::approval_of(workflow, i);
       const bool is_open = request->state == ApprovalState::open;

@@ -19,14 +19,14 @@ Json plan_with(std::string_view rule) {
 }
 
 /// The rule of the one action of that plan over that tool.
-std::optional<ApprovalRule> rule_of(std::string_view tool, std::string_view plan) {
+Rare<ApprovalRule> rule_of(std::string_view tool, std::string_view plan) {
   return make_plan(plan_with(plan), {compiled(tool_with(tool))})->actions[0].approval;
 }
 
 TEST(ApprovalRule, a_destructive_tool_asks_one_person_for_a_day_unless_it_says_otherwise) {
   EXPECT_FALSE(compiled(tool_with(""))->approval);
   EXPECT_FALSE(compiled(tool_with(R"("none")", R"("destructive")"))->approval);
-  const std::optional<ApprovalRule> rule = compiled(tool_with("", R"("destructive")"))->approval;
+  const Rare<ApprovalRule> rule = compiled(tool_with("", R"("destructive")"))->approval;
   ASSERT_TRUE(rule);
   EXPECT_EQ(rule->approvers, 1U);
   EXPECT_EQ(rule->expires, std::chrono::hours(24));
@@ -38,8 +38,7 @@ TEST(ApprovalRule, a_destructive_tool_asks_one_person_for_a_day_unless_it_says_o
 TEST(ApprovalRule, a_plan_without_a_rule_has_that_of_the_tool_and_one_with_a_rule_needs_none_of_the_tool) {
   EXPECT_FALSE(rule_of("", ""));
   EXPECT_EQ(rule_of(R"({"approvers": 2})", "")->approvers, 2U);
-  const std::optional<ApprovalRule> own =
-      rule_of("", R"({"approvers": 2, "four_eyes": false, "on_expiry": "escalate"})");
+  const Rare<ApprovalRule> own = rule_of("", R"({"approvers": 2, "four_eyes": false, "on_expiry": "escalate"})");
   ASSERT_TRUE(own);
   EXPECT_EQ(own->approvers, 2U);
   EXPECT_FALSE(own->four_eyes);
@@ -47,7 +46,7 @@ TEST(ApprovalRule, a_plan_without_a_rule_has_that_of_the_tool_and_one_with_a_rul
 }
 
 TEST(ApprovalRule, the_stricter_of_tool_and_plan_counts) {
-  const std::optional<ApprovalRule> rule =
+  const Rare<ApprovalRule> rule =
       rule_of(R"({"approvers": 1, "expires": "2h", "on_expiry": "escalate", "four_eyes": false})",
               R"({"approvers": 3, "expires": "1h", "on_expiry": "reject", "four_eyes": true})");
   ASSERT_TRUE(rule);
@@ -55,7 +54,7 @@ TEST(ApprovalRule, the_stricter_of_tool_and_plan_counts) {
   EXPECT_EQ(rule->expires, std::chrono::hours(1));
   EXPECT_EQ(rule->on_expiry, OnExpiry::reject);
   EXPECT_TRUE(rule->four_eyes);
-  const std::optional<ApprovalRule> unsaid =
+  const Rare<ApprovalRule> unsaid =
       rule_of(R"({"approvers": 2, "expires": "2h", "on_expiry": "escalate", "four_eyes": false})", "{}");
   EXPECT_EQ(unsaid->approvers, 2U);
   EXPECT_EQ(unsaid->expires, std::chrono::hours(2));
@@ -79,7 +78,7 @@ TEST(ApprovalRule, either_condition_asks_and_one_without_a_condition_asks_always
   const auto input = [](const char* name, const char* value) {
     return Json::object({{"name", name}, {"value", value}});
   };
-  const std::optional<ApprovalRule> both = rule_of(of_tool, of_plan);
+  const Rare<ApprovalRule> both = rule_of(of_tool, of_plan);
   EXPECT_FALSE(both->asks(input("n", "v")));
   EXPECT_TRUE(both->asks(input("t", "v")));
   EXPECT_TRUE(both->asks(input("n", "p")));
@@ -91,7 +90,7 @@ TEST(ApprovalRule, a_condition_that_can_not_be_decided_asks) {
   const Json document = changed(changed(tool_with(R"({"when": {"greater": [{"$from": "/input/amount"}, 100]}})"),
                                         "/input_schema/properties/amount", R"({"type": "number"})"),
                                 "/name", R"("box.put")");
-  const std::optional<ApprovalRule> rule = compiled(document)->approval;
+  const Rare<ApprovalRule> rule = compiled(document)->approval;
   EXPECT_FALSE(rule->asks(json(R"({"amount": 100})")));
   EXPECT_TRUE(rule->asks(json(R"({"amount": 101})")));
   EXPECT_TRUE(rule->asks(json("{}"))) << "leaving the amount out is no way around a person";

@@ -14,7 +14,7 @@ namespace {
 std::string text_of(const std::optional<Time>& time) {
   return time ? std::to_string(time->time_since_epoch().count()) : "-";
 }
-std::string text_of(const std::optional<ActionError>& error) {
+std::string text_of(const Rare<ActionError>& error) {
   return error ? error->code + "/" + error->message : "-";
 }
 
@@ -435,7 +435,7 @@ void Driver::check_children(const Transition& transition) const {
 /// Whatever changes of a request is named, so that the index shows it.
 void Driver::check_approvals(const Workflow& before, const Transition& transition) const {
   for (ActionIndex i = 0; i < workflow.actions.size(); ++i) {
-    const std::optional<ApprovalRequest>&was = before.actions[i].approval, &is = workflow.actions[i].approval;
+    const Rare<ApprovalRequest>&was = before.actions[i].approval, &is = workflow.actions[i].approval;
     if (was == is || !is) continue;
     const ApprovalChange* told = nullptr;
     for (const ApprovalChange& change : transition.approvals) {
