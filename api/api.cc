@@ -144,14 +144,12 @@ void HttpApi::submit(Ask ask) {
   ask.audit->entry.status = 201;
   // Shared: the way there and back hands the continuation on several times.
   const auto shared = std::make_shared<const Ask>(std::move(ask));
-  engine_.submit(std::move(request), loop_, [shared](const Result<Engine::Started>& started) {
+  engine_.submit(std::move(request), loop_, [shared](Result<Engine::Started> started) {
     const Ask& own = *shared;
     if (!started) return own.refuse(started.error());
-    std::vector<std::pair<std::string, std::string>> headers = {
-        {"Location", "/v1/workflows/" + started->workflow.find("id")->as_string()},
-        {"ETag", etag_of(started->workflow)}};
+    ResponseHeaders headers = {{"Location", "/v1/workflows/" + started->workflow.id}};
     if (!started->created) headers.emplace_back("Idempotent-Replayed", "true");
-    own.json(started->created ? 201 : 200, started->workflow, std::move(headers));
+    own.workflow(started->created ? 201 : 200, std::move(started->workflow), std::move(headers));
   });
 }
 
@@ -194,10 +192,10 @@ void HttpApi::get(Ask ask) {
   if (!until) return ask.refuse(until.error());
   if (*until != WaitFor::now) keep_while_allowed(ask);
   const auto shared = std::make_shared<const Ask>(std::move(ask));
-  engine_.get(shared->name_space(), shared->param(0), *until, *wait, loop_, [shared](const Result<Json>& document) {
+  engine_.get(shared->name_space(), shared->param(0), *until, *wait, loop_, [shared](Result<WorkflowText> shown) {
     const Ask& own = *shared;
-    if (!document) return own.refuse(document.error());
-    const std::string etag = etag_of(*document);
+    if (!shown) return own.refuse(shown.error());
+    const std::string etag = etag_of(shown->version);
     const std::string* known = own.request.header("if-none-match");
     if (known != nullptr && *known == etag) {
       HttpResponse unchanged;
@@ -205,7 +203,7 @@ void HttpApi::get(Ask ask) {
       unchanged.headers = {{"ETag", etag}};
       return own.responder->send(std::move(unchanged));
     }
-    own.json(200, *document, {{"ETag", etag}});
+    own.workflow(200, *std::move(shown));
   });
 }
 

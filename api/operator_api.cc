@@ -142,7 +142,7 @@ struct Gathered {
   std::int64_t matched = 0;
   Json::Array done = {}, refused = {};
 
-  void take(const std::string& id, const Result<Json>& result) {
+  void take(const std::string& id, const Result<WorkflowText>& result) {
     if (result) {
       done.emplace_back(id);
     } else {
@@ -160,10 +160,10 @@ struct Gathered {
 };
 
 /// Answers the workflow, or why nothing was done.
-std::function<void(Result<Json>)> answer_of(Ask ask) {
-  return [ask = std::move(ask)](const Result<Json>& document) {
-    if (!document) return ask.refuse(document.error());
-    ask.json(200, *document, {{"ETag", etag_of(*document)}});
+std::function<void(Result<WorkflowText>)> answer_of(Ask ask) {
+  return [ask = std::move(ask)](Result<WorkflowText> shown) {
+    if (!shown) return ask.refuse(shown.error());
+    ask.workflow(200, *std::move(shown));
   };
 }
 
@@ -239,7 +239,7 @@ void HttpApi::operate_on_many(Ask ask, const MakeOperation& operation, bool retr
   if (ids.empty()) return gathered->answer();
   for (const std::string& id : ids) {
     engine_.operate(name_space, id, operation(name_space, bulk->latest), loop_,
-                    [gathered, id](const Result<Json>& document) { gathered->take(id, document); });
+                    [gathered, id](const Result<WorkflowText>& shown) { gathered->take(id, shown); });
   }
 }
 

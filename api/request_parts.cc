@@ -12,8 +12,8 @@ Result<std::string> idempotency_key_of(const HttpRequest& request) {
               "an Idempotency-Key has 1 to " + std::to_string(idempotency_key_bytes_max) + " characters");
 }
 
-std::string etag_of(const Json& workflow) {
-  return "\"" + canonical(*workflow.find("version")) + "\"";
+std::string etag_of(std::uint32_t version) {
+  return "\"" + std::to_string(version) + "\"";
 }
 
 }  // namespace settle

@@ -15,6 +15,6 @@ Result<std::string> idempotency_key_of(const HttpRequest& request);
 inline constexpr std::size_t idempotency_key_bytes_max = 255;
 
 /// The ETag of a workflow's document: its version, quoted.
-std::string etag_of(const Json& workflow);
+std::string etag_of(std::uint32_t version);
 
 }  // namespace settle

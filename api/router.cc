@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "api/request_parts.h"
 #include "base/json.h"
 #include "base/text.h"
 
@@ -14,7 +15,16 @@ const std::string* Ask::query(std::string_view name) const {
   return nullptr;
 }
 
-void Ask::json(int status, const Json& document, std::vector<std::pair<std::string, std::string>> headers) const {
+void Ask::workflow(int status, WorkflowText shown, ResponseHeaders headers) const {
+  HttpResponse response;
+  response.status = status;
+  headers.emplace_back("ETag", etag_of(shown.version));
+  response.body = std::move(shown.text);
+  response.headers = std::move(headers);
+  responder->send(std::move(response));
+}
+
+void Ask::json(int status, const Json& document, ResponseHeaders headers) const {
   HttpResponse response;
   response.status = status;
   response.body = write_json(document);

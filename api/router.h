@@ -12,8 +12,11 @@
 #include "api/http/server.h"
 #include "api/quotas.h"
 #include "base/json.h"
+#include "engine/documents.h"
 
 namespace settle {
+
+using ResponseHeaders = std::vector<std::pair<std::string, std::string>>;
 
 /// A request that found its route.
 struct Ask {
@@ -28,7 +31,9 @@ struct Ask {
   /// The query parameter, or null. Those that the route does not name were refused already, and repeats too.
   const std::string* query(std::string_view name) const;
 
-  void json(int status, const Json& document, std::vector<std::pair<std::string, std::string>> headers = {}) const;
+  void json(int status, const Json& document, ResponseHeaders headers = {}) const;
+  /// With its ETag.
+  void workflow(int status, WorkflowText shown, ResponseHeaders headers = {}) const;
   void raw(int status, std::string body, std::string content_type = "application/json") const;
   void refuse(const Error& error) const;
 };

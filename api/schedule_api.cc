@@ -178,10 +178,9 @@ void HttpApi::trigger_schedule(Ask ask) {
       which, *std::move(key), anyway, loop_,
       [ask = std::move(ask)](const Result<ScheduleRunner::Triggered>& run) {
         if (!run) return ask.refuse(run.error());
-        std::vector<std::pair<std::string, std::string>> headers = {
-            {"Location", "/v1/workflows/" + run->workflow.find("id")->as_string()}, {"ETag", etag_of(run->workflow)}};
+        ResponseHeaders headers = {{"Location", "/v1/workflows/" + run->workflow.id}};
         if (!run->created) headers.emplace_back("Idempotent-Replayed", "true");
-        ask.json(run->created ? 201 : 200, run->workflow, std::move(headers));
+        ask.workflow(run->created ? 201 : 200, run->workflow, std::move(headers));
       },
       audit);
 }

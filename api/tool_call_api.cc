@@ -9,8 +9,6 @@
 namespace settle {
 namespace {
 
-using ResponseHeaders = std::vector<std::pair<std::string, std::string>>;
-
 /// A problem document that also holds what the model is to be told.
 void refuse_calls(const Ask& ask, const ToolCallRequest& request, Error error) {
   HttpResponse response = problem_response(error, ask.request.request_id);
@@ -95,7 +93,7 @@ void HttpApi::from_tool_calls(Ask ask) {
                      if (error.code != ErrorCode::invalid_plan) return ask.refuse(error);
                      return refuse_calls(ask, *request, model_was_wrong(std::move(error.problems)));
                    }
-                   const std::string id = started->workflow.find("id")->as_string();
+                   const std::string id = started->workflow.id;
                    ResponseHeaders headers = {{"Location", "/v1/workflows/" + id}};
                    if (!started->created) headers.emplace_back("Idempotent-Replayed", "true");
                    Ask waiting = ask;  // from here on it may be ended: what it asked for is done, and written down
@@ -124,7 +122,7 @@ void HttpApi::tool_results_of(Ask ask) {
 
 void HttpApi::answer_results(const Ask& ask, const std::string& id, std::optional<ToolFormat> format, Duration wait,
                              WaitFor until, int status, ResponseHeaders headers) {
-  engine_.show(
+  engine_.show<Json>(
       ask.name_space(), id, until, wait, loop_, tool_results_view,
       [this, ask, id, format, status, headers = std::move(headers)](const Result<Json>& view) mutable {
         if (!view) return ask.refuse(view.error());
@@ -135,7 +133,8 @@ void HttpApi::answer_results(const Ask& ask, const std::string& id, std::optiona
         }
         const Result<std::vector<std::string>> receipts = engine_.receipts(ask.name_space(), id);
         if (!receipts) return ask.refuse(receipts.error());
-        headers.emplace_back("ETag", etag_of(*view->find("workflow")));
+        headers.emplace_back(
+            "ETag", etag_of(static_cast<std::uint32_t>(view->find("workflow")->find("version")->as_integer())));
         ask.json(status, results_document(*view, *spoken, *receipts), std::move(headers));
       });
 }

@@ -210,7 +210,7 @@ Json tool_results_view(const Workflow& workflow) {
     const ActionState& run = workflow.effective(i);
     outputs.push_back(run.output ? *run.output : Json());
   }
-  return Json::object({{"workflow", workflow_document(workflow)},
+  return Json::object({{"workflow", workflow_text(workflow).document()},
                        {"calls", value_or_null(workflow.plan->input, "tool_calls")},
                        {"outputs", std::move(outputs)}});
 }

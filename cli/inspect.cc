@@ -59,7 +59,7 @@ Result<Json> show_one(const Reader& reader, const std::string& name_space, const
     if (!receipt) return fail(ErrorCode::corruption, "a receipt can't be read");
     receipt_list.push_back(*std::move(receipt));
   }
-  return Json::object({{"workflow", workflow_document(**workflow)},
+  return Json::object({{"workflow", workflow_text(**workflow).document()},
                        {"events", std::move(event_list)},
                        {"receipts", std::move(receipt_list)}});
 }

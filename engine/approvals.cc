@@ -185,8 +185,8 @@ void Engine::decide(const std::string& name_space, const std::string& id, Verdic
   const std::string workflow = text_member(*known, "workflow");
   operate(
       name_space, workflow, decide_operation(id, std::move(verdict)), loop,
-      [this, name_space, id, done = std::move(done)](const Result<Json>& decided) {
-        done(decided ? approval(name_space, id) : decided);
+      [this, name_space, id, done = std::move(done)](const Result<WorkflowText>& decided) {
+        done(decided ? approval(name_space, id) : Result<Json>(decided.error()));
       },
       std::move(audit));
 }

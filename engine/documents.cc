@@ -3,83 +3,123 @@
 #include <map>
 
 #include "base/json_parts.h"
+#include "base/object_text.h"
 #include "workflows/receipt.h"
 #include "workflows/waiting.h"
 
 namespace settle {
 namespace {
 
-/// What a run's document has, and room for what stands beside it: lists have thousands of them.
-constexpr std::size_t run_members = 20;
+void write_time(std::string_view name, const std::optional<Time>& time, ObjectText& out) {
+  if (time) {
+    out.text(name, format_time(*time));
+  } else {
+    out.null(name);
+  }
+}
 
-/// Appends a member that is not there yet, without looking for it.
-void add(Json& out, std::string_view name, Json value) {
-  out.as_object().push_back({std::string(name), std::move(value)});
+void write_text_or_null(std::string_view name, std::string_view text, ObjectText& out) {
+  if (text.empty()) {
+    out.null(name);
+  } else {
+    out.text(name, text);
+  }
+}
+
+void write_error(const Rare<ActionError>& error, ObjectText& out) {
+  if (!error) return out.null("error");
+  ObjectText members(out.member("error"));
+  members.text("code", error->code);
+  members.text("message", error->message);
+  members.end();
 }
 
 /// One run of an action: the action itself, an element, a fallback, a compensation.
-void set_run(const Workflow& workflow, ActionIndex run, const ActionState& action, Json& out) {
+void write_run(const Workflow& workflow, ActionIndex run, ObjectText& out) {
+  const ActionState& action = workflow.actions[run];
   const Tool& tool = *workflow.call_of(run).tool;
-  add(out, "tool", Json::object({{"name", tool.name}, {"version", tool.version_text()}}));
-  add(out, "state", state_of(action.stage));
-  add(out, "phase", text_or_null(phase_of(action)));
-  add(out, "attempts", static_cast<std::int64_t>(action.attempt));
-  add(out, "record_id", action.record_id ? Json(*action.record_id) : Json());
-  add(out, "confidence", name_of(action.confidence));
-  add(out, "effect", is_final(action.stage) || is_parked(action.stage) ? Json(name_of(action.effect)) : Json());
-  add(out, "receipt", action.receipt == 0 ? Json() : Json(receipt_id(workflow.header.id, action.receipt)));
-  add(out, "since", format_time(action.since));
-  add(out, "next_at", time_or_null(action.wake_at));
-  add(out, "waits_for", waits_for(workflow, run));
-  add(out, "error",
-      action.error ? Json::object({{"code", action.error->code}, {"message", action.error->message}}) : Json());
-  add(out, "operator", action.word ? operator_document(*action.word) : Json());
-  add(out, "started_at", time_or_null(action.first_send_at));
-  add(out, "executed_at", time_or_null(action.executed_at));
-  add(out, "verified_at", time_or_null(action.verified_at));
+  ObjectText of_tool(out.member("tool"));
+  of_tool.text("name", tool.name);
+  of_tool.text("version", tool.version_text());
+  of_tool.end();
+  out.text("state", state_of(action.stage));
+  write_text_or_null("phase", phase_of(action), out);
+  out.number("attempts", action.attempt);
+  if (action.record_id) {
+    out.text("record_id", *action.record_id);
+  } else {
+    out.null("record_id");
+  }
+  out.text("confidence", name_of(action.confidence));
+  write_text_or_null("effect", is_final(action.stage) || is_parked(action.stage) ? name_of(action.effect) : "", out);
+  write_text_or_null("receipt", action.receipt == 0 ? "" : receipt_id(workflow.header.id, action.receipt), out);
+  out.text("since", format_time(action.since));
+  write_time("next_at", action.wake_at, out);
+  out.raw("waits_for", write_json(waits_for(workflow, run)));
+  write_error(action.error, out);
+  out.raw("operator", action.word ? write_json(operator_document(*action.word)) : "null");
+  write_time("started_at", action.first_send_at, out);
+  write_time("executed_at", action.executed_at, out);
+  write_time("verified_at", action.verified_at, out);
 }
 
-Json run_document(const Workflow& workflow, ActionIndex run) {
-  Json out = Json::object();
-  set_run(workflow, run, workflow.actions[run], out);
-  return out;
+/// The run that counts, which is its fallback's once that was begun; its own is then told below `fallback`.
+void write_effective_run(const Workflow& workflow, ActionIndex run, ObjectText& out) {
+  write_run(workflow, workflow.effective_run(run), out);
+  if (workflow.actions[run].fallback == 0) return;
+  ObjectText fallback(out.member("fallback"));
+  ObjectText own(fallback.member("instead_of"));
+  write_run(workflow, run, own);
+  own.end();
+  fallback.end();
 }
 
-/// An action counts as its fallback does, once that was begun; its own run is then told below `fallback`.
-Json action_document(const Workflow& workflow, ActionIndex index) {
-  const PlanAction& planned = workflow.plan->actions[index];
-  const ActionState& own = workflow.actions[index];
-  Json out = Json::object();
-  out.as_object().reserve(run_members);
-  add(out, "id", planned.id);
-  Json::Array after;
-  for (const ActionIndex need : planned.needs) after.push_back(workflow.plan->actions[need].id);
-  add(out, "after", std::move(after));
-  set_run(workflow, own.fallback == 0 ? index : own.fallback, workflow.effective(index), out);
-  if (own.fallback != 0) add(out, "fallback", Json::object({{"instead_of", run_document(workflow, index)}}));
-  return out;
-}
+/// The runs that the plan's text does not have, by the action that they belong to.
+struct MoreRuns {
+  std::vector<ActionIndex> elements, compensations;
+};
 
-/// The runs that the plan's text does not have, below the action that they belong to.
-void add_more_runs(const Workflow& workflow, Json::Array& actions) {
-  for (auto i = static_cast<ActionIndex>(workflow.plan->actions.size()); i < workflow.actions.size(); ++i) {
+std::vector<MoreRuns> more_runs(const Workflow& workflow) {
+  std::vector<MoreRuns> out(workflow.plan->actions.size());
+  for (auto i = static_cast<ActionIndex>(out.size()); i < workflow.actions.size(); ++i) {
     const ActionState& run = workflow.actions[i];
     if (run.role == CallRole::fallback) continue;  // shown where it counts
-    const bool counts_by_fallback = run.role == CallRole::main && run.fallback != 0;
-    Json document = Json::object();
-    document.as_object().reserve(run_members);
-    if (run.element) document.set("element", static_cast<std::int64_t>(*run.element));
-    set_run(workflow, counts_by_fallback ? run.fallback : i, workflow.effective(i), document);
-    if (counts_by_fallback) document.set("fallback", Json::object({{"instead_of", run_document(workflow, i)}}));
-    Json& action = actions[run.planned];
-    const char* list = is_undoing(run.role) ? "compensations" : "elements";
-    Json* others = action.find(list);
-    if (others == nullptr) {
-      others = &action.set(list, Json::array());
-      others->as_array().reserve(is_undoing(run.role) ? 1 : workflow.actions[run.planned].elements);
-    }
-    others->push_back(std::move(document));
+    MoreRuns& more = out[run.planned];
+    (is_undoing(run.role) ? more.compensations : more.elements).push_back(i);
   }
+  return out;
+}
+
+void write_more_runs(const Workflow& workflow, std::string_view name, const std::vector<ActionIndex>& runs,
+                     ObjectText& out) {
+  if (runs.empty()) return;
+  std::string& text = out.member(name);
+  text.push_back('[');
+  for (const ActionIndex run : runs) {
+    if (run != runs.front()) text.push_back(',');
+    ObjectText members(text);
+    if (const std::optional<std::uint32_t>& element = workflow.actions[run].element)
+      members.number("element", *element);
+    write_effective_run(workflow, run, members);
+    members.end();
+  }
+  text.push_back(']');
+}
+
+void write_action(const Workflow& workflow, ActionIndex index, const MoreRuns& more, std::string& text) {
+  const PlanAction& planned = workflow.plan->actions[index];
+  ObjectText out(text);
+  out.text("id", planned.id);
+  out.member("after").push_back('[');
+  for (const ActionIndex need : planned.needs) {
+    if (need != planned.needs.front()) text.push_back(',');
+    write_json_string(workflow.plan->actions[need].id, text);
+  }
+  text.push_back(']');
+  write_effective_run(workflow, index, out);
+  write_more_runs(workflow, "elements", more.elements, out);
+  write_more_runs(workflow, "compensations", more.compensations, out);
+  out.end();
 }
 
 std::string first_error(const Json& receipt) {
@@ -178,32 +218,51 @@ std::string sentence_of(const Json& receipt) {
 
 }  // namespace
 
-Json workflow_document(const Workflow& workflow) {
+Json WorkflowText::document() const {
+  Result<Json> read = read_json(text);
+  SETTLE_ASSERT(read);
+  return *std::move(read);
+}
+
+WorkflowText workflow_text(const Workflow& workflow) {
+  constexpr std::size_t header_bytes = 512, run_bytes = 512;  // as most are
   const WorkflowHeader& header = workflow.header;
-  Json out = Json::object();
-  out.as_object().reserve(16);
-  add(out, "id", header.id);
-  add(out, "namespace", header.name_space);
-  add(out, "name", workflow.plan->name);
-  add(out, "status", name_of(shown_status(header)));
-  add(out, "outcome", text_or_null(name_of(header.outcome)));
-  add(out, "attention", header.attention);
-  add(out, "labels", texts_document(header.labels));
-  add(out, "plan_digest", header.plan_digest);
-  add(out, "created_at", format_time(header.created_at));
-  add(out, "ended_at", time_or_null(header.ended_at));
-  add(out, "deadline_at", time_or_null(header.deadline_at));
-  add(out, "retries", static_cast<std::int64_t>(header.retries));
-  add(out, "version", static_cast<std::int64_t>(header.version));
-  const std::optional<ParentLink>& parent = header.parent;
-  add(out, "parent", parent ? Json::object({{"workflow", parent->workflow}, {"action", parent->action}}) : Json());
-  Json::Array actions;
-  const std::size_t planned = workflow.plan->actions.size();
-  actions.reserve(planned);
-  for (ActionIndex i = 0; i < planned; ++i) actions.push_back(action_document(workflow, i));
-  add_more_runs(workflow, actions);
-  add(out, "actions", std::move(actions));
-  return out;
+  WorkflowText shown{header.id, header.version, {}};
+  std::string& text = shown.text;
+  text.reserve(header_bytes + run_bytes * workflow.actions.size());
+  ObjectText out(text);
+  out.text("id", header.id);
+  out.text("namespace", header.name_space);
+  out.text("name", workflow.plan->name);
+  out.text("status", name_of(shown_status(header)));
+  write_text_or_null("outcome", name_of(header.outcome), out);
+  out.boolean("attention", header.attention);
+  ObjectText labels(out.member("labels"));
+  for (const auto& [name, value] : header.labels) labels.text_of_any_name(name, value);
+  labels.end();
+  out.text("plan_digest", header.plan_digest);
+  out.text("created_at", format_time(header.created_at));
+  write_time("ended_at", header.ended_at, out);
+  write_time("deadline_at", header.deadline_at, out);
+  out.number("retries", header.retries);
+  out.number("version", header.version);
+  if (const std::optional<ParentLink>& parent = header.parent) {
+    ObjectText link(out.member("parent"));
+    link.text("workflow", parent->workflow);
+    link.text("action", parent->action);
+    link.end();
+  } else {
+    out.null("parent");
+  }
+  const std::vector<MoreRuns> more = more_runs(workflow);
+  out.member("actions").push_back('[');
+  for (ActionIndex i = 0; i < more.size(); ++i) {
+    if (i > 0) text.push_back(',');
+    write_action(workflow, i, more[i], text);
+  }
+  text.push_back(']');
+  out.end();
+  return shown;
 }
 
 Json summary_document(const Summary& summary) {
@@ -230,12 +289,11 @@ Json event_document(const StoredEvent& event, const Plan& plan) {
   return out;
 }
 
-Result<Json> report_document(const Workflow& workflow, const std::vector<std::string>& receipts) {
+Result<Json> report_document(const WorkflowHeader& header, const Plan& plan, const std::vector<std::string>& receipts) {
   std::map<std::string, Json, std::less<>> latest, undone;
   for (const std::string& bytes : receipts) {
     Result<Json> receipt = read_receipt(bytes);
-    if (!receipt)
-      return fail(ErrorCode::corruption, "a receipt of workflow \"" + workflow.header.id + "\" can't be read");
+    if (!receipt) return fail(ErrorCode::corruption, "a receipt of workflow \"" + header.id + "\" can't be read");
     const std::string role = text_member(*receipt, "role");
     const Json* element = receipt->find("element");
     if (role == "compensate" || role == "compensate_fallback") {
@@ -246,14 +304,13 @@ Result<Json> report_document(const Workflow& workflow, const std::vector<std::st
       latest[text_member(*receipt, "action")] = *std::move(receipt);  // a fallback's comes after what it stands in for
     }
   }
-  const WorkflowHeader& header = workflow.header;
-  std::string text = workflow.plan->name + " (" + header.id + "): ";
+  std::string text = plan.name + " (" + header.id + "): ";
   text += header.outcome != WorkflowOutcome::none ? std::string(name_of(header.outcome))
           : header.attention                      ? "waits for a person"
                                                   : "still running";
   text += "\n";
   Json::Array actions;
-  for (const PlanAction& planned : workflow.plan->actions) {
+  for (const PlanAction& planned : plan.actions) {
     const auto found = latest.find(planned.id);
     Json line = Json::object({{"action", planned.id}});
     if (found == latest.end()) {
@@ -280,7 +337,7 @@ Result<Json> report_document(const Workflow& workflow, const std::vector<std::st
   }
   Json out = Json::object();
   out.set("workflow", header.id);
-  out.set("name", workflow.plan->name);
+  out.set("name", plan.name);
   out.set("outcome", text_or_null(name_of(header.outcome)));
   out.set("attention", header.attention);
   out.set("text", std::move(text));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -11,11 +12,19 @@ namespace settle {
 
 // The documents of docs/api.md, from state. Pure. Thread: any.
 
-Json workflow_document(const Workflow& workflow);
+/// A workflow's document, written at once: nearly all are only passed on.
+struct WorkflowText {
+  std::string id;
+  std::uint32_t version = 0;
+  std::string text;
+
+  Json document() const;
+};
+WorkflowText workflow_text(const Workflow& workflow);
 Json summary_document(const Summary& summary);
 /// `plan` gives actions their ids.
 Json event_document(const StoredEvent& event, const Plan& plan);
 /// Written from receipts alone: `receipts` in the order in which they were issued, each in its canonical bytes.
-Result<Json> report_document(const Workflow& workflow, const std::vector<std::string>& receipts);
+Result<Json> report_document(const WorkflowHeader& header, const Plan& plan, const std::vector<std::string>& receipts);
 
 }  // namespace settle

@@ -251,28 +251,28 @@ void Engine::answer(const std::string& name_space, Result<Submitted> submitted, 
                     const std::function<void(Result<Started>)>& done) {
   if (!submitted) return on(loop, [done, error = std::move(submitted).error()] { done(error); });
   const bool created = submitted->created;
-  get(name_space, submitted->id, WaitFor::now, Duration(0), loop, [created, done](Result<Json> document) {
-    if (!document) return done(std::move(document).error());
-    done(Started{created, *std::move(document)});
+  get(name_space, submitted->id, WaitFor::now, Duration(0), loop, [created, done](Result<WorkflowText> shown) {
+    if (!shown) return done(std::move(shown).error());
+    done(Started{created, *std::move(shown)});
   });
 }
 
 void Engine::get(const std::string& name_space, const std::string& id, WaitFor until, Duration wait, Loop& loop,
-                 std::function<void(Result<Json>)> done) {
-  show(name_space, id, until, wait, loop, workflow_document, std::move(done));
+                 std::function<void(Result<WorkflowText>)> done) {
+  show<WorkflowText>(name_space, id, until, wait, loop, workflow_text, std::move(done));
 }
 
-void Engine::show(const std::string& name_space, const std::string& id, WaitFor until, Duration wait, Loop& loop,
-                  Shard::Render render, std::function<void(Result<Json>)> done) {
-  if (!is_name(id)) return on(loop, [done, id] { done(not_found(id)); });
+void Engine::watch(const std::string& name_space, const std::string& id, WaitFor until, Duration wait, Shard::Look look,
+                   Loop& loop, Shard::Refuse refuse) {
+  if (!is_name(id)) return on(loop, [refuse, id] { refuse(not_found(id)); });
   const Home& home = home_of(name_space, id);
-  on(home.loop, [&home, name_space, id, until, wait, &loop, render = std::move(render), done = std::move(done)] {
-    home.shard->watch(name_space, id, until, 0, home.loop.now() + wait, render, back_on(loop, done));
+  on(home.loop, [&home, name_space, id, until, wait, look = std::move(look), &loop, refuse = std::move(refuse)] {
+    home.shard->watch(name_space, id, until, 0, home.loop.now() + wait, look, back_on<const Error&>(loop, refuse));
   });
 }
 
 void Engine::operate(const std::string& name_space, const std::string& id, Shard::Operation operation, Loop& loop,
-                     std::function<void(Result<Json>)> done, AuditNotePtr audit) {
+                     std::function<void(Result<WorkflowText>)> done, AuditNotePtr audit) {
   if (!is_name(id)) return on(loop, [done, id] { done(not_found(id)); });
   const Home& home = home_of(name_space, id);
   on(home.loop, [this, &home, name_space, id, operation = std::move(operation), &loop, done = std::move(done),
@@ -292,32 +292,24 @@ void Engine::events(const std::string& name_space, const std::string& id, std::u
   on(home.loop, [this, &home, name_space, id, after, limit, wait, &loop, done = std::move(done)] {
     // The plan, for the ids of actions, and how many events there are is all that is taken from memory; the events are
     // the durable ones.
-    auto plan = std::make_shared<std::shared_ptr<const Plan>>();
-    auto total = std::make_shared<std::pair<std::uint32_t, bool>>();
-    const Shard::Render render = [plan, total](const Workflow& workflow) {
-      *plan = workflow.plan;
-      *total = {workflow.header.events, workflow.header.status == WorkflowStatus::ended};
-      return Json();
+    const Shard::Look look = [this, name_space, id, after, limit, &loop, done](const Workflow& workflow) {
+      const bool ended = workflow.header.status == WorkflowStatus::ended;
+      return [this, name_space, id, after, limit, &loop, done, plan = workflow.plan, total = workflow.header.events,
+              ended] {
+        Result<Page> page = Page{};
+        const Result<std::vector<StoredEvent>> stored = load_events(*store_.snapshot(), name_space, id, after, limit);
+        if (stored) {
+          for (const StoredEvent& event : *stored) page->events.push_back(event_document(event, *plan));
+          const std::uint32_t last = stored->empty() ? after : stored->back().seq;
+          page->ended = ended && last >= total;
+        } else {
+          page = stored.error();
+        }
+        on(loop, [done, page = std::move(page)]() mutable { done(std::move(page)); });
+      };
     };
-    home.shard->watch(name_space, id, WaitFor::events, after, home.loop.now() + wait, render,
-                      [this, name_space, id, after, limit, plan, total, &loop, done](const Result<Json>& seen) {
-                        Result<Page> page = Page{};
-                        if (!seen) {
-                          page = seen.error();
-                        } else {
-                          const Result<std::vector<StoredEvent>> stored =
-                              load_events(*store_.snapshot(), name_space, id, after, limit);
-                          if (stored) {
-                            for (const StoredEvent& event : *stored)
-                              page->events.push_back(event_document(event, **plan));
-                            const std::uint32_t last = stored->empty() ? after : stored->back().seq;
-                            page->ended = total->second && last >= total->first;
-                          } else {
-                            page = stored.error();
-                          }
-                        }
-                        on(loop, [done, page = std::move(page)]() mutable { done(std::move(page)); });
-                      });
+    home.shard->watch(name_space, id, WaitFor::events, after, home.loop.now() + wait, look,
+                      back_on<const Error&>(loop, [done](const Error& error) { done(error); }));
   });
 }
 
@@ -372,26 +364,14 @@ Result<bool> Engine::is_replaced(const WorkflowHeader& header) const {
 
 void Engine::report(const std::string& name_space, const std::string& id, Loop& loop,
                     std::function<void(Result<Json>)> done) {
-  if (!is_name(id)) return on(loop, [done, id] { done(not_found(id)); });
-  const Home& home = home_of(name_space, id);
-  on(home.loop, [this, &home, name_space, id, &loop, done = std::move(done)] {
-    auto shown = std::make_shared<Workflow>();
-    const Shard::Render render = [shown](const Workflow& workflow) {
-      shown->header = workflow.header;
-      shown->plan = workflow.plan;
-      return Json();
+  const Shard::Look look = [this, name_space, id, &loop, done](const Workflow& workflow) {
+    return [this, name_space, id, &loop, done, header = workflow.header, plan = workflow.plan] {
+      const Result<std::vector<std::string>> stored = load_receipts(*store_.snapshot(), name_space, id);
+      Result<Json> report = stored ? report_document(header, *plan, *stored) : Result<Json>(stored.error());
+      on(loop, [done, report = std::move(report)]() mutable { done(std::move(report)); });
     };
-    home.shard->watch(name_space, id, WaitFor::now, 0, home.loop.now(), render,
-                      [this, name_space, id, shown, &loop, done](const Result<Json>& seen) {
-                        Result<Json> report = seen;
-                        if (seen) {
-                          const Result<std::vector<std::string>> stored =
-                              load_receipts(*store_.snapshot(), name_space, id);
-                          report = stored ? report_document(*shown, *stored) : Result<Json>(stored.error());
-                        }
-                        on(loop, [done, report = std::move(report)]() mutable { done(std::move(report)); });
-                      });
-  });
+  };
+  watch(name_space, id, WaitFor::now, Duration(0), look, loop, [done](const Error& error) { done(error); });
 }
 
 Result<Json> Engine::list(const ListQuery& query) const {

@@ -58,7 +58,7 @@ class Engine {
 
   struct Started {
     bool created = false;
-    Json workflow;
+    WorkflowText workflow;
   };
   /// Errors: invalid_argument, invalid_plan, conflict, idempotency_key_reused, overloaded, quota_exceeded,
   /// payload_too_large (more than the quota of its namespace ever gives), disk_full, shutting_down.
@@ -71,10 +71,18 @@ class Engine {
 
   /// The workflow's document; waits up to `wait` for its end (or attention). Errors: not_found, overloaded.
   void get(const std::string& name_space, const std::string& id, WaitFor until, Duration wait, Loop& loop,
-           std::function<void(Result<Json>)> done);
-  /// The same with a document of the caller's: `render` runs on the workflow's loop.
+           std::function<void(Result<WorkflowText>)> done);
+  /// The same with something else to see: `render` runs on the workflow's loop.
+  template <class View>
   void show(const std::string& name_space, const std::string& id, WaitFor until, Duration wait, Loop& loop,
-            Shard::Render render, std::function<void(Result<Json>)> done);
+            View (*render)(const Workflow&), std::function<void(Result<View>)> done) {
+    const auto look = [render, &loop, done](const Workflow& workflow) {
+      return [view = std::make_shared<View>(render(workflow)), &loop, done] {
+        on(loop, [view, done] { done(std::move(*view)); });
+      };
+    };
+    watch(name_space, id, until, wait, look, loop, [done](const Error& error) { done(error); });
+  }
   /// Whether it ran for a run that has begun another workflow since, or whose fallback (or for whose fallback the
   /// action itself) has taken its place, and so no longer hears of this one. As far as that is durable: what another
   /// loop has only decided is not seen.
@@ -82,7 +90,7 @@ class Engine {
   /// Applies what a person asks; `done` gets the workflow's document once that is durable. Errors: not_found, those of
   /// the operation (engine/operations.h).
   void operate(const std::string& name_space, const std::string& id, Shard::Operation operation, Loop& loop,
-               std::function<void(Result<Json>)> done, AuditNotePtr audit = nullptr);
+               std::function<void(Result<WorkflowText>)> done, AuditNotePtr audit = nullptr);
 
   /// Delivers a signal; `digest` and `payload` are filled in already. Errors: not_found, invalid_argument, wrong_state,
   /// idempotency_key_reused, signals_full, quota_exceeded, payload_too_large (as there), disk_full, shutting_down.
@@ -145,6 +153,9 @@ class Engine {
     std::unique_ptr<Shard> shard;
   };
   const Home& home_of(const std::string& name_space, const std::string& id) const;
+  /// `look` runs on the workflow's loop, `refuse` on `loop`.
+  void watch(const std::string& name_space, const std::string& id, WaitFor until, Duration wait, Shard::Look look,
+             Loop& loop, Shard::Refuse refuse);
   std::string new_id(const std::string& name_space, Loop& loop) const;
   Result<NewWorkflow> prepare(const SubmitRequest& request, Loop& loop) const;
   // children.cc

@@ -127,7 +127,7 @@ void ScheduleRunner::cancel_open() {
     const AuditNotePtr audit = audit_of("workflow.cancel");
     audit->entry.target = run.workflow;
     ports_.engine.operate(
-        stored_.name_space, run.workflow, cancel_operation(), ports_.loop, [](const Result<Json>&) {}, audit);
+        stored_.name_space, run.workflow, cancel_operation(), ports_.loop, [](const Result<WorkflowText>&) {}, audit);
   }
 }
 

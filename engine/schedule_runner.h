@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/audit.h"
+#include "engine/documents.h"
 #include "engine/children.h"
 #include "engine/feed_watch.h"
 #include "engine/loop.h"
@@ -94,7 +95,7 @@ class ScheduleRunner : public std::enable_shared_from_this<ScheduleRunner> {
 
   struct Triggered {
     bool created = false;  ///< false: this key had its run before
-    Json workflow;
+    WorkflowText workflow;
   };
   using TriggerDone = std::function<void(Result<Triggered>)>;
   /// One run now; `key` may be empty. Unless the rules or `anyway` allow it, not while another one is open. Errors:
@@ -124,17 +125,18 @@ class ScheduleRunner : public std::enable_shared_from_this<ScheduleRunner> {
   void begin_now();
   void submit(Time scheduled_at);
   void look(Time scheduled_at, const Error& otherwise);
-  void submitted(Time scheduled_at, const Result<Json>& workflow);
-  void begun(Time scheduled_at, const Json& workflow);
+  void submitted(Time scheduled_at, const Result<WorkflowText>& workflow);
+  void begun(Time scheduled_at, const WorkflowText& workflow);
   void put_off(Time scheduled_at, const Error& error);
   void missed(Time scheduled_at, std::string why);
   void give_up(Time scheduled_at, std::string why);
   void failed(Time scheduled_at, const Error& error);
   void start_over();
   void forget_tries();
-  void trigger_keyed(const std::string& id, bool anyway, const AuditNotePtr& audit, const Result<Json>& workflow);
+  void trigger_keyed(const std::string& id, bool anyway, const AuditNotePtr& audit,
+                     const Result<WorkflowText>& workflow);
   void trigger_new(const std::string& id, bool anyway, const AuditNotePtr& audit);
-  void triggered(const std::string& id, Time at, const Result<Json>& workflow);
+  void triggered(const std::string& id, Time at, const Result<WorkflowText>& workflow);
   void answer_trigger(const std::string& id, const Result<Triggered>& answer);
 
   // what others are to hear

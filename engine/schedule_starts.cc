@@ -22,10 +22,11 @@ bool is_for_the_moment(ErrorCode code) {
          code == request_timeout;
 }
 
-ScheduledRun run_of(Time scheduled_at, const Json& workflow, bool triggered, Time now) {
+ScheduledRun run_of(Time scheduled_at, const WorkflowText& shown, bool triggered, Time now) {
+  const Json workflow = shown.document();
   ScheduledRun run;
   run.scheduled_at = scheduled_at;
-  run.workflow = text_member(workflow, "id");
+  run.workflow = shown.id;
   run.started_at = parse_time(text_member(workflow, "created_at")).value_or(now);
   run.triggered = triggered;
   if (text_member(workflow, "status") != name_of(WorkflowStatus::ended)) return run;
@@ -35,6 +36,10 @@ ScheduledRun run_of(Time scheduled_at, const Json& workflow, bool triggered, Tim
     if (text_member(workflow, "outcome") == name_of(outcome)) run.outcome = outcome;
   }
   return run;
+}
+
+Json labels_of(const WorkflowText& shown) {
+  return *shown.document().find("labels");
 }
 
 Error id_taken(const std::string& id) {
@@ -101,7 +106,8 @@ void ScheduleRunner::submit(Time scheduled_at) {
   request.audit->entry.status = 201;
   ports_.engine.submit(std::move(request), ports_.loop,
                        [self = shared_from_this(), scheduled_at](const Result<Engine::Started>& started) {
-                         self->submitted(scheduled_at, started ? Result<Json>(started->workflow) : started.error());
+                         self->submitted(scheduled_at,
+                                         started ? Result<WorkflowText>(started->workflow) : started.error());
                        });
 }
 
@@ -119,18 +125,18 @@ Result<Json> ScheduleRunner::read_plan() const {
 void ScheduleRunner::look(Time scheduled_at, const Error& otherwise) {
   const std::string id = run_id(stored_.name, scheduled_at);
   ports_.engine.get(stored_.name_space, id, WaitFor::now, Duration(0), ports_.loop,
-                    [self = shared_from_this(), scheduled_at, id, otherwise](const Result<Json>& workflow) {
+                    [self = shared_from_this(), scheduled_at, id, otherwise](const Result<WorkflowText>& workflow) {
                       if (!workflow && workflow.error().code != ErrorCode::not_found)
                         return self->submitted(scheduled_at, workflow.error());
                       if (!workflow) return self->submitted(scheduled_at, otherwise);
-                      if (is_run_of(*workflow->find("labels"), self->stored_.name, scheduled_at))
+                      if (is_run_of(labels_of(*workflow), self->stored_.name, scheduled_at))
                         return self->begun(scheduled_at, *workflow);
                       self->submitting_ = std::nullopt;
                       self->failed(scheduled_at, id_taken(id));
                     });
 }
 
-void ScheduleRunner::submitted(Time scheduled_at, const Result<Json>& workflow) {
+void ScheduleRunner::submitted(Time scheduled_at, const Result<WorkflowText>& workflow) {
   if (removed_) return start_over();
   if (workflow) return begun(scheduled_at, *workflow);
   const Error& error = workflow.error();
@@ -141,7 +147,7 @@ void ScheduleRunner::submitted(Time scheduled_at, const Result<Json>& workflow) 
   failed(scheduled_at, error);
 }
 
-void ScheduleRunner::begun(Time scheduled_at, const Json& workflow) {
+void ScheduleRunner::begun(Time scheduled_at, const WorkflowText& workflow) {
   if (removed_) return start_over();
   ScheduledRun run = run_of(scheduled_at, workflow, false, now());
   if (ended_early_ && !run.ended_at) {
@@ -223,16 +229,16 @@ void ScheduleRunner::trigger(const std::string& key, bool anyway, TriggerDone do
   if (waiting.size() > 1) return;  // the same request is under way
   if (key.empty()) return trigger_new(id, anyway, audit);
   ports_.engine.get(stored_.name_space, id, WaitFor::now, Duration(0), ports_.loop,
-                    [self = shared_from_this(), id, anyway, audit](const Result<Json>& workflow) {
+                    [self = shared_from_this(), id, anyway, audit](const Result<WorkflowText>& workflow) {
                       self->trigger_keyed(id, anyway, audit, workflow);
                     });
 }
 
 /// `workflow`: what this key has made before.
 void ScheduleRunner::trigger_keyed(const std::string& id, bool anyway, const AuditNotePtr& audit,
-                                   const Result<Json>& workflow) {
+                                   const Result<WorkflowText>& workflow) {
   if (workflow) {
-    const bool own = is_run_of(*workflow->find("labels"), stored_.name, std::nullopt);
+    const bool own = is_run_of(labels_of(*workflow), stored_.name, std::nullopt);
     return answer_trigger(id, own ? Result<Triggered>(Triggered{false, *workflow}) : Result<Triggered>(id_taken(id)));
   }
   if (workflow.error().code != ErrorCode::not_found) return answer_trigger(id, workflow.error());
@@ -266,12 +272,12 @@ void ScheduleRunner::trigger_new(const std::string& id, bool anyway, const Audit
   request.audit = audit;
   when_durable([self = shared_from_this(), id, at, request = std::move(request)] {
     self->ports_.engine.submit(request, self->ports_.loop, [self, id, at](const Result<Engine::Started>& started) {
-      self->triggered(id, at, started ? Result<Json>(started->workflow) : started.error());
+      self->triggered(id, at, started ? Result<WorkflowText>(started->workflow) : started.error());
     });
   });
 }
 
-void ScheduleRunner::triggered(const std::string& id, Time at, const Result<Json>& workflow) {
+void ScheduleRunner::triggered(const std::string& id, Time at, const Result<WorkflowText>& workflow) {
   const auto is_it = [&](const ScheduledRun& run) { return run.workflow == id; };
   if (!workflow) {
     std::erase_if(progress_.open, is_it);

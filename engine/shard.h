@@ -75,17 +75,18 @@ class Shard final : private PermitSink {
         Usage& usage, ShardLimits limits);
 
   using SubmitDone = std::function<void(Result<Submitted>)>;
-  using Render = std::function<Json(const Workflow&)>;
-  using Seen = std::function<void(Result<Json>)>;
+  /// Looks at the workflow, and hands out what it has seen when it is asked to.
+  using Look = std::function<std::function<void()>(const Workflow&)>;
+  using Refuse = std::function<void(const Error&)>;
   using Done = std::function<void(Result<void>)>;
 
   /// Begins a workflow. Errors: conflict, idempotency_key_reused, overloaded, quota_exceeded, payload_too_large (more
   /// than the quota of its namespace ever gives), shutting_down, corruption.
   void submit(NewWorkflow submission, SubmitDone done);
-  /// Renders the workflow once `until` holds or `deadline` has come, and hands the document out when what it shows is
+  /// Looks at the workflow once `until` holds or `deadline` has come, and has it handed out when what was seen is
   /// durable. `after` is for WaitFor::events. Errors: not_found, overloaded, corruption, configuration.
   void watch(const std::string& name_space, const std::string& id, WaitFor until, std::uint32_t after, Time deadline,
-             Render render, Seen seen);
+             Look look, const Refuse& refuse);
   /// What a person asks of a workflow; it may refuse, and a transition without a change is fine.
   using Operation = std::function<Result<Transition>(Workflow&, const Moment&)>;
   /// Applies it to the workflow; `done` runs once that is durable. Errors: not_found, those of the operation.
@@ -139,8 +140,7 @@ class Shard final : private PermitSink {
     WaitFor until;
     std::uint32_t after;
     std::uint64_t timer;
-    Render render;
-    Seen seen;
+    Look look;
   };
   struct Held {
     std::uint32_t version;  ///< what is shown; to be handed out once it is durable
@@ -193,6 +193,8 @@ class Shard final : private PermitSink {
     Share freed = {};  ///< of the namespace's quota
   };
   void committed(const std::string& key, std::uint32_t version, const Effects& effects);
+  void leave(Live& live, const Effects& effects);
+  void durable(const std::string& key, std::uint32_t version);
   static Share share_of(const Live& live);
   static Share take_share(Live& live);
   NamespaceUse& use_of(const std::string& name_space);
@@ -241,7 +243,7 @@ class Shard final : private PermitSink {
   void undo(Live& begun, const std::vector<CallEffect>& calls);
   static Result<Submitted> answer_existing(const NewWorkflow& submission, const CommitResult& result);
   bool satisfied(const Live& live, const Watch& watch) const;
-  void give(Live& live, Watch watch);
+  void give(Live& live, const Watch& watch);
   void serve_watches(Live& live);
   void when_durable(Live& live, std::function<void()> give);
 

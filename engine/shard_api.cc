@@ -99,8 +99,9 @@ void Shard::created(const std::string& key, const NewWorkflow& submission, const
     found->creating = false;
     move_in_lines(*found, gates);
     rearm(*found);
+    leave(*found, effects);  // before the answer is written: the outside takes longest
     done(Submitted{true, submission.id});
-    committed(key, version, effects);
+    durable(key, version);
   } else {
     --commits_pending_;
     clock_saved_ = Time();  // as above
@@ -155,21 +156,21 @@ bool Shard::satisfied(const Live& live, const Watch& watch) const {
 }
 
 void Shard::watch(const std::string& name_space, const std::string& id, WaitFor until, std::uint32_t after,
-                  Time deadline, Render render, Seen seen) {
+                  Time deadline, Look look, const Refuse& refuse) {
   const Result<Live*> found = find(name_space, id);
-  if (!found) return seen(found.error());
+  if (!found) return refuse(found.error());
   Live& watched = **found;
   if (watched.creating) {
-    return watched.after_creation.push_back([=, this] { watch(name_space, id, until, after, deadline, render, seen); });
+    return watched.after_creation.push_back([=, this] { watch(name_space, id, until, after, deadline, look, refuse); });
   }
   const std::string key = watched.key;
-  Watch made{until, after, 0, std::move(render), std::move(seen)};
+  Watch made{until, after, 0, std::move(look)};
   if (satisfied(watched, made) || deadline <= loop_.now()) {
-    give(watched, std::move(made));
+    give(watched, made);
     return release(key);
   }
   if (watches_ >= limits_.watches_max) {
-    made.seen(fail(ErrorCode::overloaded, "too many requests wait for workflows"));
+    refuse(fail(ErrorCode::overloaded, "too many requests wait for workflows"));
     return release(key);
   }
   const std::uint64_t number = next_watch_++;
@@ -179,20 +180,18 @@ void Shard::watch(const std::string& name_space, const std::string& id, WaitFor 
     if (late == nullptr) return;
     const auto found_watch = late->watches.find(number);
     if (found_watch == late->watches.end()) return;
-    Watch over = std::move(found_watch->second);
+    const Watch over = std::move(found_watch->second);
     late->watches.erase(found_watch);
     --watches_;
-    give(*late, std::move(over));
+    give(*late, over);
     release(key);
   });
   watched.watches.emplace(number, std::move(made));
 }
 
-/// Renders now; hands out when that version is durable.
-void Shard::give(Live& live, Watch watch) {
-  Json document = watch.render(live.workflow);
-  when_durable(live,
-               [seen = std::move(watch.seen), document = std::move(document)]() mutable { seen(std::move(document)); });
+/// Looks now; hands out when that version is durable.
+void Shard::give(Live& live, const Watch& watch) {
+  when_durable(live, watch.look(live.workflow));
 }
 
 void Shard::serve_watches(Live& live) {
@@ -203,9 +202,9 @@ void Shard::serve_watches(Live& live) {
     }
     loop_.cancel(at->second.timer);
     --watches_;
-    Watch watch = std::move(at->second);
+    const Watch watch = std::move(at->second);
     at = live.watches.erase(at);
-    give(live, std::move(watch));
+    give(live, watch);
   }
 }
 

@@ -161,14 +161,25 @@ NamespaceUse& Shard::use_of(const std::string& name_space) {
 
 void Shard::committed(const std::string& key, std::uint32_t version, const Effects& effects) {
   Live* found = live(key);
+  SETTLE_ASSERT(found != nullptr);
+  leave(*found, effects);
+  durable(key, version);
+}
+
+void Shard::leave(Live& live, const Effects& effects) {
+  live.use->give_back(effects.freed);
+  for (const CallEffect& call : effects.calls) start_call(live, call);
+  for (const ChildEffect& child : effects.children) order_child(live, child);
+}
+
+/// Whoever waits for this version gets it.
+void Shard::durable(const std::string& key, std::uint32_t version) {
+  Live* found = live(key);
   SETTLE_ASSERT(found != nullptr && found->commits > 0);
   bell_.ring();
   --found->commits;
   --commits_pending_;
   found->durable = version;
-  found->use->give_back(effects.freed);
-  for (const CallEffect& call : effects.calls) start_call(*found, call);
-  for (const ChildEffect& child : effects.children) order_child(*found, child);
   tell_parent(*found);
   tell_schedule(*found);
   while (!found->held.empty() && found->held.front().version <= found->durable) {

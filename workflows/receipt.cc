@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "base/canonical_object.h"
 #include "base/hash.h"
 #include "base/json_parts.h"
+#include "base/object_text.h"
 #include "base/text.h"
 
 namespace settle {

@@ -211,7 +211,7 @@ class Limited {
                     [](const Result<Engine::Started>& started) { ASSERT_TRUE(started) << started.error().message; });
   }
   void cancel(const std::string& id) {
-    engine_->operate("default", id, cancel_operation(), *loops_[0], [](const Result<Json>&) {});
+    engine_->operate("default", id, cancel_operation(), *loops_[0], [](const Result<WorkflowText>&) {});
   }
   void run(Duration duration) {
     bool over = false;

@@ -136,8 +136,8 @@ TEST(Recovery, what_is_asked_for_meanwhile_is_taken_up_then_and_only_once) {
   const std::string last = "w" + std::to_string(count - 1);
   bool shown = false;
   run.run_until([&] { return !run.called.empty(); });
-  run.engine().get("default", last, WaitFor::now, Duration(0), *run.loop, [&](const Result<Json>& document) {
-    EXPECT_TRUE(document);
+  run.engine().get("default", last, WaitFor::now, Duration(0), *run.loop, [&](const Result<WorkflowText>& seen) {
+    EXPECT_TRUE(seen);
     shown = true;
   });
   run.run_until([&] { return shown; });

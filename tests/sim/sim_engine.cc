@@ -362,7 +362,7 @@ void SimEngine::judge_answer(const SimSubmission& submission, bool known_before,
       verdict_.violated("P20", id, "refused in favour of a workflow that is not durable");
     return;
   }
-  const std::string shown = started->workflow.find("id")->as_string();
+  const std::string shown = started->workflow.id;
   counters_.note(started->created ? "submission created" : "submission replayed");
   if (!is_stored(shown)) verdict_.violated("P1", id, "acknowledged before it was durable");
   if (shown != id) return verdict_.violated("P20", id, "answered with another workflow");
@@ -374,13 +374,13 @@ void SimEngine::judge_answer(const SimSubmission& submission, bool known_before,
     const auto [owner, fresh] = key_owners_.emplace(submission.idempotency_key, id);
     if (!fresh) verdict_.violated("P20", id, "created under the Idempotency-Key of " + owner->second);
   }
-  judge_document(started->workflow);
+  judge_document(started->workflow.document());
 }
 
 void SimEngine::cancel(const std::string& id) {
   cancelled_.insert(id);
-  engine_->operate("default", id, cancel_operation(), *loops_[0], [this, id](const Result<Json>& document) {
-    if (!document) return judge_refused_operation(id, "cancelled", document.error());
+  engine_->operate("default", id, cancel_operation(), *loops_[0], [this, id](const Result<WorkflowText>& shown) {
+    if (!shown) return judge_refused_operation(id, "cancelled", shown.error());
     counters_.note("cancelled by the operator");
     const std::optional<Workflow> stored = *load_for_show(*store.snapshot(), "default", id);
     if (!stored) return verdict_.violated("P1", id, "a cancelled workflow is lost");
@@ -388,15 +388,15 @@ void SimEngine::cancel(const std::string& id) {
     // It may have ended, and have been retried, in the commits that came with this one.
     if (header.status == WorkflowStatus::running && header.retries == 0)
       verdict_.violated("P1", id, "a cancellation was acknowledged before it was durable");
-    judge_document(*document);
+    judge_document(shown->document());
   });
 }
 
 void SimEngine::operate(const std::string& id, const Shard::Operation& operation, const std::string& what) {
-  engine_->operate("default", id, operation, *loops_[0], [this, id, what](const Result<Json>& document) {
-    if (!document) return judge_refused_operation(id, what, document.error());
+  engine_->operate("default", id, operation, *loops_[0], [this, id, what](const Result<WorkflowText>& shown) {
+    if (!shown) return judge_refused_operation(id, what, shown.error());
     counters_.note(what);
-    judge_document(*document);
+    judge_document(shown->document());
   });
 }
 
@@ -445,8 +445,8 @@ void SimEngine::resolve(const std::string& id, bool send_again) {
 }
 
 void SimEngine::watch(const std::string& id, Duration wait) {
-  engine_->get("default", id, WaitFor::ended, wait, *loops_[0], [this](const Result<Json>& document) {
-    if (document) judge_document(*document);
+  engine_->get("default", id, WaitFor::ended, wait, *loops_[0], [this](const Result<WorkflowText>& shown) {
+    if (shown) judge_document(shown->document());
   });
 }
 

@@ -1,4 +1,4 @@
-#include "base/canonical_object.h"
+#include "base/object_text.h"
 
 #include <gtest/gtest.h>
 

@@ -95,7 +95,7 @@ class Homes : public ::testing::Test {
     Result<std::string> id = fail(ErrorCode::internal, "no answer");
     loops[loop].post([&] {
       engine.submit(std::move(request), loops[loop], [&](const Result<Engine::Started>& started) {
-        id = started ? Result<std::string>(started->workflow.find("id")->as_string()) : started.error();
+        id = started ? Result<std::string>(started->workflow.id) : started.error();
       });
     });
     run();
@@ -104,9 +104,9 @@ class Homes : public ::testing::Test {
   std::string status_of(const std::string& id, std::size_t loop) {
     std::string status;
     loops[loop].post([&] {
-      engine.get("default", id, WaitFor::ended, Duration(0), loops[loop], [&](const Result<Json>& document) {
-        ASSERT_TRUE(document) << document.error().message;
-        status = document->find("status")->as_string();
+      engine.get("default", id, WaitFor::ended, Duration(0), loops[loop], [&](const Result<WorkflowText>& shown) {
+        ASSERT_TRUE(shown) << shown.error().message;
+        status = shown->document().find("status")->as_string();
       });
     });
     run();
@@ -168,8 +168,8 @@ TEST_F(NobodyMayWait, and_who_is_told_so_leaves_nothing_in_memory) {
   ASSERT_EQ(in_memory(), 0U);
   std::optional<ErrorCode> refused;
   loops[0].post([&] {
-    engine.get("default", id, WaitFor::ended, Duration(1'000), loops[0], [&](const Result<Json>& document) {
-      if (!document) refused = document.error().code;
+    engine.get("default", id, WaitFor::ended, Duration(1'000), loops[0], [&](const Result<WorkflowText>& shown) {
+      if (!shown) refused = shown.error().code;
     });
   });
   run();

@@ -129,7 +129,7 @@ class FreshElements : public Inconsistent {
     EXPECT_EQ(dump((*loaded)->workflow), dump(workflow));
     const Result<std::optional<Workflow>> shown = load_for_show(RecordReader(records), "default", "w1");
     ASSERT_TRUE(shown && *shown) << shown.error().message;
-    EXPECT_EQ(canonical(workflow_document(**shown)), canonical(workflow_document(workflow)));
+    EXPECT_EQ(workflow_text(**shown).text, workflow_text(workflow).text);
   }
 };
 
@@ -365,7 +365,7 @@ Outcome any_outcome(std::mt19937_64& dice, Time now) {
 
 /// A while in the life of a workflow: whatever was loaded, the core goes on with it.
 void live_on(Workflow workflow, std::mt19937_64& dice, Time now) {
-  (void)workflow_document(workflow);
+  (void)workflow_text(workflow);
   (void)on_restart(workflow, {now, 1});
   for (std::uint64_t step = 0; step < 6; ++step) {
     now += Duration(3'000);
@@ -376,7 +376,7 @@ void live_on(Workflow workflow, std::mt19937_64& dice, Time now) {
     }
   }
   (void)on_cancel(workflow, {now, 7});
-  (void)workflow_document(workflow);
+  (void)workflow_text(workflow);
 }
 
 /// A workflow in the middle of its life.
@@ -422,7 +422,7 @@ TEST(Damage, no_record_that_passes_its_checksum_ends_the_process) {
         value = json_text ? texts[field - 1] : mutated(whole, field, dice);
         const Result<std::optional<LoadedWorkflow>> changed = loaded();
         const Result<std::optional<Workflow>> shown = load_for_show(reader, "default", "w1");
-        if (shown && *shown) (void)workflow_document(**shown);
+        if (shown && *shown) (void)workflow_text(**shown);
         refused += changed ? 0 : 1;
         if (!changed || !*changed) continue;
         ++accepted;
