@@ -12,6 +12,10 @@ void KeptBytes::set(Of of, ActionIndex run, std::size_t bytes) {
   known = static_cast<std::uint32_t>(bytes);
 }
 
+std::size_t KeptBytes::of(Of of, ActionIndex run) const {
+  return run < runs_.size() ? runs_[run][static_cast<std::size_t>(of)] : 0;
+}
+
 void KeptBytes::signals(const std::vector<SignalState>& all) {
   for (; signals_ < all.size(); ++signals_) total_ += all[signals_].bytes;
 }

@@ -19,6 +19,7 @@ class KeptBytes {
   void plan(std::size_t bytes) { total_ += bytes; }
   /// `bytes` take the place of what was there; 0: it is erased.
   void set(Of of, ActionIndex run, std::size_t bytes);
+  std::size_t of(Of of, ActionIndex run) const;
   /// Those that came since the last time. They are never taken away.
   void signals(const std::vector<SignalState>& all);
 

@@ -107,6 +107,19 @@ bool add_fresh_elements(const RawWorkflow& raw, Workflow& workflow) {
   return false;
 }
 
+/// The action of the plan that comes next has no record, since nothing has happened to it. False: that can't be.
+bool add_fresh_action(const RawWorkflow& raw, Workflow& workflow) {
+  const auto at = static_cast<ActionIndex>(workflow.actions.size());
+  const bool may_have_none = workflow.header.begun > 0 && at < workflow.plan->actions.size();
+  if (!may_have_none || raw.inputs.contains(at) || raw.outputs.contains(at)) return false;
+  workflow.actions.push_back(fresh_action(at, workflow.header.created_at));
+  return true;
+}
+
+bool add_fresh(const RawWorkflow& raw, Workflow& workflow) {
+  return add_fresh_action(raw, workflow) || add_fresh_elements(raw, workflow);
+}
+
 /// Puts header, plan and actions together, and makes sure that they fit each other.
 Result<Workflow> assemble(const RawWorkflow& raw, const StoredHeader& stored, std::shared_ptr<const Plan> plan,
                           PlanKnown known, const std::string& name_space, const std::string& id) {
@@ -124,23 +137,31 @@ Result<Workflow> assemble(const RawWorkflow& raw, const StoredHeader& stored, st
     return std::make_shared<const Json>(*std::move(json));
   };
   for (const auto& [index, bytes] : raw.actions) {
-    while (workflow.actions.size() < index && add_fresh_elements(raw, workflow)) {
+    while (workflow.actions.size() < index && add_fresh(raw, workflow)) {
     }
     if (index != workflow.actions.size()) return damaged(id, "an action is missing");
     Result<ActionState> action = decode_action(bytes);
     if (!action) return std::move(action).error();
-    Result<std::shared_ptr<const Json>> input = payload(raw.inputs, index), output = payload(raw.outputs, index),
-                                        before = payload(raw.befores, index);
-    if (!input) return std::move(input).error();
-    if (!output) return std::move(output).error();
+    Result<std::shared_ptr<const Json>> before = payload(raw.befores, index);
     if (!before) return std::move(before).error();
-    action->input = *input;
-    action->output = *output;
     if (action->before_at) action->before = *before;  // without it, it is of an earlier beginning
+    for (const auto& [within, apart] :
+         {std::pair(&action->input, &raw.inputs), std::pair(&action->output, &raw.outputs)}) {
+      if (*within != nullptr) continue;
+      Result<std::shared_ptr<const Json>> read = payload(*apart, index);
+      if (!read) return std::move(read).error();
+      *within = *std::move(read);
+    }
     workflow.actions.push_back(*std::move(action));
   }
-  while (add_fresh_elements(raw, workflow)) {
+  while (add_fresh(raw, workflow)) {
   }
+  const auto recorded = [](const ActionState& run) { return run.recorded; };
+  const auto of_plan = static_cast<std::ptrdiff_t>(std::min(workflow.actions.size(), workflow.plan->actions.size()));
+  const auto found =
+      static_cast<std::uint32_t>(std::count_if(workflow.actions.begin(), workflow.actions.begin() + of_plan, recorded));
+  if (workflow.header.begun == 0) workflow.header.begun = found;  // from before that was counted: each has its record
+  if (workflow.header.begun != found) return damaged(id, "an action is missing");
   for (const auto& [number, bytes] : raw.signals) {
     Result<SignalState> signal = decode_signal(bytes);
     if (!signal) return std::move(signal).error();
@@ -154,13 +175,18 @@ Result<Workflow> assemble(const RawWorkflow& raw, const StoredHeader& stored, st
   return workflow;
 }
 
-/// As it is stored; the payloads are not read for it, but for the signals', which stand within their records.
-Result<KeptBytes> kept_of(const RawWorkflow& raw) {
+/// As it is stored. `runs` tells what stands within their records; what was written before that was counted has none.
+Result<KeptBytes> kept_of(const RawWorkflow& raw, const std::vector<ActionState>& runs) {
   KeptBytes out;
   out.plan(raw.plan.size());
   for (const auto& [index, bytes] : raw.inputs) out.set(KeptBytes::Of::input, index, bytes.size());
   for (const auto& [index, bytes] : raw.outputs) out.set(KeptBytes::Of::output, index, bytes.size());
   for (const auto& [index, bytes] : raw.befores) out.set(KeptBytes::Of::before, index, bytes.size());
+  for (ActionIndex i = 0; i < runs.size(); ++i) {
+    if (runs[i].input && !raw.inputs.contains(i)) out.set(KeptBytes::Of::input, i, canonical(*runs[i].input).size());
+    if (runs[i].output && !raw.outputs.contains(i))
+      out.set(KeptBytes::Of::output, i, canonical(*runs[i].output).size());
+  }
   std::vector<SignalState> signals;
   for (const auto& [number, bytes] : raw.signals) {
     Result<SignalState> signal = decode_signal(bytes);
@@ -258,7 +284,7 @@ Result<std::optional<LoadedWorkflow>> load_workflow(const Reader& reader, const 
   if (!plan) return std::move(plan).error();
   Result<Workflow> workflow = assemble(*raw, *stored, *plan, PlanKnown::whole, name_space, id);
   if (!workflow) return std::move(workflow).error();
-  Result<KeptBytes> kept = kept_of(*raw);
+  Result<KeptBytes> kept = kept_of(*raw, workflow->actions);
   if (!kept) return std::move(kept).error();
   return std::optional<LoadedWorkflow>(LoadedWorkflow{*std::move(workflow), stored->due_at, *std::move(kept)});
 }
@@ -270,7 +296,7 @@ Result<std::uint64_t> kept_bytes_of(const Reader& reader, const std::string& nam
   if ((*stored)->kept_bytes > 0) return (*stored)->kept_bytes;
   const Result<RawWorkflow> raw = read_raw(reader, name_space, id);
   if (!raw) return raw.error();
-  const Result<KeptBytes> kept = kept_of(*raw);
+  const Result<KeptBytes> kept = kept_of(*raw, {});
   if (!kept) return kept.error();
   return kept->total();
 }

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "engine/audit.h"
-#include "engine/documents.h"
 #include "engine/children.h"
+#include "engine/documents.h"
 #include "engine/feed_watch.h"
 #include "engine/loop.h"
 #include "engine/wall_timers.h"

@@ -211,6 +211,14 @@ bool Shard::is_idle(const Live& live) const {
   return !wake || *wake > loop_.now() + limits_.rest_after;
 }
 
+/// Half of the loop for one workflow, when there are others; it is asked again whenever one of its calls has ended.
+std::uint32_t Shard::calls_allowed(const Live& live) const {
+  const std::size_t others = in_flight_ - live.calls + commits_pending_ - live.commits;
+  if (others == 0) return limits_.calls_per_workflow;
+  const auto share = static_cast<std::uint32_t>(std::min<std::size_t>(others, limits_.calls_per_workflow));
+  return std::min(limits_.calls_per_workflow, std::max(share, limits_.calls_beside_others));
+}
+
 /// Who began a small workflow asks in a moment how it ended; to read it from the store again takes longer than to run
 /// it. It makes room for those that end after it.
 void Shard::keep_ended(Live& ended) {

@@ -63,8 +63,10 @@ struct ShardLimits {
   std::size_t watches_max = 20'000;
   std::size_t children_waiting_max = 100'000;  ///< for room; beyond: they fail (overloaded), with effect none
   std::uint32_t calls_per_workflow = 32;       ///< under way at one time; further actions start when one has ended
-  Duration rest_after{30'000};                 ///< a workflow whose next timer is farther away leaves memory
-  std::size_t ended_kept = 128;                ///< small workflows that ended last stay: their clients are about to ask
+  /// While others have steps and calls under way, as many as those together, and at least so many.
+  std::uint32_t calls_beside_others = 8;
+  Duration rest_after{30'000};   ///< a workflow whose next timer is farther away leaves memory
+  std::size_t ended_kept = 128;  ///< small workflows that ended last stay: their clients are about to ask
 };
 
 /// All workflows of some partitions: loads, asks the core, commits, and only then acts. Everything runs on one loop;
@@ -214,9 +216,10 @@ class Shard final : private PermitSink {
   void timer();
   void release(const std::string& key);
   bool is_idle(const Live& live) const;
+  std::uint32_t calls_allowed(const Live& live) const;
   void keep_ended(Live& ended);
   Moment moment(const Live& live) {
-    return {loop_.now(), loop_.entropy(), &gate_, loop_.leapt(), live.receipts_taken, limits_.calls_per_workflow};
+    return {loop_.now(), loop_.entropy(), &gate_, loop_.leapt(), live.receipts_taken, calls_allowed(live)};
   }
 
   // shard_recovery.cc

@@ -45,30 +45,57 @@ void append_receipts(std::vector<IssuedReceipt>& into, const std::vector<IssuedR
 
 /// Inputs, outputs and what was looked at before: as they are now. What one step brought, a later one of the same batch
 /// may have taken back.
-void write_payloads(const Workflow& workflow, const Transition& transition, const keys::OfWorkflow& records,
-                    KeptBytes& kept, WriteBatch& batch) {
-  using enum KeptBytes::Of;
-  const auto put = [&](KeptBytes::Of of, ActionIndex index, std::string key, const std::shared_ptr<const Json>& value) {
+class Payloads {
+ public:
+  Payloads(const Workflow& workflow, const keys::OfWorkflow& records, KeptBytes& kept, WriteBatch& batch)
+      : workflow_(workflow), records_(records), kept_(kept), batch_(batch) {}
+
+  void write(const Transition& transition) {
+    const std::vector<ActionState>& runs = workflow_.actions;
+    for (const ActionIndex index : transition.new_inputs) put(KeptBytes::Of::input, index, runs[index].input);
+    for (const ActionIndex index : transition.new_outputs) put(KeptBytes::Of::output, index, runs[index].output);
+    for (const ActionIndex index : transition.new_befores) put(KeptBytes::Of::before, index, runs[index].before);
+    for (const ActionIndex index : transition.old_inputs) erase(KeptBytes::Of::input, index, runs[index].input);
+    for (const ActionIndex index : transition.old_outputs) erase(KeptBytes::Of::output, index, runs[index].output);
+    kept_.signals(workflow_.signals);
+  }
+
+  PayloadsWithin within(ActionIndex index) const {
+    return {is_within(KeptBytes::Of::input, index), is_within(KeptBytes::Of::output, index)};
+  }
+
+ private:
+  bool is_within(KeptBytes::Of of, ActionIndex index) const {
+    return of != KeptBytes::Of::before && kept_.of(of, index) <= payload_within_max;
+  }
+  std::string key(KeptBytes::Of of, ActionIndex index) const {
+    if (of == KeptBytes::Of::input) return records_.input(index);
+    return of == KeptBytes::Of::output ? records_.output(index) : records_.before(index);
+  }
+
+  void put(KeptBytes::Of of, ActionIndex index, const std::shared_ptr<const Json>& value) {
     if (value == nullptr) return;
     std::string bytes = canonical(*value);
-    kept.set(of, index, bytes.size());
-    batch.put(Family::state, std::move(key), std::move(bytes));
-  };
-  const auto erase = [&](KeptBytes::Of of, ActionIndex index, std::string key,
-                         const std::shared_ptr<const Json>& value) {
-    if (value != nullptr) return;
-    kept.set(of, index, 0);
-    batch.erase(Family::state, std::move(key));
-  };
-  const std::vector<ActionState>& runs = workflow.actions;
-  for (const ActionIndex index : transition.new_inputs) put(input, index, records.input(index), runs[index].input);
-  for (const ActionIndex index : transition.new_outputs) put(output, index, records.output(index), runs[index].output);
-  for (const ActionIndex index : transition.new_befores) put(before, index, records.before(index), runs[index].before);
-  for (const ActionIndex index : transition.old_inputs) erase(input, index, records.input(index), runs[index].input);
-  for (const ActionIndex index : transition.old_outputs)
-    erase(output, index, records.output(index), runs[index].output);
-  kept.signals(workflow.signals);
-}
+    const bool was_apart = !is_within(of, index);
+    kept_.set(of, index, bytes.size());
+    if (!is_within(of, index)) {
+      batch_.put(Family::state, key(of, index), std::move(bytes));
+    } else if (was_apart) {
+      batch_.erase(Family::state, key(of, index));
+    }
+  }
+
+  /// What was there before may have had a record of its own.
+  void erase(KeptBytes::Of of, ActionIndex index, const std::shared_ptr<const Json>& now) {
+    if (now == nullptr) kept_.set(of, index, 0);
+    if (is_within(of, index)) batch_.erase(Family::state, key(of, index));
+  }
+
+  const Workflow& workflow_;
+  const keys::OfWorkflow& records_;
+  KeptBytes& kept_;
+  WriteBatch& batch_;
+};
 
 }  // namespace
 
@@ -105,11 +132,12 @@ void write_step(const Workflow& workflow, const Transition& transition, const st
   const std::vector<HistoryEvent>& history = transition.history;
   // What stays as it was submitted is written once, and again with the versions of tools that a retry goes on with.
   const bool whole = header.version == 1 || std::any_of(history.begin(), history.end(), retries);
-  write_payloads(workflow, transition, records, kept, batch);  // first, since how much is kept is part of the record
+  Payloads payloads(workflow, records, kept, batch);
+  payloads.write(transition);  // first, since how much is kept is part of the record
   if (whole) batch.put(Family::state, records.header(), encode_header(workflow, due, kept.total()));
   if (header.version > 1) batch.put(Family::state, records.progress(), encode_progress(header, due, kept.total()));
   for (const ActionIndex index : transition.actions)
-    batch.put(Family::state, records.action(index), encode_action(workflow.actions[index]));
+    batch.put(Family::state, records.action(index), encode_action(workflow.actions[index], payloads.within(index)));
   for (const std::uint32_t index : transition.signals)
     batch.put(Family::state, records.signal(index + 1), encode_signal(workflow.signals[index]));
   for (const ApprovalChange& change : transition.approvals) put_approval(workflow, change, batch);

@@ -81,7 +81,7 @@ bool read_approval(const records::ActionRecord& record, ActionState& out) {
 
 }  // namespace
 
-std::string encode_action(const ActionState& action) {
+std::string encode_action(const ActionState& action, PayloadsWithin within) {
   records::ActionRecord record;
   record.set_stage(static_cast<std::uint32_t>(action.stage));
   record.set_attempt(action.attempt);
@@ -146,6 +146,8 @@ std::string encode_action(const ActionState& action) {
   record.set_recheck_since(number(action.recheck_since));
   record.set_recheck_failed(action.recheck_failed);
   write_approval(action, record);
+  if (within.input && action.input) write_canonical(*action.input, *record.mutable_input());
+  if (within.output && action.output) write_canonical(*action.output, *record.mutable_output());
   return record.SerializeAsString();
 }
 
@@ -223,6 +225,14 @@ Result<ActionState> decode_action(std::string_view bytes) {
   out.child_attention = record.child_attention();
   out.limit = static_cast<Limit>(record.limit());
   if (!read_approval(record, out)) return damaged("action");
+  for (const auto& [within, payload] :
+       {std::pair(&record.input(), &out.input), std::pair(&record.output(), &out.output)}) {
+    if (within->empty()) continue;
+    Result<Json> value = read_stored(*within);
+    if (!value) return std::move(value).error();
+    *payload = std::make_shared<const Json>(*std::move(value));
+  }
+  out.recorded = true;
   return out;
 }
 

@@ -32,8 +32,12 @@ std::string encode_progress(const WorkflowHeader& header, const std::optional<Ti
 /// Puts a later record of that into a header.
 Result<void> apply_progress(std::string_view bytes, StoredHeader& header);
 
-/// Without input and output, which have keys of their own.
-std::string encode_action(const ActionState& action);
+/// Inputs and answers of at most so many bytes stand within the record of their run, larger ones in their own.
+inline constexpr std::size_t payload_within_max = 512;
+struct PayloadsWithin {
+  bool input = false, output = false;
+};
+std::string encode_action(const ActionState& action, PayloadsWithin within = {});
 Result<ActionState> decode_action(std::string_view bytes);
 
 std::string encode_signal(const SignalState& signal);

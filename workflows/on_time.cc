@@ -12,7 +12,6 @@ void Stepper::start_all() {
       "workflow.submitted", std::nullopt,
       Json::object({{"name", workflow_.plan->name}, {"actions", static_cast<std::int64_t>(workflow_.actions.size())}}));
   for (ActionIndex i = 0; i < workflow_.actions.size(); ++i) {
-    action(i);
     if (workflow_.unmet[i] == 0) ready_.push_back(i);
   }
 }

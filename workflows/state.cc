@@ -194,6 +194,13 @@ std::uint32_t parallel_of(const PlanAction& planned, const ActionState& list) {
   return given == 0 ? list.elements : std::min(given, list.elements);
 }
 
+ActionState fresh_action(ActionIndex index, Time submitted) {
+  ActionState out;
+  out.planned = index;
+  out.since = submitted;
+  return out;
+}
+
 ActionState fresh_element(const PlanAction& planned, const ActionState& list, std::uint32_t element) {
   ActionState out;
   out.planned = out.parent = list.planned;

@@ -247,6 +247,8 @@ struct ActionState {
   std::optional<Time> recheck_since;   ///< the one under way began
   bool recheck_failed = false;         ///< what was verified no longer holds, and nobody has seen to it
 
+  bool recorded = false;  ///< it has a record; until something happens to it, it needs none (fresh_action)
+
   std::uint32_t approval_requests = 0;              ///< so far
   Rare<ApprovalRequest> approval;                   ///< the latest; null when a retry has voided it
   std::vector<ApprovalDecision> earlier_decisions;  ///< of requests before it under which it may have been sent
@@ -303,6 +305,7 @@ struct WorkflowHeader {
   std::uint32_t events = 0;         ///< history events so far
   std::uint32_t receipts = 0;       ///< receipts so far
   std::uint32_t retries = 0;        ///< how often it was retried after it had failed
+  std::uint32_t begun = 0;          ///< actions of the plan that have a record
   std::optional<ParentLink> parent;
   std::uint32_t depth = 0;  ///< parents above
 };
@@ -368,6 +371,10 @@ struct Workflow {
 
 /// Computes the derived members after loading.
 void derive(Workflow& workflow);
+
+/// An action of the plan as the submission leaves it where it has to wait. As long as nothing has happened to it, it
+/// has no record.
+ActionState fresh_action(ActionIndex index, Time submitted);
 
 /// Element `element` of a list as its beginning leaves it: ready to start, or waiting for its turn where the plan lets
 /// fewer run at a time. `list` is the run that gathers, `planned` its action. As long as nothing has happened to an

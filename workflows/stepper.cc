@@ -52,7 +52,10 @@ Stepper::Stepper(Workflow& workflow, const Moment& moment)
 /// Every mutable access goes through here, so that what changed is known.
 ActionState& Stepper::action(ActionIndex index) {
   if (out_.actions.empty() || out_.actions.back() != index) out_.actions.push_back(index);
-  return workflow_.actions[index];
+  ActionState& state = workflow_.actions[index];
+  const bool first = !std::exchange(state.recorded, true);
+  if (first && index < workflow_.plan->actions.size()) ++workflow_.header.begun;
+  return state;
 }
 
 Time Stepper::deadline(ActionIndex index) const {
@@ -342,11 +345,9 @@ Transition Stepper::finish() {
 // ---- the face: step.h ----
 
 Transition start_workflow(Workflow& workflow, const Moment& moment) {
-  workflow.actions.assign(workflow.plan->actions.size(), ActionState{});
-  for (ActionIndex i = 0; i < workflow.actions.size(); ++i) {
-    workflow.actions[i].planned = i;
-    workflow.actions[i].since = moment.now;
-  }
+  workflow.actions.clear();
+  for (ActionIndex i = 0; i < workflow.plan->actions.size(); ++i)
+    workflow.actions.push_back(fresh_action(i, moment.now));
   if (workflow.plan->deadline) workflow.header.deadline_at = moment.now + *workflow.plan->deadline;
   derive(workflow);
   Stepper stepper(workflow, moment);

@@ -18,7 +18,7 @@
 namespace settle {
 
 /// Version of everything that the store keeps; an older engine refuses a newer one.
-inline constexpr std::uint32_t store_format = 3;
+inline constexpr std::uint32_t store_format = 4;
 inline constexpr const char* floor_file = "FLOOR";
 
 /// The durable floor: what the store must at least hold when it is opened, kept apart from it, since RocksDB can't tell

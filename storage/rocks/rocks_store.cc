@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "storage/committer.h"
+#include "storage/rocks/background.h"
 #include "storage/rocks/fail_stop.h"
 #include "storage/rocks/families.h"
 #include "storage/rocks/floor.h"
@@ -178,6 +179,7 @@ Result<void> RocksStore::Impl::open_database(const Opening& opening) {
   settings.create_if_missing = opening.is_new;
   settings.create_missing_column_families = opening.is_new;
   settings.listeners.push_back(listener_);
+  settings.listeners.push_back(std::make_shared<CompactionGivesWay>());
   statistics_->set_stats_level(rocksdb::StatsLevel::kExceptDetailedTimers);
   settings.statistics = statistics_;
   const rocksdb::Status opened = database_.open(settings, options_.directory, family_descriptors(options_));

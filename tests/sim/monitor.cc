@@ -94,7 +94,7 @@ void Monitor::stepped(const WriteBatch& batch, Time now, bool clock_ahead) {
     workflows_.erase(id);
     return verdict_.violated("P6", id, "runs for nobody");
   }
-  add_fresh_elements(after);
+  add_fresh(after);
   follow(id, after, static_cast<ActionIndex>(before.runs.size()));
   const std::optional<ParentLink>& parent = after.header.parent;
   if (before.runs.empty() && parent) children_[{parent->workflow, parent->run}].push_back(id);
@@ -138,6 +138,15 @@ void Monitor::written(const WriteBatch& batch) {
   }
 }
 
+std::size_t payload_bytes_within(std::string_view record) {
+  const Result<ActionState> run = decode_action(record);
+  SETTLE_ASSERT(run);
+  std::size_t bytes = 0;
+  for (const std::shared_ptr<const Json>& payload : {run->input, run->output})
+    bytes += payload ? canonical(*payload).size() : 0;
+  return bytes;
+}
+
 /// Quotas: what a workflow's record says that it keeps is what its other records hold.
 void Monitor::judge_kept(const std::string& id, const std::string& key, std::uint64_t said) {
   const std::string prefix = key.substr(0, key.size() - 1);
@@ -145,6 +154,7 @@ void Monitor::judge_kept(const std::string& id, const std::string& key, std::uin
   for (auto at = newest_.lower_bound(prefix); at != newest_.end() && at->first.starts_with(prefix); ++at) {
     const char kind = at->first[prefix.size()];
     if (kind == 'p' || kind == 'i' || kind == 'o' || kind == 'b') kept += at->second.size();
+    if (kind == 'a') kept += payload_bytes_within(at->second);
     if (kind == 's') kept += canonical(*decode_signal(at->second)->payload).size();
   }
   if (kept != said)
@@ -179,7 +189,7 @@ void Monitor::reset(const Reader& durable) {
   for (auto& [id, shadow] : workflows_) {
     shadow.sketch = sketch_for(id, shadow.header);
     SETTLE_ASSERT(shadow.sketch != nullptr);  // else it had been told when the batch was queued
-    add_fresh_elements(shadow);
+    add_fresh(shadow);
     follow(id, shadow, 0);
     if (const auto& parent = shadow.header.parent) children_[{parent->workflow, parent->run}].push_back(id);
   }

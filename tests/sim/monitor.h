@@ -15,6 +15,9 @@
 
 namespace settle::sim {
 
+/// Of input and answer that stand within the record of a run.
+std::size_t payload_bytes_within(std::string_view record);
+
 /// Follows the batches in the order in which they are queued, and judges every step that they record: what may follow
 /// what is decided here from the drawn plan, not from the engine's code. What a crash forgets, it forgets, too.
 class Monitor {
@@ -32,6 +35,7 @@ class Monitor {
   std::vector<SentVerdict> sent_verdicts;                       ///< answered or not
   std::function<bool(const std::string& token)> is_over;        ///< it was revoked, and that was acknowledged
   std::uint32_t calls_max = 0;                                  ///< of one workflow, under way at a time
+  std::uint32_t calls_least = 0;                                ///< that it may have beside however many others
   std::string origin;                                           ///< what `${sim}` stands for at the moment
 
   /// A workflow made a step at `now`, the engine's time: what it changes, as if it had a batch of its own.
@@ -63,7 +67,8 @@ class Monitor {
   struct Shadow {
     const Sketch* sketch = nullptr;
     WorkflowHeader header;
-    std::vector<ActionState> runs;  ///< with their outputs
+    std::vector<ActionState> runs;                                             ///< with their outputs
+    std::map<char, std::map<ActionIndex, std::shared_ptr<const Json>>> apart;  ///< by letter: payloads with records
     std::vector<SignalState> signals;
 
     const ActionState& effective(ActionIndex index) const {
@@ -158,6 +163,7 @@ class Monitor {
   static bool is_end_by(const End& end, const ActionState& run, const std::string& code, bool called_off);
   bool is_dropped(const WriteBatch& batch) const;
   const Sketch* sketch_for(const std::string& id, const WorkflowHeader& header) const;
+  void add_fresh(Shadow& shadow);
   void add_fresh_elements(Shadow& shadow);
   void follow(const std::string& id, const Shadow& shadow, ActionIndex from);
   void apply(Shadow& shadow, const Write& write, std::string_view rest);

@@ -62,7 +62,7 @@ void Monitor::judge_held(const Step& step, ActionIndex index, const ActionState*
   if (after.stage != Stage::ready || step.after.header.paused) return;
   const auto gated = static_cast<std::uint32_t>(
       std::count_if(runs.begin(), runs.end(), [](const ActionState& run) { return run.stage == Stage::gated; }));
-  if (calling < calls_max && gated < calls_max) violated(step, "P7", index, "is held for nothing");
+  if (calling < calls_least && gated < calls_least) violated(step, "P7", index, "is held for nothing");
   if (before == nullptr || before->stage != Stage::ready) counters_.note("held while others call");
 }
 

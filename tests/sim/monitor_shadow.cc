@@ -19,19 +19,18 @@ void Monitor::apply(Shadow& shadow, const Write& write, std::string_view rest) {
     const Result<ActionState> run = decode_action(*write.value);
     SETTLE_ASSERT(run);
     if (shadow.runs.size() <= index) shadow.runs.resize(index + 1);
-    const std::shared_ptr<const Json> output = std::move(shadow.runs[index].output);
-    const std::shared_ptr<const Json> input = std::move(shadow.runs[index].input);
     shadow.runs[index] = *run;
-    shadow.runs[index].output = output;
-    shadow.runs[index].input = input;
-  } else if (rest[0] == 'i') {
+    if (!run->input) shadow.runs[index].input = shadow.apart['i'][index];
+    if (!run->output) shadow.runs[index].output = shadow.apart['o'][index];
+  } else if (rest[0] == 'i' || rest[0] == 'o') {
     const std::uint32_t index = read_be32(rest, 1);
+    const auto value = write.value ? std::make_shared<const Json>(*read_json(*write.value)) : nullptr;
+    shadow.apart[rest[0]][index] = value;
     if (shadow.runs.size() <= index) shadow.runs.resize(index + 1);
-    shadow.runs[index].input = write.value ? std::make_shared<const Json>(*read_json(*write.value)) : nullptr;
-  } else if (rest[0] == 'o') {
-    const std::uint32_t index = read_be32(rest, 1);
-    if (shadow.runs.size() <= index) shadow.runs.resize(index + 1);
-    shadow.runs[index].output = write.value ? std::make_shared<const Json>(*read_json(*write.value)) : nullptr;
+    // What stands within the record of the run is newer than what had one of its own.
+    if (rest[0] == 'i' && value) shadow.runs[index].input = value;
+    if (rest[0] == 'o' && value) shadow.runs[index].output = value;
+    if (value) counters_.note("a payload with a record of its own");
   } else if (rest[0] == 's') {
     const std::uint32_t number = read_be32(rest, 1);
     const Result<SignalState> signal = decode_signal(*write.value);
@@ -39,6 +38,18 @@ void Monitor::apply(Shadow& shadow, const Write& write, std::string_view rest) {
     if (shadow.signals.size() < number) shadow.signals.resize(number);
     shadow.signals[number - 1] = *signal;
   }
+}
+
+/// An action of the plan without a record waits for others since it was submitted.
+void Monitor::add_fresh(Shadow& shadow) {
+  if (shadow.runs.size() < shadow.sketch->actions.size()) shadow.runs.resize(shadow.sketch->actions.size());
+  for (ActionIndex i = 0; i < shadow.sketch->actions.size(); ++i) {
+    if (shadow.runs[i].recorded) continue;
+    counters_.note("an action without a record");
+    shadow.runs[i].planned = i;
+    shadow.runs[i].since = shadow.header.created_at;
+  }
+  add_fresh_elements(shadow);
 }
 
 /// An element without a record is as its list begins it: ready where the plan lets it run, else waiting for its turn.

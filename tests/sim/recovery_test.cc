@@ -1,4 +1,5 @@
-// What comes after a start, in virtual time: the order in which things are taken up, and what is possible meanwhile.
+// In virtual time, with tools that never answer: the order in which things are taken up after a start, what is possible
+// meanwhile, and how many calls one workflow has beside others.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -51,14 +52,15 @@ class Restarted {
 
   /// `count` workflows "w0" …, one a millisecond.
   void submit(int count, const std::function<Json(int)>& action) {
-    for (int i = 0; i < count; ++i) {
-      SubmitRequest request;
-      const Json plan = Json::object({{"name", "p"}, {"actions", Json(Json::Array{action(i)})}});
-      request.body = Json::object({{"id", "w" + std::to_string(i)}, {"plan", plan}});
-      engine_->submit(std::move(request), *loop,
-                      [](const Result<Engine::Started>& started) { ASSERT_TRUE(started) << started.error().message; });
-      run(Duration(1));
-    }
+    for (int i = 0; i < count; ++i) submit_one("w" + std::to_string(i), action(i));
+  }
+  void submit_one(const std::string& id, Json action) {
+    SubmitRequest request;
+    const Json plan = Json::object({{"name", "p"}, {"actions", Json(Json::Array{std::move(action)})}});
+    request.body = Json::object({{"id", id}, {"plan", plan}});
+    engine_->submit(std::move(request), *loop,
+                    [](const Result<Engine::Started>& started) { ASSERT_TRUE(started) << started.error().message; });
+    run(Duration(1));
   }
   void run(Duration duration) {
     bool over = false;
@@ -156,7 +158,7 @@ TEST(Recovery, sleepers_wake_at_their_time_also_those_that_were_changed_before_t
   run.crash();
   run.start();
   run.engine().operate("default", "w2499", cancel_operation(), *run.loop,
-                       [](const Result<Json>& done) { EXPECT_TRUE(done); });
+                       [](const Result<WorkflowText>& done) { EXPECT_TRUE(done); });
   run.run_until([&] { return run.ready; });
   EXPECT_EQ(run.stored("w2499").header.outcome, WorkflowOutcome::cancelled);
   EXPECT_EQ(run.stored("w0").header.status, WorkflowStatus::running);
@@ -176,6 +178,29 @@ TEST(Recovery, sleepers_whose_time_came_while_nobody_ran_go_on_at_once) {
   run.run(Duration(1));
   for (int i = 0; i < 300; ++i)
     ASSERT_EQ(run.stored("w" + std::to_string(i)).header.status, WorkflowStatus::ended) << i;
+}
+
+/// One look for each of `elements`, all at once.
+Json look_at_all(int elements) {
+  Json::Array list;
+  for (int i = 0; i < elements; ++i) list.emplace_back(1'000 + i);
+  return Json::object({{"id", "a"},
+                       {"tool", "shop.look"},
+                       {"for_each", Json(std::move(list))},
+                       {"input", Json::object({{"n", Json::object({{"$from", "/item"}})}})}});
+}
+
+TEST(Room, a_list_has_as_many_calls_as_all_others_together_and_eight_at_least) {
+  const ShardLimits limits;
+  for (const auto& [others, expected] : std::vector<std::pair<int, std::size_t>>{
+           {0, limits.calls_per_workflow}, {3, 8}, {20, 20}, {100, limits.calls_per_workflow}}) {
+    SCOPED_TRACE(std::to_string(others) + " others");
+    Restarted run;
+    run.submit(others, look);
+    ASSERT_EQ(run.called.size(), static_cast<std::size_t>(others));
+    run.submit_one("list", look_at_all(50));
+    EXPECT_EQ(run.called.size() - static_cast<std::size_t>(others), expected);
+  }
 }
 
 }  // namespace

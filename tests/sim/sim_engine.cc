@@ -137,13 +137,20 @@ void SimEngine::start(const std::vector<SimTool>& tools, const std::string& orig
   if (first) put_tools(tools);
   limits.begin();
   monitor.calls_max = limits_of_shards.calls_per_workflow;
+  monitor.calls_least = std::min(limits_of_shards.calls_per_workflow, limits_of_shards.calls_beside_others);
   std::vector<Engine::Part> parts;
   for (std::size_t i = 0; i < loops; ++i) parts.push_back({loops_[i].get(), carriers_[i].get()});
   engine_ = std::make_unique<Engine>(store, *tools_, std::move(parts),
                                      EngineOptions{.shard = limits_of_shards, .quotas = quotas});
   engine_->observe([this](const Workflow& workflow, const Transition& transition, Loop& loop) {
     WriteBatch batch;
-    KeptBytes kept;
+    KeptBytes kept;  // as it is now, which is what is written
+    kept.plan(workflow.plan->document.size());
+    for (ActionIndex i = 0; i < workflow.actions.size(); ++i) {
+      const ActionState& run = workflow.actions[i];
+      if (run.input) kept.set(KeptBytes::Of::input, i, canonical(*run.input).size());
+      if (run.output) kept.set(KeptBytes::Of::output, i, canonical(*run.output).size());
+    }
     write_step(workflow, transition, due_of(workflow), kept, batch);
     judge_step(batch, loop.now());
   });

@@ -20,6 +20,7 @@ Share stored_share(const Reader& reader) {
     if (kind == 'w' || kind == 'x') open[workflow] = header.header.status != WorkflowStatus::ended;  // `x` comes later
     if (kind == 'p' || kind == 'i' || kind == 'o' || kind == 'b')
       bytes[workflow] += static_cast<std::int64_t>(value.size());
+    if (kind == 'a') bytes[workflow] += static_cast<std::int64_t>(payload_bytes_within(value));
     if (kind == 's') bytes[workflow] += static_cast<std::int64_t>(canonical(*decode_signal(value)->payload).size());
     return true;
   });

@@ -44,7 +44,10 @@ class Inconsistent : public ::testing::Test {
     for (const Mistake& mistake : mistakes) {
       SCOPED_TRACE(mistake.name);
       Workflow workflow = run.workflow;
-      mistake.make(workflow.actions[mistake.run]);
+      ActionState& changed = workflow.actions[mistake.run];
+      mistake.make(changed);
+      const bool first = !std::exchange(changed.recorded, true);
+      if (first && mistake.run < workflow.plan->actions.size()) ++workflow.header.begun;
       const Result<std::optional<LoadedWorkflow>> loaded = load(workflow);
       ASSERT_FALSE(loaded);
       EXPECT_EQ(loaded.error().code, ErrorCode::corruption) << loaded.error().message;
@@ -103,68 +106,6 @@ TEST_F(Inconsistent, lists_and_their_elements) {
                a.elements = 1;
                a.first_element = 2;
              }}});
-}
-
-// ---- elements to which nothing has happened ----
-
-class FreshElements : public Inconsistent {
- protected:
-  /// Ten elements of which this many may run at a time, with room for three calls.
-  static Driver begun(const std::string& parallel) {
-    Driver run(make_plan(json(R"({"name": "p", "input": {"list": [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]}, "actions": [
-                 {"id": "a", "tool": "box.put", "for_each": {"$from": "/input/list"}, "input": {"name": "n", "value": "v"})" +
-                              parallel + "}]}"),
-                         {make_tool()}));
-    run.calls_max = 3;
-    run.start();
-    return run;
-  }
-  Result<std::optional<LoadedWorkflow>> load_records(const Records& records) {
-    return load_workflow(RecordReader(records), registry.tools, "default", "w1");
-  }
-  void expect_same(Workflow workflow, const Records& records) {
-    for (ActionState& run : workflow.actions) run.pass = {};  // which is not stored
-    const Result<std::optional<LoadedWorkflow>> loaded = load_records(records);
-    ASSERT_TRUE(loaded && *loaded) << loaded.error().message;
-    EXPECT_EQ(dump((*loaded)->workflow), dump(workflow));
-    const Result<std::optional<Workflow>> shown = load_for_show(RecordReader(records), "default", "w1");
-    ASSERT_TRUE(shown && *shown) << shown.error().message;
-    EXPECT_EQ(workflow_text(**shown).text, workflow_text(workflow).text);
-  }
-};
-
-TEST_F(FreshElements, are_read_from_the_record_of_their_list) {
-  for (const std::string parallel : {"", R"(, "max_parallel": 2)", R"(, "max_parallel": 5)"}) {
-    SCOPED_TRACE("with" + parallel);
-    Driver run = begun(parallel);
-    std::size_t fresh = 0;
-    while (!run.open.empty()) {
-      const Records records = records_of(run.workflow), all = records_of(run.workflow, Fresh::stored);
-      expect_same(run.workflow, records);
-      expect_same(run.workflow, all);
-      fresh += all.size() - records.size();
-      const ActionIndex next = run.open.begin()->first;
-      run.answer(run.stage(next) == Stage::sending ? done() : seen(), next);
-    }
-    EXPECT_GT(fresh, 20U);
-    EXPECT_EQ(run.workflow.header.outcome, WorkflowOutcome::verified);
-  }
-}
-
-TEST_F(FreshElements, lie_at_the_end_of_their_list_and_have_nothing_else) {
-  const Driver run = begun("");
-  const keys::OfWorkflow of("default", "w1");
-  const Records records = records_of(run.workflow);
-  ASSERT_TRUE(load_records(records));
-  Records hole = records, input = records, list = records;
-  hole.erase(of.action(2));
-  input[of.input(7)] = "{}";
-  list[of.input(0)] = "[0, 1, 2, 3, 4, 5, 6, 7, 8]";
-  for (const Records& damaged : {hole, input, list}) {
-    const Result<std::optional<LoadedWorkflow>> loaded = load_records(damaged);
-    ASSERT_FALSE(loaded);
-    EXPECT_EQ(loaded.error().code, ErrorCode::corruption);
-  }
 }
 
 TEST_F(Inconsistent, fallbacks_and_compensations) {

@@ -40,20 +40,12 @@ class RecordReader final : public Reader {
   const Records& records_;
 };
 
-/// Nothing has happened to it, so that its list's record is all that is stored of it.
-inline bool is_fresh(const Workflow& workflow, ActionIndex index) {
-  const ActionState& run = workflow.actions[index];
-  if (!run.element || run.role != CallRole::main) return false;
-  const ActionState& list = workflow.actions[run.parent];
-  const PlanAction& planned = workflow.plan->actions[run.planned];
-  if (!planned.for_each || list.stage != Stage::gathering || *run.element >= list.elements) return false;
-  return encode_action(run) == encode_action(fresh_element(planned, list, *run.element)) && !run.input;
-}
-
 enum class Fresh : std::uint8_t { left_out, stored };
 
-/// What the shard would have stored; stores from before format 3 have the fresh elements, too.
-inline Records records_of(const Workflow& workflow, Fresh fresh = Fresh::left_out) {
+/// What the shard would have stored, every payload in a record of its own; older stores have a record of what nothing
+/// has happened to, too.
+inline Records records_of(Workflow workflow, Fresh fresh = Fresh::left_out) {
+  if (fresh == Fresh::stored) workflow.header.begun = 0;
   const std::string& space = workflow.header.name_space;
   const std::string& id = workflow.header.id;
   Records out;
@@ -62,7 +54,7 @@ inline Records records_of(const Workflow& workflow, Fresh fresh = Fresh::left_ou
   out[keys::OfWorkflow(space, id).plan()] = workflow.plan->document;
   for (ActionIndex i = 0; i < workflow.actions.size(); ++i) {
     const ActionState& run = workflow.actions[i];
-    if (fresh == Fresh::left_out && is_fresh(workflow, i)) continue;
+    if (fresh == Fresh::left_out && !run.recorded) continue;
     out[keys::OfWorkflow(space, id).action(i)] = encode_action(run);
     if (run.input) out[keys::OfWorkflow(space, id).input(i)] = canonical(*run.input);
     if (run.output) out[keys::OfWorkflow(space, id).output(i)] = canonical(*run.output);

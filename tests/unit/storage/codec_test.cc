@@ -16,8 +16,9 @@ Time at(std::int64_t milliseconds) {
   return Time(Duration(milliseconds));
 }
 
-/// Every member that a record holds; `input`, `output` and `before` have keys of their own, and a pass of looks is
-/// begun anew after a restart, and what a receipt supersedes is known only until that is stored.
+/// Every member that a record always holds; `input`, `output` and `before` may have keys of their own, a pass of looks
+/// is begun anew after a restart, what a receipt supersedes is known only until that is stored, and whatever is read
+/// has a record.
 template <class State>
 auto stored_members(State& state) {
   auto& [planned, role, element, parent, fallback, elements, first_element, idle_fallback, stage, attempt, counted,
@@ -25,8 +26,8 @@ auto stored_members(State& state) {
          call_credential, look_endpoints, wake_at, since, scheduled_at, first_send_at, closed_at, executed_at,
          verified_at, observed_at, looks_from, status_code, record_id, error, refusal, effect, confidence, checks,
          receipt, receipt_before, word, child_attention, input, output, before, before_at, rechecks, recheck_since,
-         recheck_failed, approval_requests, approval, earlier_decisions, pass] = state;
-  (void)receipt_before, (void)input, (void)output, (void)before, (void)pass;
+         recheck_failed, recorded, approval_requests, approval, earlier_decisions, pass] = state;
+  (void)receipt_before, (void)input, (void)output, (void)before, (void)recorded, (void)pass;
   return std::tie(planned, role, element, parent, fallback, elements, first_element, idle_fallback, stage, attempt,
                   counted, backoffs, call, generation, unclear, doubted, adopted, throttled, held, call_write, limit,
                   call_origin, call_credential, look_endpoints, wake_at, since, scheduled_at, first_send_at, closed_at,
@@ -39,10 +40,10 @@ auto stored_members(State& state) {
 template <class Header>
 auto stored_header_members(Header& header) {
   auto& [name_space, id, labels, plan_digest, body_digest, submitted_by, status, outcome, attention, paused, created_at,
-         ended_at, deadline_at, expired, version, events, receipts, retries, parent, depth] = header;
+         ended_at, deadline_at, expired, version, events, receipts, retries, begun, parent, depth] = header;
   (void)name_space, (void)id;
   return std::tie(labels, plan_digest, body_digest, submitted_by, status, outcome, attention, paused, created_at,
-                  ended_at, deadline_at, expired, version, events, receipts, retries, parent, depth);
+                  ended_at, deadline_at, expired, version, events, receipts, retries, begun, parent, depth);
 }
 
 /// No member has its default, and no two of a type have the same value where the type allows that.
@@ -122,6 +123,7 @@ WorkflowHeader filled_header() {
   out.events = 5;
   out.receipts = 6;
   out.retries = 7;
+  out.begun = 10;
   out.parent = ParentLink{"f", "g", 8};
   out.depth = 9;
   return out;
@@ -183,6 +185,20 @@ TEST(Codec, every_member_of_an_action_survives) {
 
 TEST(Codec, every_member_of_a_workflow_survives) {
   expect_every_member_survives(filled_header(), [](auto& header) { return stored_header_members(header); });
+}
+
+TEST(Codec, what_is_small_stands_within_the_record) {
+  ActionState action;
+  action.input = std::make_shared<const Json>(Json::object({{"a", 1}}));
+  action.output = std::make_shared<const Json>();
+  const Result<ActionState> apart = decode_action(encode_action(action));
+  ASSERT_TRUE(apart);
+  EXPECT_TRUE(apart->input == nullptr && apart->output == nullptr);
+  const Result<ActionState> within = decode_action(encode_action(action, {.input = true, .output = true}));
+  ASSERT_TRUE(within && within->input && within->output);
+  EXPECT_EQ(canonical(*within->input), R"({"a":1})");
+  EXPECT_TRUE(within->output->is_null());
+  EXPECT_TRUE(stored_members(*within) == stored_members(action));
 }
 
 TEST(Codec, every_stage_survives_and_no_other_is_read) {

@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 #include <rocksdb/db.h>
 
+#include <algorithm>
 #include <atomic>
+#include <fstream>
+#include <sstream>
 #include <thread>
 
 #include "storage/rocks/floor.h"
@@ -272,6 +275,36 @@ TEST_F(RocksStoreTest, LookingAtAStoppedStoreChangesNothing) {
   const Result<std::unique_ptr<ReadOnlyStore>> none = open_read_only(temporary_.sub("nothing"));
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error().code, ErrorCode::not_found);
+}
+
+/// Nice values of this process's threads of that name (proc(5): field 19 of stat).
+std::vector<int> nice_of_threads(const std::string& name) {
+  std::vector<int> out;
+  std::error_code gone;
+  for (const auto& thread : fs::directory_iterator("/proc/self/task", gone)) {
+    std::string comm, stat;
+    std::getline(std::ifstream(thread.path() / "comm"), comm);
+    std::getline(std::ifstream(thread.path() / "stat"), stat);
+    if (comm != name || stat.find(')') == std::string::npos) continue;
+    std::istringstream fields(stat.substr(stat.rfind(')') + 2));  // from field 3 on
+    std::string field;
+    for (int number = 3; number <= 19; ++number) fields >> field;
+    out.push_back(std::stoi(field));
+  }
+  return out;
+}
+
+TEST_F(RocksStoreTest, CompactionGivesWayToEverythingElse) {
+  RocksOptions small = options();
+  small.write_buffer_bytes = 256U << 10;
+  const std::unique_ptr<RocksStore> store = open(small);
+  const auto gives_way = [] {
+    const std::vector<int> nice = nice_of_threads("rocksdb:low");
+    return std::find(nice.begin(), nice.end(), 5) != nice.end();
+  };
+  for (int i = 0; i < 2'000 && !gives_way(); ++i) put(*store, std::to_string(i), std::string(16 << 10, 'x'));
+  EXPECT_TRUE(gives_way());
+  for (const int nice : nice_of_threads("rocksdb:high")) EXPECT_EQ(nice, 0) << "flushes are waited for";
 }
 
 }  // namespace
