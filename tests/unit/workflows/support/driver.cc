@@ -321,17 +321,7 @@ void Driver::check_counters(const Workflow& before, const Transition& transition
   EXPECT_TRUE(workflow.held.empty() || workflow.header.paused || !has_room) << "held for nothing";
   EXPECT_EQ(fresh.failed, workflow.failed);
   EXPECT_EQ(fresh.gatherings, workflow.gatherings);
-  const auto of_plan = workflow.actions.begin() + static_cast<std::ptrdiff_t>(workflow.plan->actions.size());
-  EXPECT_EQ(workflow.header.begun,
-            std::count_if(workflow.actions.begin(), of_plan, [](const ActionState& run) { return run.recorded; }));
-  for (ActionIndex i = 0; i < workflow.actions.size(); ++i) {
-    const ActionState& run = workflow.actions[i];
-    if (run.recorded) continue;
-    EXPECT_EQ(dump(run),
-              dump(run.element ? fresh_element(workflow.action_of(i), workflow.actions[run.parent], *run.element)
-                               : fresh_action(i, workflow.header.created_at)))
-        << "nothing is stored of it, and something has happened";
-  }
+  check_recorded(workflow);
   EXPECT_EQ(inconsistency_of(workflow, PlanKnown::whole), std::nullopt);
 }
 

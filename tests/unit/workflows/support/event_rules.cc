@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "tests/unit/workflows/support/fixture.h"
 #include "workflows/fields.h"
 
 namespace settle::test {
@@ -90,6 +91,20 @@ void check_events(const Workflow& before, const Workflow& after, const Transitio
   if (is.attention != was.attention)
     expect_one(history, is.attention ? "workflow.attention" : "workflow.attention_over");
   if (is.paused && !was.paused) expect_one(history, "workflow.paused");
+}
+
+void check_recorded(const Workflow& workflow) {
+  const auto of_plan = workflow.actions.begin() + static_cast<std::ptrdiff_t>(workflow.plan->actions.size());
+  EXPECT_EQ(workflow.header.begun,
+            std::count_if(workflow.actions.begin(), of_plan, [](const ActionState& run) { return run.recorded; }));
+  for (ActionIndex i = 0; i < workflow.actions.size(); ++i) {
+    const ActionState& run = workflow.actions[i];
+    if (run.recorded) continue;
+    EXPECT_EQ(dump(run),
+              dump(run.element ? fresh_element(workflow.action_of(i), workflow.actions[run.parent], *run.element)
+                               : fresh_action(i, workflow.header.created_at)))
+        << "nothing is stored of it, and something has happened";
+  }
 }
 
 }  // namespace settle::test

@@ -8,4 +8,7 @@ namespace settle::test {
 /// and the workflow too.
 void check_events(const Workflow& before, const Workflow& after, const Transition& transition);
 
+/// Nothing has happened to what has no record, and the header says how many have one.
+void check_recorded(const Workflow& workflow);
+
 }  // namespace settle::test
