@@ -147,7 +147,7 @@ void HttpApi::submit(Ask ask) {
   engine_.submit(std::move(request), loop_, [shared](Result<Engine::Started> started) {
     const Ask& own = *shared;
     if (!started) return own.refuse(started.error());
-    ResponseHeaders headers = {{"Location", "/v1/workflows/" + started->workflow.id}};
+    ResponseHeaders headers = {{"Location", "/v1/workflows/" + started->workflow.header.id}};
     if (!started->created) headers.emplace_back("Idempotent-Replayed", "true");
     own.workflow(started->created ? 201 : 200, std::move(started->workflow), std::move(headers));
   });
@@ -195,7 +195,7 @@ void HttpApi::get(Ask ask) {
   engine_.get(shared->name_space(), shared->param(0), *until, *wait, loop_, [shared](Result<WorkflowText> shown) {
     const Ask& own = *shared;
     if (!shown) return own.refuse(shown.error());
-    const std::string etag = etag_of(shown->version);
+    const std::string etag = etag_of(shown->header.version);
     const std::string* known = own.request.header("if-none-match");
     if (known != nullptr && *known == etag) {
       HttpResponse unchanged;

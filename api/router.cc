@@ -18,7 +18,7 @@ const std::string* Ask::query(std::string_view name) const {
 void Ask::workflow(int status, WorkflowText shown, ResponseHeaders headers) const {
   HttpResponse response;
   response.status = status;
-  headers.emplace_back("ETag", etag_of(shown.version));
+  headers.emplace_back("ETag", etag_of(shown.header.version));
   response.body = std::move(shown.text);
   response.headers = std::move(headers);
   responder->send(std::move(response));

@@ -178,7 +178,7 @@ void HttpApi::trigger_schedule(Ask ask) {
       which, *std::move(key), anyway, loop_,
       [ask = std::move(ask)](const Result<ScheduleRunner::Triggered>& run) {
         if (!run) return ask.refuse(run.error());
-        ResponseHeaders headers = {{"Location", "/v1/workflows/" + run->workflow.id}};
+        ResponseHeaders headers = {{"Location", "/v1/workflows/" + run->workflow.header.id}};
         if (!run->created) headers.emplace_back("Idempotent-Replayed", "true");
         ask.workflow(run->created ? 201 : 200, run->workflow, std::move(headers));
       },

@@ -93,7 +93,7 @@ void HttpApi::from_tool_calls(Ask ask) {
                      if (error.code != ErrorCode::invalid_plan) return ask.refuse(error);
                      return refuse_calls(ask, *request, model_was_wrong(std::move(error.problems)));
                    }
-                   const std::string id = started->workflow.id;
+                   const std::string id = started->workflow.header.id;
                    ResponseHeaders headers = {{"Location", "/v1/workflows/" + id}};
                    if (!started->created) headers.emplace_back("Idempotent-Replayed", "true");
                    Ask waiting = ask;  // from here on it may be ended: what it asked for is done, and written down

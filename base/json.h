@@ -152,6 +152,12 @@ struct JsonLimits {
   JsonNumbers numbers = JsonNumbers::strict;
 };
 
+/// For what Settle wrote itself: as large as it comes, with the numbers as they came.
+inline constexpr JsonLimits own_text{.bytes_max = std::size_t{1} << 30,
+                                     .depth_max = 256,
+                                     .nodes_max = std::size_t{1} << 30,
+                                     .numbers = JsonNumbers::exact};
+
 /// Reads one JSON text (RFC 8259) strictly: UTF-8 checked, no byte order mark, no NUL byte outside of an escape (and
 /// \u0000 is refused too), no duplicate names, no unpaired surrogates, nothing after the value.
 /// Errors: malformed_json, payload_too_large (bytes, depth or nodes beyond the limits); `problems[0]` has the JSON

@@ -3,8 +3,10 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import statistics
+import subprocess
 import threading
 import time
 
@@ -35,6 +37,27 @@ def load_pair(tools, engine, threads, **shape):
     return bare, settle
 
 
+WRK = """
+local n = 0
+function request()
+  n = n + 1
+  if n % 2 == 0 then return wrk.format("GET", "/effects/1") end
+  local headers = {["Content-Type"] = "application/json", ["Idempotency-Key"] = tostring(os.time()) .. "-" .. tostring(n)}
+  return wrk.format("POST", "/effects", headers, '{"value":"' .. string.rep("a", 100) .. '"}')
+end
+"""
+
+
+def wrk_calls_per_s(folder, tools, threads, clients, seconds):
+    """What wrk reaches with the calls of the bare client, over as many connections and threads; null where it is not installed."""
+    if shutil.which("wrk") is None:
+        return None
+    (folder / "calls.lua").write_text(WRK)
+    command = ["wrk", "-t", threads, "-c", clients, "-d", f"{seconds}s", "-s", folder / "calls.lua", f"http://127.0.0.1:{tools.port}"]
+    done = subprocess.run(list(map(str, command)), check=True, capture_output=True, text=True, timeout=120)
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)[1])
+
+
 def load(folder, settings):
     shapes = [(10, 1), (10, 16), (10, 64), (10, 256), (1, 64)]  # actions of a workflow, clients
     seconds = 2 if settings["quick"] else 5
@@ -46,6 +69,10 @@ def load(folder, settings):
                 rows += [{"what": "bare", **bare}, {"what": "settle", **settle}]
                 share = settle["actions_per_s"] / bare["actions_per_s"]
                 shares.setdefault(f"settle/bare, {clients} clients, K = {actions}", []).append(share)
+                wrk = wrk_calls_per_s(folder, tools, settings["threads"], clients, seconds) if actions == 10 and clients >= 64 else None
+                if wrk is not None:
+                    rows.append({"what": "wrk", "clients": clients, "actions_per_workflow": actions, "calls_per_s": wrk})
+                    shares.setdefault(f"bare/wrk, {clients} clients", []).append(2 * bare["actions_per_s"] / wrk)
         stats = json.loads(tools.ask("GET", "/stats")[1])
         rows.append({"what": "tool server", **stats})
     table = medians([row for row in rows if row["what"] != "tool server"], ["what", "clients", "actions_per_workflow"])

@@ -53,9 +53,7 @@ Result<Json> show_one(const Reader& reader, const std::string& name_space, const
   Json::Array event_list, receipt_list;
   for (const StoredEvent& event : *events) event_list.push_back(event_document(event, *(*workflow)->plan));
   for (const std::string& bytes : *receipts) {
-    Result<Json> receipt = read_json(
-        bytes,
-        {.bytes_max = bytes.size(), .depth_max = 256, .nodes_max = bytes.size() + 1, .numbers = JsonNumbers::exact});
+    Result<Json> receipt = read_json(bytes, own_text);
     if (!receipt) return fail(ErrorCode::corruption, "a receipt can't be read");
     receipt_list.push_back(*std::move(receipt));
   }

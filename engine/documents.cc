@@ -219,7 +219,7 @@ std::string sentence_of(const Json& receipt) {
 }  // namespace
 
 Json WorkflowText::document() const {
-  Result<Json> read = read_json(text);
+  Result<Json> read = read_json(text, own_text);
   SETTLE_ASSERT(read);
   return *std::move(read);
 }
@@ -227,7 +227,7 @@ Json WorkflowText::document() const {
 WorkflowText workflow_text(const Workflow& workflow) {
   constexpr std::size_t header_bytes = 512, run_bytes = 512;  // as most are
   const WorkflowHeader& header = workflow.header;
-  WorkflowText shown{header.id, header.version, {}};
+  WorkflowText shown{header, {}};
   std::string& text = shown.text;
   text.reserve(header_bytes + run_bytes * workflow.actions.size());
   ObjectText out(text);

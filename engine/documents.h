@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -14,10 +13,10 @@ namespace settle {
 
 /// A workflow's document, written at once: nearly all are only passed on.
 struct WorkflowText {
-  std::string id;
-  std::uint32_t version = 0;
+  WorkflowHeader header;
   std::string text;
 
+  /// The same as a tree, for those who put it into another document.
   Json document() const;
 };
 WorkflowText workflow_text(const Workflow& workflow);

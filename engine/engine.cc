@@ -262,12 +262,12 @@ void Engine::get(const std::string& name_space, const std::string& id, WaitFor u
   show<WorkflowText>(name_space, id, until, wait, loop, workflow_text, std::move(done));
 }
 
-void Engine::watch(const std::string& name_space, const std::string& id, WaitFor until, Duration wait, Shard::Look look,
-                   Loop& loop, Shard::Refuse refuse) {
+void Engine::watch(const std::string& name_space, const std::string& id, Shard::Until until, Duration wait,
+                   Shard::Look look, Loop& loop, Shard::Refuse refuse) {
   if (!is_name(id)) return on(loop, [refuse, id] { refuse(not_found(id)); });
   const Home& home = home_of(name_space, id);
   on(home.loop, [&home, name_space, id, until, wait, look = std::move(look), &loop, refuse = std::move(refuse)] {
-    home.shard->watch(name_space, id, until, 0, home.loop.now() + wait, look, back_on<const Error&>(loop, refuse));
+    home.shard->watch(name_space, id, until, home.loop.now() + wait, look, back_on<const Error&>(loop, refuse));
   });
 }
 
@@ -287,30 +287,25 @@ void Engine::operate(const std::string& name_space, const std::string& id, Shard
 
 void Engine::events(const std::string& name_space, const std::string& id, std::uint32_t after, std::size_t limit,
                     Duration wait, Loop& loop, std::function<void(Result<Page>)> done) {
-  if (!is_name(id)) return on(loop, [done, id] { done(not_found(id)); });
-  const Home& home = home_of(name_space, id);
-  on(home.loop, [this, &home, name_space, id, after, limit, wait, &loop, done = std::move(done)] {
-    // The plan, for the ids of actions, and how many events there are is all that is taken from memory; the events are
-    // the durable ones.
-    const Shard::Look look = [this, name_space, id, after, limit, &loop, done](const Workflow& workflow) {
-      const bool ended = workflow.header.status == WorkflowStatus::ended;
-      return [this, name_space, id, after, limit, &loop, done, plan = workflow.plan, total = workflow.header.events,
-              ended] {
-        Result<Page> page = Page{};
-        const Result<std::vector<StoredEvent>> stored = load_events(*store_.snapshot(), name_space, id, after, limit);
-        if (stored) {
-          for (const StoredEvent& event : *stored) page->events.push_back(event_document(event, *plan));
-          const std::uint32_t last = stored->empty() ? after : stored->back().seq;
-          page->ended = ended && last >= total;
-        } else {
-          page = stored.error();
-        }
-        on(loop, [done, page = std::move(page)]() mutable { done(std::move(page)); });
-      };
-    };
-    home.shard->watch(name_space, id, WaitFor::events, after, home.loop.now() + wait, look,
-                      back_on<const Error&>(loop, [done](const Error& error) { done(error); }));
-  });
+  // The plan, for the ids of actions, and how many events there are is all that is taken from memory; the events are
+  // the durable ones.
+  const Shard::Look look = [this, name_space, id, after, limit, &loop, done](const Workflow& workflow) {
+    const bool ended = workflow.header.status == WorkflowStatus::ended;
+    return
+        [this, name_space, id, after, limit, &loop, done, plan = workflow.plan, total = workflow.header.events, ended] {
+          Result<Page> page = Page{};
+          const Result<std::vector<StoredEvent>> stored = load_events(*store_.snapshot(), name_space, id, after, limit);
+          if (stored) {
+            for (const StoredEvent& event : *stored) page->events.push_back(event_document(event, *plan));
+            const std::uint32_t last = stored->empty() ? after : stored->back().seq;
+            page->ended = ended && last >= total;
+          } else {
+            page = stored.error();
+          }
+          on(loop, [done, page = std::move(page)]() mutable { done(std::move(page)); });
+        };
+  };
+  watch(name_space, id, {WaitFor::events, after}, wait, look, loop, [done](const Error& error) { done(error); });
 }
 
 Result<std::vector<std::string>> Engine::receipts(const std::string& name_space, const std::string& id) const {
@@ -371,7 +366,7 @@ void Engine::report(const std::string& name_space, const std::string& id, Loop& 
       on(loop, [done, report = std::move(report)]() mutable { done(std::move(report)); });
     };
   };
-  watch(name_space, id, WaitFor::now, Duration(0), look, loop, [done](const Error& error) { done(error); });
+  watch(name_space, id, {WaitFor::now}, Duration(0), look, loop, [done](const Error& error) { done(error); });
 }
 
 Result<Json> Engine::list(const ListQuery& query) const {

@@ -81,7 +81,7 @@ class Engine {
         on(loop, [view, done] { done(std::move(*view)); });
       };
     };
-    watch(name_space, id, until, wait, look, loop, [done](const Error& error) { done(error); });
+    watch(name_space, id, {until}, wait, look, loop, [done](const Error& error) { done(error); });
   }
   /// Whether it ran for a run that has begun another workflow since, or whose fallback (or for whose fallback the
   /// action itself) has taken its place, and so no longer hears of this one. As far as that is durable: what another
@@ -154,7 +154,7 @@ class Engine {
   };
   const Home& home_of(const std::string& name_space, const std::string& id) const;
   /// `look` runs on the workflow's loop, `refuse` on `loop`.
-  void watch(const std::string& name_space, const std::string& id, WaitFor until, Duration wait, Shard::Look look,
+  void watch(const std::string& name_space, const std::string& id, Shard::Until until, Duration wait, Shard::Look look,
              Loop& loop, Shard::Refuse refuse);
   std::string new_id(const std::string& name_space, Loop& loop) const;
   Result<NewWorkflow> prepare(const SubmitRequest& request, Loop& loop) const;

@@ -17,11 +17,6 @@ Error damaged(const std::string& id, std::string_view what) {
   return fail(ErrorCode::corruption, "workflow \"" + id + "\": " + std::string(what));
 }
 
-constexpr JsonLimits stored_limits{.bytes_max = std::size_t{1} << 30,
-                                   .depth_max = 256,
-                                   .nodes_max = std::size_t{1} << 30,
-                                   .numbers = JsonNumbers::exact};
-
 /// The plan with exactly the tool versions that the workflow began with.
 Result<std::shared_ptr<const Plan>> load_plan(std::string_view bytes, const StoredHeader& stored,
                                               const ToolRegistry& tools, const std::string& name_space,
@@ -110,7 +105,7 @@ bool add_fresh_elements(const RawWorkflow& raw, Workflow& workflow) {
 /// The action of the plan that comes next has no record, since nothing has happened to it. False: that can't be.
 bool add_fresh_action(const RawWorkflow& raw, Workflow& workflow) {
   const auto at = static_cast<ActionIndex>(workflow.actions.size());
-  const bool may_have_none = workflow.header.begun > 0 && at < workflow.plan->actions.size();
+  const bool may_have_none = workflow.header.recorded > 0 && at < workflow.plan->actions.size();
   if (!may_have_none || raw.inputs.contains(at) || raw.outputs.contains(at)) return false;
   workflow.actions.push_back(fresh_action(at, workflow.header.created_at));
   return true;
@@ -120,8 +115,9 @@ bool add_fresh(const RawWorkflow& raw, Workflow& workflow) {
   return add_fresh_action(raw, workflow) || add_fresh_elements(raw, workflow);
 }
 
-/// Puts header, plan and actions together, and makes sure that they fit each other.
-Result<Workflow> assemble(const RawWorkflow& raw, const StoredHeader& stored, std::shared_ptr<const Plan> plan,
+/// Puts header, plan and actions together, and makes sure that they fit each other. Of `raw` the payloads go that do
+/// not count, since their runs' records have newer ones.
+Result<Workflow> assemble(RawWorkflow& raw, const StoredHeader& stored, std::shared_ptr<const Plan> plan,
                           PlanKnown known, const std::string& name_space, const std::string& id) {
   Workflow workflow;
   workflow.header = stored.header;
@@ -132,7 +128,7 @@ Result<Workflow> assemble(const RawWorkflow& raw, const StoredHeader& stored, st
                            std::uint32_t index) -> Result<std::shared_ptr<const Json>> {
     const auto found = from.find(index);
     if (found == from.end()) return std::shared_ptr<const Json>();
-    Result<Json> json = read_json(found->second, stored_limits);
+    Result<Json> json = read_json(found->second, own_text);
     if (!json) return damaged(id, "a payload can't be read");
     return std::make_shared<const Json>(*std::move(json));
   };
@@ -147,7 +143,10 @@ Result<Workflow> assemble(const RawWorkflow& raw, const StoredHeader& stored, st
     if (action->before_at) action->before = *before;  // without it, it is of an earlier beginning
     for (const auto& [within, apart] :
          {std::pair(&action->input, &raw.inputs), std::pair(&action->output, &raw.outputs)}) {
-      if (*within != nullptr) continue;
+      if (*within != nullptr) {
+        apart->erase(index);
+        continue;
+      }
       Result<std::shared_ptr<const Json>> read = payload(*apart, index);
       if (!read) return std::move(read).error();
       *within = *std::move(read);
@@ -156,12 +155,9 @@ Result<Workflow> assemble(const RawWorkflow& raw, const StoredHeader& stored, st
   }
   while (add_fresh(raw, workflow)) {
   }
-  const auto recorded = [](const ActionState& run) { return run.recorded; };
-  const auto of_plan = static_cast<std::ptrdiff_t>(std::min(workflow.actions.size(), workflow.plan->actions.size()));
-  const auto found =
-      static_cast<std::uint32_t>(std::count_if(workflow.actions.begin(), workflow.actions.begin() + of_plan, recorded));
-  if (workflow.header.begun == 0) workflow.header.begun = found;  // from before that was counted: each has its record
-  if (workflow.header.begun != found) return damaged(id, "an action is missing");
+  const auto found = static_cast<std::uint32_t>(raw.actions.size());
+  if (workflow.header.recorded == 0) workflow.header.recorded = found;  // from before that was counted
+  if (workflow.header.recorded != found) return damaged(id, "an action is missing");
   for (const auto& [number, bytes] : raw.signals) {
     Result<SignalState> signal = decode_signal(bytes);
     if (!signal) return std::move(signal).error();
@@ -270,12 +266,12 @@ Result<std::shared_ptr<const Plan>> plan_for_show(const RawWorkflow& raw, const 
 }  // namespace
 
 Result<Json> read_plan_document(std::string_view bytes) {
-  return read_json(bytes, stored_limits);
+  return read_json(bytes, own_text);
 }
 
 Result<std::optional<LoadedWorkflow>> load_workflow(const Reader& reader, const ToolRegistry& tools,
                                                     const std::string& name_space, const std::string& id) {
-  const Result<RawWorkflow> raw = read_raw(reader, name_space, id);
+  Result<RawWorkflow> raw = read_raw(reader, name_space, id);
   if (!raw) return raw.error();
   if (raw->header.empty()) return std::optional<LoadedWorkflow>();
   Result<StoredHeader> stored = header_of(raw->header, raw->progress);
@@ -303,7 +299,7 @@ Result<std::uint64_t> kept_bytes_of(const Reader& reader, const std::string& nam
 
 Result<std::optional<Workflow>> load_for_show(const Reader& reader, const std::string& name_space,
                                               const std::string& id) {
-  const Result<RawWorkflow> raw = read_raw(reader, name_space, id);
+  Result<RawWorkflow> raw = read_raw(reader, name_space, id);
   if (!raw) return raw.error();
   if (raw->header.empty()) return std::optional<Workflow>();
   Result<StoredHeader> stored = header_of(raw->header, raw->progress);

@@ -22,24 +22,16 @@ bool is_for_the_moment(ErrorCode code) {
          code == request_timeout;
 }
 
-ScheduledRun run_of(Time scheduled_at, const WorkflowText& shown, bool triggered, Time now) {
-  const Json workflow = shown.document();
+ScheduledRun run_of(Time scheduled_at, const WorkflowHeader& workflow, bool triggered) {
   ScheduledRun run;
   run.scheduled_at = scheduled_at;
-  run.workflow = shown.id;
-  run.started_at = parse_time(text_member(workflow, "created_at")).value_or(now);
+  run.workflow = workflow.id;
+  run.started_at = workflow.created_at;
   run.triggered = triggered;
-  if (text_member(workflow, "status") != name_of(WorkflowStatus::ended)) return run;
-  run.ended_at = parse_time(text_member(workflow, "ended_at")).value_or(now);
-  using enum WorkflowOutcome;
-  for (const WorkflowOutcome outcome : {verified, executed, failed, cancelled}) {
-    if (text_member(workflow, "outcome") == name_of(outcome)) run.outcome = outcome;
-  }
+  if (workflow.status != WorkflowStatus::ended) return run;
+  run.ended_at = workflow.ended_at;
+  run.outcome = workflow.outcome;
   return run;
-}
-
-Json labels_of(const WorkflowText& shown) {
-  return *shown.document().find("labels");
 }
 
 Error id_taken(const std::string& id) {
@@ -129,7 +121,7 @@ void ScheduleRunner::look(Time scheduled_at, const Error& otherwise) {
                       if (!workflow && workflow.error().code != ErrorCode::not_found)
                         return self->submitted(scheduled_at, workflow.error());
                       if (!workflow) return self->submitted(scheduled_at, otherwise);
-                      if (is_run_of(labels_of(*workflow), self->stored_.name, scheduled_at))
+                      if (is_run_of(texts_document(workflow->header.labels), self->stored_.name, scheduled_at))
                         return self->begun(scheduled_at, *workflow);
                       self->submitting_ = std::nullopt;
                       self->failed(scheduled_at, id_taken(id));
@@ -149,7 +141,7 @@ void ScheduleRunner::submitted(Time scheduled_at, const Result<WorkflowText>& wo
 
 void ScheduleRunner::begun(Time scheduled_at, const WorkflowText& workflow) {
   if (removed_) return start_over();
-  ScheduledRun run = run_of(scheduled_at, workflow, false, now());
+  ScheduledRun run = run_of(scheduled_at, workflow.header, false);
   if (ended_early_ && !run.ended_at) {
     run.ended_at = now();
     run.outcome = ended_early_->outcome;
@@ -238,7 +230,7 @@ void ScheduleRunner::trigger(const std::string& key, bool anyway, TriggerDone do
 void ScheduleRunner::trigger_keyed(const std::string& id, bool anyway, const AuditNotePtr& audit,
                                    const Result<WorkflowText>& workflow) {
   if (workflow) {
-    const bool own = is_run_of(labels_of(*workflow), stored_.name, std::nullopt);
+    const bool own = is_run_of(texts_document(workflow->header.labels), stored_.name, std::nullopt);
     return answer_trigger(id, own ? Result<Triggered>(Triggered{false, *workflow}) : Result<Triggered>(id_taken(id)));
   }
   if (workflow.error().code != ErrorCode::not_found) return answer_trigger(id, workflow.error());
@@ -288,7 +280,7 @@ void ScheduleRunner::triggered(const std::string& id, Time at, const Result<Work
   ++progress_.counts.triggered;
   progress_.failing = false;
   changed();
-  const ScheduledRun run = run_of(at, *workflow, true, now());
+  const ScheduledRun run = run_of(at, workflow->header, true);
   if (run.ended_at) run_ended({stored_.name_space, stored_.name, id, run.outcome});
   pump();
   answer_trigger(id, Triggered{true, *workflow});

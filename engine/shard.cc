@@ -52,6 +52,13 @@ Shard::Live* Shard::live(const std::string& key) {
   return found == live_.end() ? nullptr : found->second.get();
 }
 
+std::unique_ptr<Shard::Live> Shard::make_live(const std::string& key) {
+  auto made = std::make_unique<Live>();
+  made->key = key;
+  made->number = next_live_++;
+  return made;
+}
+
 /// The workflow in memory, loaded when it is not there. Not yet durable ones are always there.
 Result<Shard::Live*> Shard::find(const std::string& name_space, const std::string& id) {
   const std::string key = key_of(name_space, id);
@@ -60,8 +67,7 @@ Result<Shard::Live*> Shard::find(const std::string& name_space, const std::strin
   Result<std::optional<LoadedWorkflow>> loaded = load_workflow(*reader, tools_, name_space, id);
   if (!loaded) return std::move(loaded).error();
   if (!*loaded) return fail(ErrorCode::not_found, "there is no workflow \"" + id + "\"");
-  auto made = std::make_unique<Live>();
-  made->key = key;
+  std::unique_ptr<Live> made = make_live(key);
   made->loaded = true;
   made->workflow = std::move((*loaded)->workflow);
   made->durable = made->workflow.header.version;
@@ -211,10 +217,18 @@ bool Shard::is_idle(const Live& live) const {
   return !wake || *wake > loop_.now() + limits_.rest_after;
 }
 
-/// Half of the loop for one workflow, when there are others; it is asked again whenever one of its calls has ended.
+void Shard::note_step(const Live& live) {
+  if (last_step_.who != live.number) last_of_another_ = last_step_;
+  last_step_ = {live.number, loop_.now()};
+}
+
+/// Half of the loop for one workflow, while there are others that get on: calls that only hang are in nobody's way. It
+/// is asked again whenever a call of the workflow has ended.
 std::uint32_t Shard::calls_allowed(const Live& live) const {
+  constexpr Duration gets_on{1'000};
+  const Stepped& another = last_step_.who != live.number ? last_step_ : last_of_another_;
   const std::size_t others = in_flight_ - live.calls + commits_pending_ - live.commits;
-  if (others == 0) return limits_.calls_per_workflow;
+  if (another.who == 0 || another.at + gets_on < loop_.now() || others == 0) return limits_.calls_per_workflow;
   const auto share = static_cast<std::uint32_t>(std::min<std::size_t>(others, limits_.calls_per_workflow));
   return std::min(limits_.calls_per_workflow, std::max(share, limits_.calls_beside_others));
 }

@@ -63,7 +63,7 @@ struct ShardLimits {
   std::size_t watches_max = 20'000;
   std::size_t children_waiting_max = 100'000;  ///< for room; beyond: they fail (overloaded), with effect none
   std::uint32_t calls_per_workflow = 32;       ///< under way at one time; further actions start when one has ended
-  /// While others have steps and calls under way, as many as those together, and at least so many.
+  /// While others get on, as many as those have calls and steps under way, and at least so many.
   std::uint32_t calls_beside_others = 8;
   Duration rest_after{30'000};   ///< a workflow whose next timer is farther away leaves memory
   std::size_t ended_kept = 128;  ///< small workflows that ended last stay: their clients are about to ask
@@ -85,10 +85,14 @@ class Shard final : private PermitSink {
   /// Begins a workflow. Errors: conflict, idempotency_key_reused, overloaded, quota_exceeded, payload_too_large (more
   /// than the quota of its namespace ever gives), shutting_down, corruption.
   void submit(NewWorkflow submission, SubmitDone done);
+  struct Until {
+    WaitFor what;
+    std::uint32_t after = 0;  ///< of WaitFor::events: the number of the last one that is known
+  };
   /// Looks at the workflow once `until` holds or `deadline` has come, and has it handed out when what was seen is
-  /// durable. `after` is for WaitFor::events. Errors: not_found, overloaded, corruption, configuration.
-  void watch(const std::string& name_space, const std::string& id, WaitFor until, std::uint32_t after, Time deadline,
-             Look look, const Refuse& refuse);
+  /// durable. Errors: not_found, overloaded, corruption, configuration.
+  void watch(const std::string& name_space, const std::string& id, Until until, Time deadline, Look look,
+             const Refuse& refuse);
   /// What a person asks of a workflow; it may refuse, and a transition without a change is fine.
   using Operation = std::function<Result<Transition>(Workflow&, const Moment&)>;
   /// Applies it to the workflow; `done` runs once that is durable. Errors: not_found, those of the operation.
@@ -139,8 +143,7 @@ class Shard final : private PermitSink {
 
  private:
   struct Watch {
-    WaitFor until;
-    std::uint32_t after;
+    Until until;
     std::uint64_t timer;
     Look look;
   };
@@ -157,6 +160,7 @@ class Shard final : private PermitSink {
   };
   struct Live {
     std::string key;
+    std::uint64_t number = 0;  ///< of no other in this process
     Workflow workflow;
     std::uint32_t durable = 0;  ///< version
     std::optional<Gathered> gathered;
@@ -203,6 +207,7 @@ class Shard final : private PermitSink {
 
   // shard.cc
   Result<Live*> find(const std::string& name_space, const std::string& id);
+  std::unique_ptr<Live> make_live(const std::string& key);
   /// What a workflow is known by here, and its namespace and id again.
   static std::string key_of(const std::string& name_space, const std::string& id);
   static std::pair<std::string, std::string> split(const std::string& key);
@@ -217,6 +222,7 @@ class Shard final : private PermitSink {
   void release(const std::string& key);
   bool is_idle(const Live& live) const;
   std::uint32_t calls_allowed(const Live& live) const;
+  void note_step(const Live& live);
   void keep_ended(Live& ended);
   Moment moment(const Live& live) {
     return {loop_.now(), loop_.entropy(), &gate_, loop_.leapt(), live.receipts_taken, calls_allowed(live)};
@@ -279,10 +285,16 @@ class Shard final : private PermitSink {
   std::uint64_t timer_ = 0;
   Time timer_armed_ = Time::max();
   std::uint64_t next_watch_ = 1;
+  std::uint64_t next_live_ = 1;
   std::size_t watches_ = 0;
-  std::size_t in_flight_ = 0;        ///< calls
-  std::size_t commits_pending_ = 0;  ///< gathered or queued, and not yet durable
-  std::vector<Live*> gathered_;      ///< workflows that changed while a batch was on its way
+  std::size_t in_flight_ = 0;  ///< calls
+  struct Stepped {
+    std::uint64_t who = 0;  ///< Live::number; 0: nobody yet
+    Time at{};
+  };
+  Stepped last_step_, last_of_another_;  ///< the newest step, and the newest of a workflow other than that one
+  std::size_t commits_pending_ = 0;      ///< gathered or queued, and not yet durable
+  std::vector<Live*> gathered_;          ///< workflows that changed while a batch was on its way
   std::size_t commits_under_way_ = 0;
   bool lingers_ = false;  ///< a timer is set for what may wait
   Time clock_saved_{};

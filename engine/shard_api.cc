@@ -32,8 +32,7 @@ void Shard::submit(NewWorkflow submission, SubmitDone done) {
   if (Result<void> room = use.has_room({1, static_cast<std::int64_t>(submission.plan->document.size())}); !room)
     return done(std::move(room).error());
 
-  auto made = std::make_unique<Live>();
-  made->key = key;
+  std::unique_ptr<Live> made = make_live(key);
   made->creating = true;
   made->use = &use;
   made->kept.plan(submission.plan->document.size());
@@ -52,6 +51,7 @@ void Shard::submit(NewWorkflow submission, SubmitDone done) {
   under_way_.store(live_.size() - ended_.size(), std::memory_order_relaxed);
 
   Transition transition = start_workflow(begun.workflow, moment(begun));
+  note_step(begun);
   WriteBatch batch;
   const keys::OfWorkflow records(header.name_space, header.id);
   batch.guards.push_back({Family::state, records.header()});
@@ -142,7 +142,7 @@ Result<Submitted> Shard::answer_existing(const NewWorkflow& submission, const Co
 bool Shard::satisfied(const Live& live, const Watch& watch) const {
   const WorkflowHeader& header = live.workflow.header;
   const bool ended = header.status == WorkflowStatus::ended;
-  switch (watch.until) {
+  switch (watch.until.what) {
     case WaitFor::now:
       return true;
     case WaitFor::ended:
@@ -150,21 +150,21 @@ bool Shard::satisfied(const Live& live, const Watch& watch) const {
     case WaitFor::attention:
       return ended || header.attention;
     case WaitFor::events:
-      return ended || header.events > watch.after;
+      return ended || header.events > watch.until.after;
   }
   return true;
 }
 
-void Shard::watch(const std::string& name_space, const std::string& id, WaitFor until, std::uint32_t after,
-                  Time deadline, Look look, const Refuse& refuse) {
+void Shard::watch(const std::string& name_space, const std::string& id, Until until, Time deadline, Look look,
+                  const Refuse& refuse) {
   const Result<Live*> found = find(name_space, id);
   if (!found) return refuse(found.error());
   Live& watched = **found;
   if (watched.creating) {
-    return watched.after_creation.push_back([=, this] { watch(name_space, id, until, after, deadline, look, refuse); });
+    return watched.after_creation.push_back([=, this] { watch(name_space, id, until, deadline, look, refuse); });
   }
   const std::string key = watched.key;
-  Watch made{until, after, 0, std::move(look)};
+  Watch made{until, 0, std::move(look)};
   if (satisfied(watched, made) || deadline <= loop_.now()) {
     give(watched, made);
     return release(key);

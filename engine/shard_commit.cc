@@ -35,6 +35,7 @@ bool only_reads_back(const Workflow& workflow, const Transition& transition) {
 /// workflow share a batch; else it is written at once.
 void Shard::apply(Live& live, Transition transition, const AuditNotePtr& audit) {
   if (!transition.changed) return;
+  note_step(live);
   if (on_step_) on_step_(live.workflow, transition, loop_);
   move_in_lines(live, transition.gates);
   std::vector<CallEffect> later;

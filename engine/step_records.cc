@@ -76,11 +76,11 @@ class Payloads {
   void put(KeptBytes::Of of, ActionIndex index, const std::shared_ptr<const Json>& value) {
     if (value == nullptr) return;
     std::string bytes = canonical(*value);
-    const bool was_apart = !is_within(of, index);
+    const bool replaces = kept_.of(of, index) > 0;
     kept_.set(of, index, bytes.size());
     if (!is_within(of, index)) {
       batch_.put(Family::state, key(of, index), std::move(bytes));
-    } else if (was_apart) {
+    } else if (replaces) {  // what may have had a record of its own
       batch_.erase(Family::state, key(of, index));
     }
   }

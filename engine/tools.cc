@@ -12,11 +12,6 @@ namespace {
 
 /// What was accepted once is read again whatever the limits are now; 1e20 became 100000000000000000000 in canonical
 /// form.
-constexpr JsonLimits stored_limits{.bytes_max = std::size_t{1} << 30,
-                                   .depth_max = 256,
-                                   .nodes_max = std::size_t{1} << 30,
-                                   .numbers = JsonNumbers::exact};
-
 /// NS, NAME and the rest of a key "?NS NUL NAME NUL REST"; null when it has another shape.
 struct ToolKey {
   std::string name_space, name, version;
@@ -37,7 +32,7 @@ std::string encode(const VersionStanding& standing) {
 
 Result<VersionStanding> decode_standing(std::string_view value, const std::string& name) {
   const Error damaged = fail(ErrorCode::corruption, "the standing of a version of tool \"" + name + "\" can't be read");
-  const Result<Json> document = read_json(value, stored_limits);
+  const Result<Json> document = read_json(value, own_text);
   const Json* order = document ? document->find("order") : nullptr;
   if (order == nullptr || !order->is_integer() || order->as_integer() < 0) return damaged;
   VersionStanding standing;
@@ -79,7 +74,7 @@ Result<void> ToolRegistry::load() {
 void ToolRegistry::load_document(std::string_view key, std::string_view value) {
   const std::optional<ToolKey> place = parse_key(key);
   if (!place) return;
-  const Result<Json> document = read_json(value, stored_limits);
+  const Result<Json> document = read_json(value, own_text);
   Result<std::shared_ptr<const Tool>> tool =
       document ? compile_tool(*document, values_) : Result<std::shared_ptr<const Tool>>(document.error());
   std::vector<Problem> problems;

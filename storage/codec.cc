@@ -41,7 +41,7 @@ void write_progress(const WorkflowHeader& header, const std::optional<Time>& due
   record.set_paused(header.paused);
   record.set_retries(header.retries);
   record.set_kept_bytes(kept_bytes);
-  record.set_begun(header.begun);
+  record.set_recorded(header.recorded);
 }
 
 /// False when it holds what was never written.
@@ -65,7 +65,7 @@ bool read_progress(const Record& record, StoredHeader& out) {
   header.paused = record.paused();
   header.retries = record.retries();
   out.kept_bytes = record.kept_bytes();
-  header.begun = record.begun();
+  header.recorded = record.recorded();
   return true;
 }
 

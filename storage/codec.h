@@ -37,7 +37,7 @@ inline constexpr std::size_t payload_within_max = 512;
 struct PayloadsWithin {
   bool input = false, output = false;
 };
-std::string encode_action(const ActionState& action, PayloadsWithin within = {});
+std::string encode_action(const ActionState& action, PayloadsWithin within);
 Result<ActionState> decode_action(std::string_view bytes);
 
 std::string encode_signal(const SignalState& signal);

@@ -58,11 +58,7 @@ inline Error damaged(std::string_view what) {
 
 /// Payloads inside of records were written by us, so limits do not apply; numbers are as they came.
 inline Result<Json> read_stored(const std::string& bytes) {
-  const JsonLimits limits{.bytes_max = std::size_t{1} << 30,
-                          .depth_max = 256,
-                          .nodes_max = std::size_t{1} << 30,
-                          .numbers = JsonNumbers::exact};
-  Result<Json> json = read_json(bytes, limits);
+  Result<Json> json = read_json(bytes, own_text);
   if (!json) return damaged("JSON value");
   return json;
 }

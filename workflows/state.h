@@ -186,7 +186,7 @@ struct LookPass {
 };
 
 /// All that is known about one run of an action: the action itself, one element of its `for_each`, its fallback or its
-/// compensation. Stored whole at every change, but for `input` and `output`, which are stored once.
+/// compensation. Stored whole at every change, but for an `input` and `output` that are large: those are stored once.
 struct ActionState {
   ActionIndex planned = 0;  ///< the action of the plan
   CallRole role = CallRole::main;
@@ -305,7 +305,7 @@ struct WorkflowHeader {
   std::uint32_t events = 0;         ///< history events so far
   std::uint32_t receipts = 0;       ///< receipts so far
   std::uint32_t retries = 0;        ///< how often it was retried after it had failed
-  std::uint32_t begun = 0;          ///< actions of the plan that have a record
+  std::uint32_t recorded = 0;       ///< runs that have a record
   std::optional<ParentLink> parent;
   std::uint32_t depth = 0;  ///< parents above
 };

@@ -53,8 +53,7 @@ Stepper::Stepper(Workflow& workflow, const Moment& moment)
 ActionState& Stepper::action(ActionIndex index) {
   if (out_.actions.empty() || out_.actions.back() != index) out_.actions.push_back(index);
   ActionState& state = workflow_.actions[index];
-  const bool first = !std::exchange(state.recorded, true);
-  if (first && index < workflow_.plan->actions.size()) ++workflow_.header.begun;
+  if (!std::exchange(state.recorded, true)) ++workflow_.header.recorded;
   return state;
 }
 

@@ -203,5 +203,13 @@ TEST(Room, a_list_has_as_many_calls_as_all_others_together_and_eight_at_least) {
   }
 }
 
+TEST(Room, calls_that_only_hang_are_in_nobodys_way) {
+  Restarted run;
+  run.submit(20, look);
+  run.run(Duration(2'000));
+  run.submit_one("list", look_at_all(50));
+  EXPECT_EQ(run.called.size(), 20U + ShardLimits().calls_per_workflow);
+}
+
 }  // namespace
 }  // namespace settle::sim

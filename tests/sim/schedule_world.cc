@@ -130,7 +130,7 @@ std::string ScheduleWorld::trigger(const std::string& name, const std::string& k
   engine_->schedules().trigger(
       {"default", name}, key, anyway, loop(),
       [&](const Result<ScheduleRunner::Triggered>& run) {
-        out = run ? run->workflow.id : std::string(info(run.error().code).name);
+        out = run ? run->workflow.header.id : std::string(info(run.error().code).name);
         done = true;
       },
       nullptr);

@@ -369,7 +369,7 @@ void SimEngine::judge_answer(const SimSubmission& submission, bool known_before,
       verdict_.violated("P20", id, "refused in favour of a workflow that is not durable");
     return;
   }
-  const std::string shown = started->workflow.id;
+  const std::string shown = started->workflow.header.id;
   counters_.note(started->created ? "submission created" : "submission replayed");
   if (!is_stored(shown)) verdict_.violated("P1", id, "acknowledged before it was durable");
   if (shown != id) return verdict_.violated("P20", id, "answered with another workflow");

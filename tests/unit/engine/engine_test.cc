@@ -95,7 +95,7 @@ class Homes : public ::testing::Test {
     Result<std::string> id = fail(ErrorCode::internal, "no answer");
     loops[loop].post([&] {
       engine.submit(std::move(request), loops[loop], [&](const Result<Engine::Started>& started) {
-        id = started ? Result<std::string>(started->workflow.id) : started.error();
+        id = started ? Result<std::string>(started->workflow.header.id) : started.error();
       });
     });
     run();

@@ -157,7 +157,7 @@ TEST_F(WrittenSmall, what_a_store_of_before_holds_apart_is_read_and_then_written
   kept = (*loaded)->kept;
   run.workflow = (*loaded)->workflow;
   while (!run.open.empty()) answer();
-  EXPECT_EQ(run.workflow.header.begun, 3U);
+  EXPECT_EQ(run.workflow.header.recorded, 3U);
 }
 
 TEST_F(FreshElements, lie_at_the_end_of_their_list_and_have_nothing_else) {
@@ -174,6 +174,42 @@ TEST_F(FreshElements, lie_at_the_end_of_their_list_and_have_nothing_else) {
     ASSERT_FALSE(loaded);
     EXPECT_EQ(loaded.error().code, ErrorCode::corruption);
   }
+}
+
+TEST_F(FreshElements, a_document_may_be_as_large_as_the_longest_list) {
+  Json::Array list;
+  for (std::size_t i = 0; i < elements_max; ++i) list.emplace_back(static_cast<std::int64_t>(i));
+  Json plan =
+      json(R"({"name": "p", "actions": [{"id": "a", "tool": "box.put", "input": {"name": "n", "value": "v"}}]})");
+  plan.find("actions")->as_array()[0].set("for_each", Json(std::move(list)));
+  Driver run(make_plan(plan, {make_tool()}));
+  run.calls_max = 3;
+  run.start();
+  const Json document = workflow_text(run.workflow).document();
+  EXPECT_EQ(document.find("actions")->as_array()[0].find("elements")->size(), elements_max);
+}
+
+TEST_F(WrittenSmall, an_answer_that_takes_the_place_of_one_apart_leaves_nothing_of_it) {
+  answer();
+  records = records_of(run.workflow);
+  ASSERT_TRUE(records.contains(of.output(0)));
+  run.workflow.actions[0].output =
+      std::make_shared<const Json>(json(R"({"id": "r1", "value": "another, and longer"})"));
+  run.last = {};
+  run.last.actions = {0};
+  run.last.new_outputs = {0};
+  write();
+  EXPECT_FALSE(records.contains(of.output(0)));
+}
+
+TEST_F(WrittenSmall, what_stands_within_counts_before_what_is_left_apart) {
+  answer();
+  const std::uint64_t total = kept.total();
+  records[of.output(0)] = R"("left over, and long enough to be seen in what is kept")";
+  const Result<std::optional<LoadedWorkflow>> loaded = load_records(records);
+  ASSERT_TRUE(loaded && *loaded);
+  EXPECT_EQ(payload((*loaded)->workflow.actions[0]), payload(run.workflow.actions[0]));
+  EXPECT_EQ((*loaded)->kept.total(), total);
 }
 
 }  // namespace

@@ -46,8 +46,7 @@ class Inconsistent : public ::testing::Test {
       Workflow workflow = run.workflow;
       ActionState& changed = workflow.actions[mistake.run];
       mistake.make(changed);
-      const bool first = !std::exchange(changed.recorded, true);
-      if (first && mistake.run < workflow.plan->actions.size()) ++workflow.header.begun;
+      if (!std::exchange(changed.recorded, true)) ++workflow.header.recorded;
       const Result<std::optional<LoadedWorkflow>> loaded = load(workflow);
       ASSERT_FALSE(loaded);
       EXPECT_EQ(loaded.error().code, ErrorCode::corruption) << loaded.error().message;

@@ -45,7 +45,7 @@ enum class Fresh : std::uint8_t { left_out, stored };
 /// What the shard would have stored, every payload in a record of its own; older stores have a record of what nothing
 /// has happened to, too.
 inline Records records_of(Workflow workflow, Fresh fresh = Fresh::left_out) {
-  if (fresh == Fresh::stored) workflow.header.begun = 0;
+  if (fresh == Fresh::stored) workflow.header.recorded = 0;
   const std::string& space = workflow.header.name_space;
   const std::string& id = workflow.header.id;
   Records out;
@@ -55,7 +55,7 @@ inline Records records_of(Workflow workflow, Fresh fresh = Fresh::left_out) {
   for (ActionIndex i = 0; i < workflow.actions.size(); ++i) {
     const ActionState& run = workflow.actions[i];
     if (fresh == Fresh::left_out && !run.recorded) continue;
-    out[keys::OfWorkflow(space, id).action(i)] = encode_action(run);
+    out[keys::OfWorkflow(space, id).action(i)] = encode_action(run, {});
     if (run.input) out[keys::OfWorkflow(space, id).input(i)] = canonical(*run.input);
     if (run.output) out[keys::OfWorkflow(space, id).output(i)] = canonical(*run.output);
   }

@@ -40,10 +40,10 @@ auto stored_members(State& state) {
 template <class Header>
 auto stored_header_members(Header& header) {
   auto& [name_space, id, labels, plan_digest, body_digest, submitted_by, status, outcome, attention, paused, created_at,
-         ended_at, deadline_at, expired, version, events, receipts, retries, begun, parent, depth] = header;
+         ended_at, deadline_at, expired, version, events, receipts, retries, recorded, parent, depth] = header;
   (void)name_space, (void)id;
   return std::tie(labels, plan_digest, body_digest, submitted_by, status, outcome, attention, paused, created_at,
-                  ended_at, deadline_at, expired, version, events, receipts, retries, begun, parent, depth);
+                  ended_at, deadline_at, expired, version, events, receipts, retries, recorded, parent, depth);
 }
 
 /// No member has its default, and no two of a type have the same value where the type allows that.
@@ -123,14 +123,14 @@ WorkflowHeader filled_header() {
   out.events = 5;
   out.receipts = 6;
   out.retries = 7;
-  out.begun = 10;
+  out.recorded = 10;
   out.parent = ParentLink{"f", "g", 8};
   out.depth = 9;
   return out;
 }
 
 ActionState round_trip(const ActionState& action) {
-  Result<ActionState> read = decode_action(encode_action(action));
+  Result<ActionState> read = decode_action(encode_action(action, {}));
   EXPECT_TRUE(read) << read.error().message;
   return read ? *std::move(read) : ActionState();
 }
@@ -191,7 +191,7 @@ TEST(Codec, what_is_small_stands_within_the_record) {
   ActionState action;
   action.input = std::make_shared<const Json>(Json::object({{"a", 1}}));
   action.output = std::make_shared<const Json>();
-  const Result<ActionState> apart = decode_action(encode_action(action));
+  const Result<ActionState> apart = decode_action(encode_action(action, {}));
   ASSERT_TRUE(apart);
   EXPECT_TRUE(apart->input == nullptr && apart->output == nullptr);
   const Result<ActionState> within = decode_action(encode_action(action, {.input = true, .output = true}));
@@ -208,7 +208,7 @@ TEST(Codec, every_stage_survives_and_no_other_is_read) {
     EXPECT_EQ(round_trip(action).stage, action.stage);
   }
   action.stage = static_cast<Stage>(stage_count);
-  EXPECT_FALSE(decode_action(encode_action(action)));
+  EXPECT_FALSE(decode_action(encode_action(action, {})));
 }
 
 TEST(Codec, a_listing_shows_a_pause_and_every_tool_that_the_plan_calls) {
