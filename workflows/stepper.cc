@@ -345,6 +345,7 @@ Transition Stepper::finish() {
 
 Transition start_workflow(Workflow& workflow, const Moment& moment) {
   workflow.actions.clear();
+  workflow.actions.reserve(workflow.plan->actions.size());
   for (ActionIndex i = 0; i < workflow.plan->actions.size(); ++i)
     workflow.actions.push_back(fresh_action(i, moment.now));
   if (workflow.plan->deadline) workflow.header.deadline_at = moment.now + *workflow.plan->deadline;
