@@ -38,11 +38,11 @@ def load_pair(tools, engine, threads, **shape):
 
 
 WRK = """
-local n = 0
+local n, me = 0, tostring({})  -- of no other thread
 function request()
   n = n + 1
   if n % 2 == 0 then return wrk.format("GET", "/effects/1") end
-  local headers = {["Content-Type"] = "application/json", ["Idempotency-Key"] = tostring(os.time()) .. "-" .. tostring(n)}
+  local headers = {["Content-Type"] = "application/json", ["Idempotency-Key"] = os.time() .. "-" .. me .. "-" .. n}
   return wrk.format("POST", "/effects", headers, '{"value":"' .. string.rep("a", 100) .. '"}')
 end
 """

@@ -200,7 +200,7 @@ class Shard final : private PermitSink {
   };
   void committed(const std::string& key, std::uint32_t version, const Effects& effects);
   void leave(Live& live, const Effects& effects);
-  void durable(const std::string& key, std::uint32_t version);
+  void durable(const std::string& key, Live* found, std::uint32_t version);
   static Share share_of(const Live& live);
   static Share take_share(Live& live);
   NamespaceUse& use_of(const std::string& name_space);

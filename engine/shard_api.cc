@@ -101,7 +101,7 @@ void Shard::created(const std::string& key, const NewWorkflow& submission, const
     rearm(*found);
     leave(*found, effects);  // before the answer is written: the outside takes longest
     done(Submitted{true, submission.id});
-    durable(key, version);
+    durable(key, found, version);
   } else {
     --commits_pending_;
     clock_saved_ = Time();  // as above

@@ -164,7 +164,7 @@ void Shard::committed(const std::string& key, std::uint32_t version, const Effec
   Live* found = live(key);
   SETTLE_ASSERT(found != nullptr);
   leave(*found, effects);
-  durable(key, version);
+  durable(key, found, version);
 }
 
 void Shard::leave(Live& live, const Effects& effects) {
@@ -174,9 +174,8 @@ void Shard::leave(Live& live, const Effects& effects) {
 }
 
 /// Whoever waits for this version gets it.
-void Shard::durable(const std::string& key, std::uint32_t version) {
-  Live* found = live(key);
-  SETTLE_ASSERT(found != nullptr && found->commits > 0);
+void Shard::durable(const std::string& key, Live* found, std::uint32_t version) {
+  SETTLE_ASSERT(found->commits > 0);
   bell_.ring();
   --found->commits;
   --commits_pending_;

@@ -29,5 +29,19 @@ TEST(CanonicalObject, takes_members_in_ascending_order_only) {
   EXPECT_DEATH(object.null("b"), "");
 }
 
+TEST(ObjectText, keeps_the_order_it_is_given_and_escapes_names_that_are_somebody_elses) {
+  std::string out;
+  ObjectText object(out);
+  object.number("b", -9'007'199'254'740'991);
+  object.boolean("a", false);
+  object.text_of_any_name("say \"ü\"", "\n");
+  ObjectText inner(object.member("z"));
+  inner.boolean("yes", true);
+  inner.end();
+  object.end();
+  EXPECT_EQ(out, R"({"b":-9007199254740991,"a":false,"say \"ü\"":"\n","z":{"yes":true}})");
+  EXPECT_TRUE(read_json(out));
+}
+
 }  // namespace
 }  // namespace settle
