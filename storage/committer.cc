@@ -8,16 +8,13 @@
 #include "base/error.h"
 #include "storage/big_endian.h"
 #include "storage/feed.h"
+#include "storage/ledger.h"
 
 namespace settle {
 namespace {
 
 std::size_t writes_of(const WriteBatch& batch) {
-  return batch.writes.size() + 2 * batch.ledger.size() + batch.audit.size();
-}
-
-std::string_view view(const Hash& hash) {
-  return {reinterpret_cast<const char*>(hash.data()), hash.size()};
+  return batch.writes.size() + batch.ledger.size() + batch.audit.size();
 }
 
 class GroupBuilder {
@@ -25,7 +22,7 @@ class GroupBuilder {
   GroupBuilder(const std::vector<QueuedCommit>& queue, std::uint64_t ledger_size, const DurableLookup& durable,
                std::uint64_t audit_size, std::uint64_t feed_size)
       : durable_(durable), ledger_size_(ledger_size), audit_size_(audit_size), feed_size_(feed_size) {
-    std::size_t count = 1;  // the feed's record
+    std::size_t count = 2;  // the feed's record, the ledger's
     for (const QueuedCommit& commit : queue) {
       count += writes_of(commit.batch);
       for (const Guard& guard : commit.batch.guards) is_guarded_[static_cast<std::size_t>(guard.family)] = true;
@@ -44,7 +41,8 @@ class GroupBuilder {
 
   CommitGroup finish() {
     if (!feed_.empty()) push({Family::index, feed_key(++feed_size_), encode_feed(feed_)});
-    return {last_writes(), std::move(deliveries_), ledger_size_, audit_size_, feed_size_};
+    if (!leaves_.empty()) push({Family::receipts, ledger_key(ledger_size_), encode_leaves(leaves_)});
+    return {last_writes(), std::move(deliveries_), ledger_size_ + leaves_.size(), audit_size_, feed_size_};
   }
 
  private:
@@ -73,15 +71,13 @@ class GroupBuilder {
   }
 
   void append(LedgerEntry entry) {
-    const std::uint64_t index = ledger_size_++;
+    const std::uint64_t index = ledger_size_ + leaves_.size();
     std::string receipt;
     receipt.reserve(sizeof(index) + entry.bytes.size());
     append_be64(receipt, index);
     receipt += entry.bytes;
-    std::string leaf(view(entry.hash));
-    leaf += entry.key;
+    leaves_.push_back({entry.hash, entry.key});
     push({Family::receipts, std::move(entry.key), std::move(receipt)});
-    push({Family::receipts, ledger_key(index), std::move(leaf)});
   }
 
   void push(Write write) {
@@ -130,10 +126,11 @@ class GroupBuilder {
   }
 
   const DurableLookup& durable_;
-  std::uint64_t ledger_size_;
+  const std::uint64_t ledger_size_;  ///< before the group
   std::uint64_t audit_size_;
   std::uint64_t feed_size_;
   std::vector<FeedEntry> feed_;
+  std::vector<LedgerLeaf> leaves_;
   std::array<bool, family_count> is_guarded_{};
   std::vector<Write> writes_;
   std::array<std::unordered_map<std::string_view, std::size_t>, family_count> written_;

@@ -4,12 +4,6 @@
 
 namespace settle {
 
-std::string ledger_key(std::uint64_t index) {
-  std::string key = "L";
-  append_be64(key, index);
-  return key;
-}
-
 namespace {
 
 std::string numbered(char letter, std::uint64_t number) {

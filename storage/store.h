@@ -31,8 +31,9 @@ struct Guard {
   std::string key;
 };
 
-/// A receipt that enters the ledger. The committer gives it the next index, stores `index(8, big-endian) || bytes` at
-/// (receipts, key) and `hash || key` at (receipts, ledger_key(index)), in the same batch as the rest.
+/// A receipt that enters the ledger. The committer gives it the next index and stores `index(8, big-endian) || bytes`
+/// at (receipts, key), and what the ledger says of it (storage/ledger.h) in one record for all of a group, in the same
+/// batch as the rest.
 struct LedgerEntry {
   std::string key;
   std::string bytes;  ///< the receipt's canonical bytes
@@ -135,9 +136,6 @@ class Store {
   /// False when so little disk is left that new work must be refused (docs/operating.md). Cheap. Thread: any.
   virtual bool has_room() const = 0;
 };
-
-/// The key in family `receipts` of the ledger's entry `index`.
-std::string ledger_key(std::uint64_t index);
 
 /// The key in family `index` of the audit log's record `number`.
 std::string audit_key(std::uint64_t number);

@@ -31,6 +31,7 @@ static_assert(logs_offset + 4 + log_marks_max * log_mark_bytes <= checksum_offse
 
 constexpr std::chrono::milliseconds write_interval{100};
 constexpr std::chrono::seconds look_interval{1};
+constexpr std::chrono::seconds idle_look_interval{2};  // nothing was pushed since the look before
 
 Error io_failure(const std::string& what, int error) {
   const ErrorCode code = error == ENOSPC || error == EDQUOT ? ErrorCode::disk_full : ErrorCode::io_error;
@@ -203,18 +204,18 @@ Result<FloorRecord> read_floor(const std::string& directory) {
 }
 
 Result<std::unique_ptr<FloorKeeper>> FloorKeeper::open(std::string directory, FloorRecord current,
-                                                       std::function<void()> every_second) {
+                                                       std::function<void()> on_look) {
   const std::string path = directory + "/" + floor_file;
   File file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
   if (file.get() < 0) return io_failure("opening of " + path, errno);
   return std::unique_ptr<FloorKeeper>(
-      new FloorKeeper(std::move(directory), file.release(), current, std::move(every_second)));
+      new FloorKeeper(std::move(directory), file.release(), current, std::move(on_look)));
 }
 
-FloorKeeper::FloorKeeper(std::string directory, int file, FloorRecord current, std::function<void()> every_second)
+FloorKeeper::FloorKeeper(std::string directory, int file, FloorRecord current, std::function<void()> on_look)
     : directory_(std::move(directory)),
       file_(file),
-      every_second_(std::move(every_second)),
+      on_look_(std::move(on_look)),
       newest_(current),
       group_on_disk_(current.group),
       thread_([this] { run(); }) {}
@@ -260,6 +261,7 @@ void FloorKeeper::run() {
   using Clock = std::chrono::steady_clock;
   Clock::time_point next_write = Clock::now();
   Clock::time_point next_look = Clock::now() + look_interval;
+  std::uint64_t seen = 0;  // pushes by the latest look
   std::unique_lock lock(mutex_);
   for (;;) {
     const bool is_dirty = pushes_ != written_;
@@ -284,12 +286,13 @@ void FloorKeeper::run() {
       const bool is_last = is_stopping_;
       const ManifestMark known = newest_.manifest;
       lock.unlock();
-      if (!is_last) every_second_();
+      if (!is_last) on_look_();
       const bool has_grown = mark_manifest(directory_, known) != known;
       lock.lock();
       if (has_grown) ++pushes_;
       if (is_last && !has_grown) return;
-      next_look = Clock::now() + look_interval;
+      next_look = Clock::now() + (pushes_ == seen ? idle_look_interval : look_interval);
+      seen = pushes_;
     } else {
       changed_.wait_until(lock, is_dirty ? std::min(next_write, next_look) : next_look);
     }

@@ -18,7 +18,7 @@
 namespace settle {
 
 /// Version of everything that the store keeps; an older engine refuses a newer one.
-inline constexpr std::uint32_t store_format = 4;
+inline constexpr std::uint32_t store_format = 5;
 inline constexpr const char* floor_file = "FLOOR";
 
 /// The durable floor: what the store must at least hold when it is opened, kept apart from it, since RocksDB can't tell
@@ -59,10 +59,10 @@ Error without_database(const std::string& directory, const FloorRecord& floor);
 class FloorKeeper {
  public:
   /// Goes on from what `read_floor` gave, and writes it once more at once: to the slot that was not used, so that a
-  /// damaged one is whole again before there is anything new to tell. `every_second` is called on the keeper's thread
-  /// about once per second.
+  /// damaged one is whole again before there is anything new to tell. `on_look` is called on the keeper's thread
+  /// about once per second, and every other one while nothing is pushed.
   static Result<std::unique_ptr<FloorKeeper>> open(std::string directory, FloorRecord current,
-                                                   std::function<void()> every_second);
+                                                   std::function<void()> on_look);
   ~FloorKeeper();
   FloorKeeper(const FloorKeeper&) = delete;
   FloorKeeper& operator=(const FloorKeeper&) = delete;
@@ -77,13 +77,13 @@ class FloorKeeper {
   std::uint64_t group_on_disk() const;
 
  private:
-  FloorKeeper(std::string directory, int file, FloorRecord current, std::function<void()> every_second);
+  FloorKeeper(std::string directory, int file, FloorRecord current, std::function<void()> on_look);
   void run();
   void write(const FloorRecord& record) const;
 
   const std::string directory_;
   const int file_;
-  const std::function<void()> every_second_;
+  const std::function<void()> on_look_;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

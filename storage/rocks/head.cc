@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "storage/big_endian.h"
+#include "storage/ledger.h"
 
 namespace settle {
 namespace {
@@ -50,14 +51,10 @@ Result<std::optional<Hash>> chain_at(std::uint64_t group, const StoreHead& head,
 
 Result<void> check_ledger_end(const StoreHead& head, const Reader& reader, const std::string& directory) {
   const std::uint64_t size = head.ledger_size;
-  Result<std::optional<std::string>> beyond = reader.get(Family::receipts, ledger_key(size));
-  if (!beyond) return std::move(beyond.error());
-  if (beyond->has_value()) return other_history(directory, "the ledger goes on past entry " + std::to_string(size));
-  if (size == 0) return {};
-  Result<std::optional<std::string>> last = reader.get(Family::receipts, ledger_key(size - 1));
-  if (!last) return std::move(last.error());
-  if (!last->has_value())
-    return other_history(directory, "entry " + std::to_string(size - 1) + " of the ledger is missing");
+  const Result<std::uint64_t> end = ledger_end(reader);
+  if (!end) return end.error();
+  if (*end > size) return other_history(directory, "the ledger goes on past entry " + std::to_string(size));
+  if (*end < size) return other_history(directory, "entry " + std::to_string(size - 1) + " of the ledger is missing");
   return {};
 }
 

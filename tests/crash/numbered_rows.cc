@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "storage/big_endian.h"
+#include "storage/ledger.h"
 
 namespace settle {
 namespace {
@@ -50,8 +51,13 @@ std::string fault_of(const Reader& reader, std::uint64_t number, const std::stri
   if (receipt.size() < 8) return "its receipt is missing";
   if (read_be64(receipt, 0) != number || receipt.substr(8) != value.substr(0, value.rfind(':')))
     return "its receipt is another one's";
-  const std::string leaf = row_of(reader, Family::receipts, ledger_key(number), out);
-  if (leaf.size() < sizeof(Hash) || leaf.substr(sizeof(Hash)) != "R" + key) return "its ledger entry is wrong";
+  const Result<std::optional<LedgerLeaf>> leaf = ledger_leaf(reader, number);
+  if (!leaf) {
+    out.is_unreadable = true;
+    out.wrong = leaf.error().message;
+    return "";
+  }
+  if (!*leaf || (*leaf)->key != "R" + key) return "its ledger entry is wrong";
   return "";
 }
 

@@ -8,6 +8,7 @@
 #include "receipts/packed.h"
 #include "storage/big_endian.h"
 #include "storage/keys.h"
+#include "storage/ledger.h"
 #include "tests/sim/judged.h"
 #include "workflows/receipt.h"
 
@@ -217,22 +218,18 @@ void judge_receipts(const Evidence& evidence) {
         evidence.verdict.violated("receipts", id, name + " has a wrong digest");
     }
   }
-  std::uint64_t entries = 0;
-  const Result<void> scanned = evidence.reader->scan(
-      Family::receipts, {.from = ledger_key(0), .to = ""}, [&](std::string_view key, std::string_view value) {
-        if (key != ledger_key(entries)) return false;
-        const auto receipt = evidence.reader->get(Family::receipts, value.substr(32));
-        const bool good = receipt && *receipt && sha256(*unpack_receipt((*receipt)->substr(8))) == [&] {
-          Hash hash;
-          std::copy(value.begin(), value.begin() + 32, hash.begin());
-          return hash;
-        }();
-        if (!good) evidence.verdict.violated("receipts", "", "entry " + std::to_string(entries) + " of the ledger");
-        ++entries;
-        return true;
-      });
-  if (!scanned || entries != evidence.engine.store.ledger_size())
-    evidence.verdict.violated("receipts", "", "the ledger has gaps");
+  for (std::uint64_t entry = 0; entry < evidence.engine.store.ledger_size(); ++entry) {
+    const Result<std::optional<LedgerLeaf>> leaf = ledger_leaf(*evidence.reader, entry);
+    if (!leaf || !*leaf) {
+      evidence.verdict.violated("receipts", "", "the ledger has gaps");
+      break;
+    }
+    const auto receipt = evidence.reader->get(Family::receipts, (*leaf)->key);
+    if (!receipt || !*receipt || sha256(*unpack_receipt((*receipt)->substr(8))) != (*leaf)->hash)
+      evidence.verdict.violated("receipts", "", "entry " + std::to_string(entry) + " of the ledger");
+  }
+  if (*ledger_end(*evidence.reader) != evidence.engine.store.ledger_size())
+    evidence.verdict.violated("receipts", "", "the ledger goes on past its end");
 }
 
 void judge_listings(const Evidence& evidence) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "storage/ledger.h"
 #include "storage/rocks/rocks_store.h"
 #include "tests/support/child.h"
 #include "tests/unit/storage/collecting_sink.h"
@@ -147,7 +148,8 @@ Number whole_numbers_in(const RocksStore& store) {
         return 0;
       }
     }
-    if (!(*reader->get(Family::receipts, ledger_key(n))).value_or("").ends_with("R" + key_of(n))) {
+    const Result<std::optional<LedgerLeaf>> leaf = ledger_leaf(*reader, n);
+    if (!leaf || !*leaf || (*leaf)->key != "R" + key_of(n)) {
       ADD_FAILURE() << "entry " << n << " of the ledger is not the receipt of its number";
     }
   }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "storage/big_endian.h"
+#include "storage/ledger.h"
 #include "storage/memory/memory_store.h"
 #include "storage/rocks/rocks_store.h"
 #include "tests/unit/storage/collecting_sink.h"
@@ -220,23 +221,16 @@ TEST_P(StoreContractTest, TheLedgerIsContiguousInCommitOrderAcrossReopening) {
     reopen();
     EXPECT_EQ(store().ledger_size(), (round + 1) * per_round);
   }
-  std::uint64_t index = 0;
   const auto reader = store().snapshot();
-  const Reader::Range whole_ledger{ledger_key(0), "M", false};
-  const Result<void> scanned =
-      reader->scan(Family::receipts, whole_ledger, [&](std::string_view key, std::string_view leaf) {
-        const std::string name = "R" + std::to_string(index);
-        const Hash hash = sha256("receipt " + name);
-        EXPECT_EQ(key, ledger_key(index));
-        EXPECT_EQ(leaf, std::string(reinterpret_cast<const char*>(hash.data()), hash.size()) + name);
-        std::string want;
-        append_be64(want, index);
-        EXPECT_EQ(reader->get(Family::receipts, name)->value_or(""), want + "receipt " + name);
-        ++index;
-        return true;
-      });
-  EXPECT_TRUE(scanned);
-  EXPECT_EQ(index, rounds * per_round);
+  for (std::uint64_t index = 0; index < rounds * per_round; ++index) {
+    const std::string name = "R" + std::to_string(index);
+    EXPECT_EQ(*ledger_leaf(*reader, index), (LedgerLeaf{sha256("receipt " + name), name}));
+    std::string want;
+    append_be64(want, index);
+    EXPECT_EQ(reader->get(Family::receipts, name)->value_or(""), want + "receipt " + name);
+  }
+  EXPECT_EQ(*ledger_leaf(*reader, rounds * per_round), std::nullopt);
+  EXPECT_EQ(*ledger_end(*reader), rounds * per_round);
 }
 
 TEST_P(StoreContractTest, TheAuditLogGoesOnBehindItsLastRecordAfterReopening) {
