@@ -23,7 +23,8 @@ def long_run(folder, settings):
             for _ in range(stretches):
                 row = servers.load(engine, clients=64, actions=10, seconds=seconds, warm=0)
                 actions += row.pop("all_workflows") * 10
-                rows.append({"what": f"stretches of {seconds} s", **row})
+                so_far = written_bytes(engine.process) - before
+                rows.append({"what": f"stretches of {seconds} s", **row, "device_bytes_per_action_so_far": so_far / actions})
             device = written_bytes(engine.process) - before
         memory = engine.memory_kib()
     rates = sorted(row["actions_per_s"] for row in rows)

@@ -138,6 +138,28 @@ def lone(folder, settings):
     return rows, medians(rows, ["what", "clients", "actions_per_workflow"]), median_of_each(shares)
 
 
+def sleeps_so_far(process):
+    """How often the threads of a process have gone to sleep so far, and so were woken (proc(5): voluntary_ctxt_switches)."""
+    statuses = pathlib.Path(f"/proc/{process.pid}/task").glob("*/status")
+    return sum(int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", status.read_text(), re.M)[1]) for status in statuses)
+
+
+def idle(folder, settings):
+    """An engine that has nothing to do: its start, its wake-ups, its memory."""
+    seconds = 20 if settings["quick"] else 60
+    rows = []
+    with servers.tool_server(folder) as tools:
+        for _ in range(settings["rounds"]):
+            with ready_engine(folder, tools, settings["threads"]) as engine:
+                ready_s = time.monotonic() - engine.begun
+                time.sleep(3)  # what a start leaves to be done
+                before, begun = sleeps_so_far(engine.process), time.monotonic()
+                time.sleep(seconds)
+                woken = (sleeps_so_far(engine.process) - before) / (time.monotonic() - begun)
+                rows.append({"what": "idle", "ready_s": ready_s, "wake_ups_each_second": woken, "rss_kib": engine.memory_kib()})
+    return rows, medians(rows, ["what"]), {}
+
+
 def threads(folder, settings):
     """K = 10, 64 clients, with 1, 2, 4 and 8 loops in turns, each on an empty store, beside as many as there are cores."""
     counts, cores, seconds = (1, 2, 4, 8), settings["threads"], 2 if settings["quick"] else 5
