@@ -94,8 +94,11 @@ std::string encode_action(const ActionState& action, PayloadsWithin within) {
   record.set_adopted(action.adopted);
   record.set_throttled(action.throttled);
   record.set_call_write(action.call_write);
-  record.set_call_origin(action.call_origin);
-  record.set_call_credential(action.call_credential);
+  if (action.target) {
+    record.set_call_origin(action.target->origin);
+    record.set_call_credential(action.target->credential);
+    record.set_look_endpoints(action.target->look_endpoints);
+  }
   record.set_wake_at(number(action.wake_at));
   record.set_since(number(action.since));
   record.set_scheduled_at(number(action.scheduled_at));
@@ -120,7 +123,6 @@ std::string encode_action(const ActionState& action, PayloadsWithin within) {
     out->set_read(check.read);
   }
   record.set_receipt(action.receipt);
-  record.set_look_endpoints(action.look_endpoints);
   record.set_planned(action.planned);
   record.set_role(static_cast<std::uint32_t>(action.role));
   if (action.element) record.set_element(*action.element);
@@ -173,8 +175,9 @@ Result<ActionState> decode_action(std::string_view bytes) {
   out.adopted = record.adopted();
   out.throttled = record.throttled();
   out.call_write = record.call_write();
-  out.call_origin = record.call_origin();
-  out.call_credential = record.call_credential();
+  if (!record.call_origin().empty())
+    out.target = std::make_shared<CallTarget>(
+        CallTarget{record.call_origin(), record.call_credential(), record.look_endpoints()});
   out.wake_at = optional_time(record.wake_at());
   out.since = time_of(record.since());
   out.scheduled_at = optional_time(record.scheduled_at());
@@ -204,7 +207,6 @@ Result<ActionState> decode_action(std::string_view bytes) {
     out.checks.push_back(std::move(result));
   }
   out.receipt = record.receipt();
-  out.look_endpoints = record.look_endpoints();
   out.planned = record.planned();
   out.role = static_cast<CallRole>(record.role());
   if (record.has_element()) out.element = record.element();

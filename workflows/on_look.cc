@@ -46,19 +46,21 @@ void Stepper::park_in_doubt(ActionIndex index, std::string code, std::string mes
 /// A repeated send or look must go where the intent went. What has changed, when the configuration has changed that.
 std::optional<std::string> Stepper::endpoint_moved(ActionIndex index) const {
   const ActionState& state = workflow_.actions[index];
-  const CallSpec& spec = tool(index).execute;
-  const std::string origin(origin_of(spec.url.constant_prefix()));
-  const bool same_send = origin == state.call_origin && spec.credential == state.call_credential;
-  const bool same_look = state.look_endpoints.empty() || state.look_endpoints == tool(index).look_endpoints;
+  const CallTarget& now = *tool(index).target;
+  if (state.target == tool(index).target) return std::nullopt;  // as long as the tool is the same in memory
+  const CallTarget then = state.target ? *state.target : CallTarget();
+  const bool same_send = now.origin == then.origin && now.credential == then.credential;
+  const bool same_look = then.look_endpoints.empty() || then.look_endpoints == now.look_endpoints;
   if (same_send && same_look) return std::nullopt;
   if (same_send)
     return "the configuration has moved the look-up or the read-back since attempt " + std::to_string(state.attempt) +
            "; what it shows there may say nothing about that attempt";
-  const auto name = [](const std::string& where, const std::string& credential) {
-    return where + (credential.empty() ? " without a credential" : " with credential \"" + credential + "\"");
+  const auto name = [](const CallTarget& target) {
+    return target.origin +
+           (target.credential.empty() ? " without a credential" : " with credential \"" + target.credential + "\"");
   };
-  return "attempt " + std::to_string(state.attempt) + " went to " + name(state.call_origin, state.call_credential) +
-         "; the configuration now says " + name(origin, spec.credential);
+  return "attempt " + std::to_string(state.attempt) + " went to " + name(then) + "; the configuration now says " +
+         name(now);
 }
 
 /// Parks what is in doubt when its endpoint has moved.

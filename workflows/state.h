@@ -204,16 +204,14 @@ struct ActionState {
   std::uint32_t call = 0;        ///< fence: the number of the latest call; answers of older ones are ignored
   std::uint32_t generation = 0;  ///< of the idempotency key; raised by :retry only
 
-  bool unclear = false;         ///< a send under this key did not end rejected or not sent, and nothing has settled it
-  bool doubted = false;         ///< was ever unclear; decides the confidence
-  bool adopted = false;         ///< the answer was found by a look-up
-  bool throttled = false;       ///< backing off because the provider asked for it
-  bool held = false;            ///< backing off because the workflow is paused
-  bool call_write = false;      ///< the call under way may have a side effect
-  Limit limit = Limit::none;    ///< of the latest time in which it was gated
-  std::string call_origin;      ///< scheme://host:port of the intent
-  std::string call_credential;  ///< name of the credential of the intent
-  std::string look_endpoints;   ///< where look-up and read-back would have gone at that time, with their credentials
+  bool unclear = false;       ///< a send under this key did not end rejected or not sent, and nothing has settled it
+  bool doubted = false;       ///< was ever unclear; decides the confidence
+  bool adopted = false;       ///< the answer was found by a look-up
+  bool throttled = false;     ///< backing off because the provider asked for it
+  bool held = false;          ///< backing off because the workflow is paused
+  bool call_write = false;    ///< the call under way may have a side effect
+  Limit limit = Limit::none;  ///< of the latest time in which it was gated
+  std::shared_ptr<const CallTarget> target;  ///< of the latest intent; null before the first
 
   std::optional<Time> wake_at;
   Time since{};                      ///< the stage began

@@ -259,11 +259,7 @@ void Stepper::issue_call(ActionIndex index, const CallSpec& spec, Call call, boo
   ActionState& state = action(index);
   state.call += 1;
   state.call_write = write;
-  if (write) {
-    state.call_origin = origin_of(call.url);
-    state.call_credential = call.credential;
-    state.look_endpoints = tool(index).look_endpoints;
-  }
+  if (write) state.target = tool(index).target;
   out_.calls.push_back({index, state.call, std::move(call), spec.safe});
 }
 

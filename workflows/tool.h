@@ -74,6 +74,16 @@ struct Recheck {
   std::uint32_t times = 1;
 };
 
+/// Where the calls of a tool go. Part of an intent, so that it is noticed when one has moved since.
+struct CallTarget {
+  std::string origin;      ///< scheme://host:port of the call that acts
+  std::string credential;  ///< its name; empty: none
+  /// Origin and credential of look-up and read-back, a line each; an empty line for one that it has not; then one for
+  /// each further look. Empty in intents from before it was noted.
+  std::string look_endpoints;
+  friend bool operator==(const CallTarget&, const CallTarget&) = default;
+};
+
 /// A named contract, compiled from its document. Immutable; shared by every workflow that runs it. Thread: any.
 struct Tool {
   std::string name;
@@ -113,9 +123,7 @@ struct Tool {
   Rare<ApprovalRule> approval;               ///< null: nobody has to agree
   std::vector<int> not_processed{429, 503};  ///< of these two, those that say that nothing was done
 
-  /// Origin and credential of look-up and read-back, a line each; an empty line for one that it has not; then one for
-  /// each further look. Part of an intent, so that a look that has moved since is noticed.
-  std::string look_endpoints;
+  std::shared_ptr<const CallTarget> target;  ///< of its calls; null for tools of Settle's own
 
   Builtin builtin = Builtin::none;
 

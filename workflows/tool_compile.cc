@@ -62,7 +62,8 @@ class Compiler {
       std::string message = summary();  // before the move: the order of arguments is the compiler's choice
       return fail(ErrorCode::invalid_tool, std::move(message), std::move(problems_));
     }
-    tool_.look_endpoints = look_endpoints_of(tool_);
+    tool_.target = std::make_shared<CallTarget>(CallTarget{std::string(origin_of(tool_.execute.url.constant_prefix())),
+                                                           tool_.execute.credential, look_endpoints_of(tool_)});
     write_canonical(document_, tool_.canonical_document);
     tool_.version = sha256(tool_.canonical_document);
     return std::shared_ptr<const Tool>(std::make_shared<Tool>(std::move(tool_)));

@@ -301,7 +301,7 @@ void SimEngine::judge_call(const Call& call) {
   }
   if (!stored || stored->stage != Stage::sending || stored->attempt != body->find("attempt")->as_integer())
     verdict_.violated("P2", id, value + ": a call left before its intent was durable");
-  if (stored && !call.url.starts_with(stored->call_origin))
+  if (stored && !(stored->target && call.url.starts_with(stored->target->origin)))
     verdict_.violated("P2", id, value + ": a call went to another origin than its intent");
   const auto truth = world.truths.find(value);
   if (truth == world.truths.end() || truth->second.tool->reads_only()) return;

@@ -20,7 +20,7 @@ void SimEngine::judge_look(const Call& call) {
   // The newest intent may never have left: the look is for that one, as far as our side can know.
   const ActionState* run = monitor.state_of_run(value);
   const bool for_later_intent = run != nullptr && run->attempt > truth->second.sends.size();
-  if (for_later_intent && call.url.starts_with(run->call_origin + "/")) return;
+  if (for_later_intent && run->target && call.url.starts_with(run->target->origin + "/")) return;
   if (may_have_happened(last) && !call.url.starts_with(last.origin + "/"))
     verdict_.violated("P3", "", "looked at " + call.url + " for what was sent to " + last.origin);
 }

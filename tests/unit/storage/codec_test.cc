@@ -16,24 +16,24 @@ Time at(std::int64_t milliseconds) {
   return Time(Duration(milliseconds));
 }
 
-/// Every member that a record always holds; `input`, `output` and `before` may have keys of their own, a pass of looks
-/// is begun anew after a restart, what a receipt supersedes is known only until that is stored, and whatever is read
-/// has a record.
+/// Every member that a record always holds and that compares by its value; `input`, `output` and `before` may have keys
+/// of their own, a pass of looks is begun anew after a restart, what a receipt supersedes is known only until that is
+/// stored, and whatever is read has a record.
 template <class State>
 auto stored_members(State& state) {
   auto& [planned, role, element, parent, fallback, elements, first_element, idle_fallback, stage, attempt, counted,
-         backoffs, call, generation, unclear, doubted, adopted, throttled, held, call_write, limit, call_origin,
-         call_credential, look_endpoints, wake_at, since, scheduled_at, first_send_at, closed_at, executed_at,
-         verified_at, observed_at, looks_from, status_code, record_id, error, refusal, effect, confidence, checks,
-         receipt, receipt_before, word, child_attention, input, output, before, before_at, rechecks, recheck_since,
-         recheck_failed, recorded, approval_requests, approval, earlier_decisions, pass] = state;
-  (void)receipt_before, (void)input, (void)output, (void)before, (void)recorded, (void)pass;
+         backoffs, call, generation, unclear, doubted, adopted, throttled, held, call_write, limit, target, wake_at,
+         since, scheduled_at, first_send_at, closed_at, executed_at, verified_at, observed_at, looks_from, status_code,
+         record_id, error, refusal, effect, confidence, checks, receipt, receipt_before, word, child_attention, input,
+         output, before, before_at, rechecks, recheck_since, recheck_failed, recorded, approval_requests, approval,
+         earlier_decisions, pass] = state;
+  (void)target, (void)receipt_before, (void)input, (void)output, (void)before, (void)recorded, (void)pass;
   return std::tie(planned, role, element, parent, fallback, elements, first_element, idle_fallback, stage, attempt,
                   counted, backoffs, call, generation, unclear, doubted, adopted, throttled, held, call_write, limit,
-                  call_origin, call_credential, look_endpoints, wake_at, since, scheduled_at, first_send_at, closed_at,
-                  executed_at, verified_at, observed_at, looks_from, status_code, record_id, error, refusal, effect,
-                  confidence, checks, receipt, word, child_attention, before_at, rechecks, recheck_since,
-                  recheck_failed, approval_requests, approval, earlier_decisions);
+                  wake_at, since, scheduled_at, first_send_at, closed_at, executed_at, verified_at, observed_at,
+                  looks_from, status_code, record_id, error, refusal, effect, confidence, checks, receipt, word,
+                  child_attention, before_at, rechecks, recheck_since, recheck_failed, approval_requests, approval,
+                  earlier_decisions);
 }
 
 /// The same of a header; namespace and id stand in the key.
@@ -64,9 +64,7 @@ ActionState filled_action() {
   out.call = 11;
   out.generation = 12;
   out.unclear = out.doubted = out.adopted = out.throttled = out.held = out.call_write = true;
-  out.call_origin = "https://a.test";
-  out.call_credential = "b";
-  out.look_endpoints = "c";
+  out.target = std::make_shared<CallTarget>(CallTarget{"https://a.test", "b", "c"});
   out.wake_at = at(13);
   out.since = at(14);
   out.scheduled_at = at(15);
@@ -181,6 +179,14 @@ void expect_every_member_survives(const Struct& filled, Members members) {
 
 TEST(Codec, every_member_of_an_action_survives) {
   expect_every_member_survives(filled_action(), [](auto& action) { return stored_members(action); });
+}
+
+TEST(Codec, where_an_intent_went_survives) {
+  const ActionState action = filled_action();
+  const ActionState read = round_trip(action);
+  ASSERT_TRUE(read.target);
+  EXPECT_EQ(*read.target, *action.target);
+  EXPECT_EQ(round_trip(ActionState()).target, nullptr);
 }
 
 TEST(Codec, every_member_of_a_workflow_survives) {

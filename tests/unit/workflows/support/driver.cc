@@ -14,6 +14,9 @@ namespace {
 std::string text_of(const std::optional<Time>& time) {
   return time ? std::to_string(time->time_since_epoch().count()) : "-";
 }
+std::string text_of(const std::shared_ptr<const CallTarget>& target) {
+  return target ? target->origin + " credential " + target->credential + " looks " + target->look_endpoints : "-";
+}
 std::string text_of(const Rare<ActionError>& error) {
   return error ? error->code + "/" + error->message : "-";
 }
@@ -24,11 +27,11 @@ std::string dump(const ActionState& a) {
   std::ostringstream out;
   out << name_of(a.stage) << " attempt " << a.attempt << " counted " << a.counted << " backoffs " << a.backoffs
       << " call " << a.call << " generation " << a.generation << " unclear " << a.unclear << " doubted " << a.doubted
-      << " adopted " << a.adopted << " throttled " << a.throttled << " write " << a.call_write << " origin "
-      << a.call_origin << " credential " << a.call_credential << " looks " << a.look_endpoints << " of " << a.planned
-      << " limit " << name_of(a.limit) << " " << name_of(a.role) << " element "
-      << (a.element ? std::to_string(*a.element) : "-") << " parent " << a.parent << " fallback " << a.fallback
-      << " idle " << a.idle_fallback << " elements " << a.first_element << "+" << a.elements << " held " << a.held;
+      << " adopted " << a.adopted << " throttled " << a.throttled << " write " << a.call_write << " to "
+      << text_of(a.target) << " of " << a.planned << " limit " << name_of(a.limit) << " " << name_of(a.role)
+      << " element " << (a.element ? std::to_string(*a.element) : "-") << " parent " << a.parent << " fallback "
+      << a.fallback << " idle " << a.idle_fallback << " elements " << a.first_element << "+" << a.elements << " held "
+      << a.held;
   if (a.word) out << " word " << a.word->happened << a.word->who << a.word->seen << text_of(a.word->at);
   out << " times";
   for (const std::optional<Time>& time : {a.wake_at, std::optional<Time>(a.since), a.scheduled_at, a.first_send_at,
