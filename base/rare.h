@@ -34,9 +34,17 @@ class Rare {
   T* operator->() { return value_.get(); }
   const T* operator->() const { return value_.get(); }
 
+  T value_or(T other) const { return value_ ? *value_ : std::move(other); }
+
   friend bool operator==(const Rare& a, const Rare& b) {
     return a.has_value() == b.has_value() && (!a.has_value() || *a == *b);
   }
+  // As exact as the template that std::optional brings, which would take two empty ones for different.
+  friend bool operator==(const Rare& a, const std::optional<T>& b) {
+    return a.has_value() == b.has_value() && (!a.has_value() || *a == *b);
+  }
+  friend bool operator==(const Rare& a, const T& b) { return a.has_value() && *a == b; }
+  friend bool operator==(const Rare& a, std::nullopt_t) { return !a.has_value(); }
 
  private:
   static std::unique_ptr<T> copy_of(const Rare& other) {

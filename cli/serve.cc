@@ -1,5 +1,6 @@
 #include "cli/serve.h"
 
+#include <pthread.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -363,7 +364,10 @@ class Server {
   void run_loops() {
     std::vector<std::thread> threads;
     for (std::size_t i = 1; i < parts_.size(); ++i)
-      threads.emplace_back([part = parts_[i].get()] { part->loop.run(); });
+      threads.emplace_back([part = parts_[i].get(), name = "loop-" + std::to_string(i)] {
+        pthread_setname_np(pthread_self(), name.c_str());
+        part->loop.run();
+      });
     parts_[0]->loop.run();
     for (std::thread& thread : threads) thread.join();
   }

@@ -14,9 +14,8 @@ constexpr Duration timer_wait_max{5'000};
 Time newest_time(const Workflow& workflow) {
   Time newest = std::max(workflow.header.created_at, workflow.header.ended_at.value_or(Time()));
   for (const ActionState& run : workflow.actions) {
-    for (const std::optional<Time>& time :
-         {std::optional<Time>(run.since), run.scheduled_at, run.first_send_at, run.closed_at, run.executed_at,
-          run.verified_at, run.observed_at, run.before_at, run.recheck_since})
+    for (const MaybeTime time : {MaybeTime(run.since), run.scheduled_at, run.first_send_at, run.closed_at,
+                                 run.executed_at, run.verified_at, run.observed_at, run.before_at, run.recheck_since})
       newest = std::max(newest, time.value_or(Time()));
     if (run.approval) newest = std::max(newest, run.approval->requested_at);
     for (std::size_t i = 0; run.approval && i < run.approval->decisions.size(); ++i)

@@ -181,8 +181,8 @@ class Shard final : private PermitSink {
     bool stays = false;                          ///< stands in ended_
     std::optional<Time> timer_at;                ///< as in timers_
     std::map<std::uint64_t, Watch> watches;
-    std::deque<Held> held;
-    std::deque<std::function<void()>> after_creation;
+    std::vector<Held> held;  ///< by version
+    std::vector<std::function<void()>> after_creation;
   };
 
   // shard_commit.cc
@@ -198,8 +198,8 @@ class Shard final : private PermitSink {
     std::vector<ChildEffect> children;
     Share freed = {};  ///< of the namespace's quota
   };
-  void committed(const std::string& key, std::uint32_t version, const Effects& effects);
-  void leave(Live& live, const Effects& effects);
+  void committed(const std::string& key, std::uint32_t version, Effects effects);
+  void leave(Live& live, Effects effects);
   void durable(const std::string& key, Live* found, std::uint32_t version);
   static Share share_of(const Live& live);
   static Share take_share(Live& live);
@@ -247,8 +247,7 @@ class Shard final : private PermitSink {
   // shard_api.cc
   bool is_full() const { return live_.size() - ended_.size() >= limits_.live_max; }
   void created(const std::string& key, const NewWorkflow& submission, const CommitResult& result,
-               const SubmitDone& done, std::uint32_t version, const Effects& effects,
-               const std::vector<ActionIndex>& gates);
+               const SubmitDone& done, std::uint32_t version, Effects effects, const std::vector<ActionIndex>& gates);
   void undo(Live& begun, const std::vector<CallEffect>& calls);
   static Result<Submitted> answer_existing(const NewWorkflow& submission, const CommitResult& result);
   bool satisfied(const Live& live, const Watch& watch) const;

@@ -1,5 +1,7 @@
 // What the outside asks of a shard: submissions, watching and cancelling.
 
+#include <utility>
+
 #include "base/text.h"
 #include "engine/shard.h"
 #include "storage/keys.h"
@@ -83,23 +85,22 @@ void Shard::submit(NewWorkflow submission, SubmitDone done) {
   store_.commit(std::move(batch), loop_,
                 [this, key, submission = std::move(submission), done = std::move(done), version,
                  effects = Effects{std::move(transition.calls), std::move(transition.children), {}},
-                 gates = std::move(transition.gates)](const CommitResult& result) {
-                  created(key, submission, result, done, version, effects, gates);
+                 gates = std::move(transition.gates)](const CommitResult& result) mutable {
+                  created(key, submission, result, done, version, std::move(effects), gates);
                 });
 }
 
 void Shard::created(const std::string& key, const NewWorkflow& submission, const CommitResult& result,
-                    const SubmitDone& done, std::uint32_t version, const Effects& effects,
+                    const SubmitDone& done, std::uint32_t version, Effects effects,
                     const std::vector<ActionIndex>& gates) {
   Live* found = live(key);
   SETTLE_ASSERT(found != nullptr && found->creating);
-  std::deque<std::function<void()>> waiting = std::move(found->after_creation);
-  found->after_creation.clear();
+  const std::vector<std::function<void()>> waiting = std::exchange(found->after_creation, {});
   if (result.applied) {
     found->creating = false;
     move_in_lines(*found, gates);
     rearm(*found);
-    leave(*found, effects);  // before the answer is written: the outside takes longest
+    leave(*found, std::move(effects));  // before the answer is written: the outside takes longest
     done(Submitted{true, submission.id});
     durable(key, found, version);
   } else {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 
 #include "engine/shard.h"
 #include "engine/step_records.h"
@@ -93,8 +94,8 @@ void Shard::commit_gathered() {
     Effects effects{std::move(transitions[i].calls), std::move(transitions[i].children), freed[i]};
     store_.commit(std::move(batches[i]), loop_,
                   [this, key = changed[i]->key, version = changed[i]->workflow.header.version,
-                   effects = std::move(effects)](const CommitResult&) {
-                    committed(key, version, effects);
+                   effects = std::move(effects)](const CommitResult&) mutable {
+                    committed(key, version, std::move(effects));
                     if (--commits_under_way_ == 0 && !gathered_.empty()) commit_gathered();
                   });
   }
@@ -160,16 +161,16 @@ NamespaceUse& Shard::use_of(const std::string& name_space) {
   return *use;
 }
 
-void Shard::committed(const std::string& key, std::uint32_t version, const Effects& effects) {
+void Shard::committed(const std::string& key, std::uint32_t version, Effects effects) {
   Live* found = live(key);
   SETTLE_ASSERT(found != nullptr);
-  leave(*found, effects);
+  leave(*found, std::move(effects));
   durable(key, found, version);
 }
 
-void Shard::leave(Live& live, const Effects& effects) {
+void Shard::leave(Live& live, Effects effects) {
   live.use->give_back(effects.freed);
-  for (const CallEffect& call : effects.calls) start_call(live, call);
+  for (CallEffect& call : effects.calls) start_call(live, std::move(call));
   for (const ChildEffect& child : effects.children) order_child(live, child);
 }
 
@@ -182,13 +183,11 @@ void Shard::durable(const std::string& key, Live* found, std::uint32_t version) 
   found->durable = version;
   tell_parent(*found);
   tell_schedule(*found);
-  while (!found->held.empty() && found->held.front().version <= found->durable) {
-    const std::function<void()> give = std::move(found->held.front().give);
-    found->held.pop_front();
-    give();
-    found = live(key);
-    if (found == nullptr) return;
-  }
+  const auto is_later = [&](const Held& held) { return held.version > found->durable; };
+  const auto later = std::find_if(found->held.begin(), found->held.end(), is_later);
+  const std::vector<Held> due(std::move_iterator(found->held.begin()), std::move_iterator(later));
+  found->held.erase(found->held.begin(), later);
+  for (const Held& one : due) one.give();
   release(key);
 }
 

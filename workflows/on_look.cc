@@ -46,8 +46,9 @@ void Stepper::park_in_doubt(ActionIndex index, std::string code, std::string mes
 /// A repeated send or look must go where the intent went. What has changed, when the configuration has changed that.
 std::optional<std::string> Stepper::endpoint_moved(ActionIndex index) const {
   const ActionState& state = workflow_.actions[index];
-  const CallTarget& now = *tool(index).target;
   if (state.target == tool(index).target) return std::nullopt;  // as long as the tool is the same in memory
+  SETTLE_ASSERT(tool(index).target != nullptr);                 // who makes no calls is not in doubt
+  const CallTarget& now = *tool(index).target;
   const CallTarget then = state.target ? *state.target : CallTarget();
   const bool same_send = now.origin == then.origin && now.credential == then.credential;
   const bool same_look = then.look_endpoints.empty() || then.look_endpoints == now.look_endpoints;

@@ -19,7 +19,8 @@ std::vector<Problem> problems_of(const Tool& tool, const ActionState& state, con
   std::vector<Problem> problems;
   const bool failed = state.stage == Stage::fallback_held || state.stage == Stage::failed;
   if (!resolution.happened || failed) return problems;
-  std::optional<std::string> id = resolution.record_id ? resolution.record_id : state.record_id;
+  std::optional<std::string> id = resolution.record_id;
+  if (!id && state.record_id) id = *state.record_id;
   if (resolution.output) {
     for (const SchemaFailure& failure : tool.output_schema->validate(*resolution.output))
       problems.push_back({"/happened/output" + failure.instance, "output_schema_violation", failure.expected,
@@ -124,7 +125,7 @@ void Stepper::seen_to(ActionIndex index, bool left) {
 void Stepper::happened(ActionIndex index, Resolution& resolution) {
   if (workflow_.actions[index].stage == Stage::fallback_held) return give_up_fallback(index);
   ActionState& state = action(index);
-  const bool other_record = resolution.record_id && resolution.record_id != state.record_id;
+  const bool other_record = resolution.record_id && !(state.record_id && *state.record_id == *resolution.record_id);
   const bool by_word =
       !state.executed_at || rests_on_word(state) || resolution.output || other_record || !resolution.verify;
   if (by_word) {

@@ -37,7 +37,7 @@ void write_time(CanonicalObject& object, std::string_view name, const std::optio
 }
 
 /// What came back, by its digest, and in words where it is short.
-void write_result(std::string& out, const Json& output, const std::optional<Time>* observed_at = nullptr) {
+void write_result(std::string& out, const Json& output, const MaybeTime* observed_at = nullptr) {
   const std::string bytes = canonical(output);
   CanonicalObject result(out);
   result.text("digest", digest_text(bytes));

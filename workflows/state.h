@@ -213,18 +213,18 @@ struct ActionState {
   Limit limit = Limit::none;  ///< of the latest time in which it was gated
   std::shared_ptr<const CallTarget> target;  ///< of the latest intent; null before the first
 
-  std::optional<Time> wake_at;
-  Time since{};                      ///< the stage began
-  std::optional<Time> scheduled_at;  ///< could start: all it needs was there
-  std::optional<Time> first_send_at;
-  std::optional<Time> closed_at;  ///< our side of the latest unclear send closed
-  std::optional<Time> executed_at;
-  std::optional<Time> verified_at;
-  std::optional<Time> observed_at;  ///< the latest look that could be read
-  std::optional<Time> looks_from;   ///< looking was begun anew: `within` counts from here
+  MaybeTime wake_at;
+  Time since{};            ///< the stage began
+  MaybeTime scheduled_at;  ///< could start: all it needs was there
+  MaybeTime first_send_at;
+  MaybeTime closed_at;  ///< our side of the latest unclear send closed
+  MaybeTime executed_at;
+  MaybeTime verified_at;
+  MaybeTime observed_at;  ///< the latest look that could be read
+  MaybeTime looks_from;   ///< looking was begun anew: `within` counts from here
 
   int status_code = 0;  ///< of the tool's answer
-  std::optional<std::string> record_id;
+  Rare<std::string> record_id;
   Rare<ActionError> error;    ///< the latest; final when the stage is failed
   Rare<ActionError> refusal;  ///< a repeated send was refused: what it said
   Effect effect = Effect::none;
@@ -240,9 +240,9 @@ struct ActionState {
   std::shared_ptr<const Json> output;  ///< the tool's answer; null until executed
 
   std::shared_ptr<const Json> before;  ///< what the look before the first send saw; null until it was taken
-  std::optional<Time> before_at;       ///< when that was
+  MaybeTime before_at;                 ///< when that was
   std::uint32_t rechecks = 0;          ///< looks long after that are over
-  std::optional<Time> recheck_since;   ///< the one under way began
+  MaybeTime recheck_since;             ///< the one under way began
   bool recheck_failed = false;         ///< what was verified no longer holds, and nobody has seen to it
 
   bool recorded = false;  ///< it has a record; until something happens to it, it needs none (fresh_action)

@@ -188,14 +188,18 @@ const Json* Stepper::KeyRoot::find(const void* owner, const std::vector<std::str
 
 Stepper::CheckScope::CheckScope(const Stepper& stepper, ActionIndex index, const Json* output) : key{stepper, index} {
   const ActionState& state = stepper.workflow_.actions[index];
-  const std::optional<std::string> id =
-      state.record_id || output == nullptr ? state.record_id : stepper.tool(index).record_id_in(*output);
+  std::optional<std::string> id;
+  if (state.record_id) {
+    id = *state.record_id;
+  } else if (output != nullptr) {
+    id = stepper.tool(index).record_id_in(*output);
+  }
   scope.add("input", state.input.get());
   scope.add("output", output);
   scope.add("before", state.before.get());
   scope.add("idempotency_key", &key, &KeyRoot::find);
   if (!id) return;
-  record_id = *id;
+  record_id = *std::move(id);
   scope.add("record_id", &record_id);
 }
 

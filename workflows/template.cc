@@ -93,18 +93,6 @@ struct Template::Node {
   std::vector<Piece> pieces;
   std::vector<std::pair<std::string, std::shared_ptr<const Node>>> children;
 
-  bool fixed() const {
-    if (kind == Kind::constant) return true;
-    if (kind == Kind::from || kind == Kind::malformed) return false;
-    for (const Piece& piece : pieces) {
-      if (piece.filled) return false;
-    }
-    for (const auto& child : children) {
-      if (!child.second->fixed()) return false;
-    }
-    return true;
-  }
-
   Result<std::string> text(const Scope& scope, bool encode) const {
     std::string out;
     std::vector<std::pair<std::size_t, std::size_t>> filled;
@@ -249,13 +237,29 @@ std::vector<Piece> parse_text(std::string_view text, const std::string& place, c
   return pieces;
 }
 
+/// Then it is kept as one constant, so that resolving it is one copy.
+bool holds_no_template(const Json& document) {
+  if (document.is_array()) {
+    const Json::Array& elements = document.as_array();
+    return std::all_of(elements.begin(), elements.end(), holds_no_template);
+  }
+  if (!document.is_object()) return true;
+  const Json::Object& members = document.as_object();
+  return std::all_of(members.begin(), members.end(), [](const JsonMember& member) {
+    return !member.name.starts_with('$') && holds_no_template(member.value);
+  });
+}
+
 }  // namespace
 
 std::shared_ptr<const Template::Node> Template::compile_node(const Json& document, const std::string& place,
                                                              const Values* values, std::vector<Problem>& problems,
                                                              std::vector<Reference>& references) {
   auto node = std::make_shared<Node>();
-  node->constant = document;
+  if (holds_no_template(document)) {
+    node->constant = document;
+    return node;
+  }
   if (document.is_array()) {
     node->kind = Node::Kind::array;
     for (std::size_t i = 0; i < document.size(); ++i) {
@@ -315,25 +319,6 @@ std::shared_ptr<const Template::Node> Template::compile_node(const Json& documen
     for (const JsonMember& member : members) {
       node->children.emplace_back(member.name, compile_node(member.value, place + "/" + escape_token(member.name),
                                                             values, problems, references));
-    }
-  }
-  // What holds no template is kept as one constant, so that resolving it is one copy.
-  if ((node->kind == Node::Kind::array || node->kind == Node::Kind::object) && node->fixed()) {
-    bool plain = true;
-    for (const auto& child : node->children) plain = plain && child.second->kind == Node::Kind::constant;
-    if (plain) {
-      Json::Array elements;
-      Json::Object members;
-      for (const auto& child : node->children) {
-        if (node->kind == Node::Kind::array) {
-          elements.push_back(child.second->constant);
-        } else {
-          members.push_back({child.first, child.second->constant});
-        }
-      }
-      node->constant = node->kind == Node::Kind::array ? Json(std::move(elements)) : Json(std::move(members));
-      node->children.clear();
-      node->kind = Node::Kind::constant;
     }
   }
   return node;

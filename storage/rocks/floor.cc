@@ -1,6 +1,7 @@
 #include "storage/rocks/floor.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -258,6 +259,7 @@ std::uint64_t FloorKeeper::group_on_disk() const {
 }
 
 void FloorKeeper::run() {
+  pthread_setname_np(pthread_self(), "floor");
   using Clock = std::chrono::steady_clock;
   Clock::time_point next_write = Clock::now();
   Clock::time_point next_look = Clock::now() + look_interval;

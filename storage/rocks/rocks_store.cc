@@ -1,5 +1,6 @@
 #include "storage/rocks/rocks_store.h"
 
+#include <pthread.h>
 #include <rocksdb/listener.h>
 #include <rocksdb/perf_level.h>
 #include <rocksdb/statistics.h>
@@ -265,6 +266,7 @@ void RocksStore::Impl::submit(QueuedCommit commit) {
 }
 
 void RocksStore::Impl::run() {
+  pthread_setname_np(pthread_self(), "committer");
   rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable);  // this thread compares most of the keys, each of them counted
   std::deque<std::unique_ptr<Submission>> queue;
   do {

@@ -67,9 +67,8 @@ void Monitor::judge_wait_over(const Step& step, ActionIndex index, bool waited, 
   const bool by_time = (kind == Builtin::sleep && after.stage == Stage::verified) || code == "signal_timeout";
   counters_.note(flow_tool(kind).name + " " + (code.empty() ? std::string(name_of(after.stage)) : code));
   if (by_time) {
-    const std::optional<Time> end = waited      ? step.before.runs[index].wake_at
-                                    : call.wait ? std::optional<Time>(step.now + *call.wait)
-                                                : call.until;
+    std::optional<Time> end = call.wait ? std::optional<Time>(step.now + *call.wait) : call.until;
+    if (waited) end = step.before.runs[index].wake_at;
     if (!end || step.now < *end) violated(step, "P21", index, "its wait ended before its time");
     const auto since = waits_.find(step.after.value_of(index));
     const bool early = waited && call.wait && since != waits_.end() && real_now - since->second.since < *call.wait;

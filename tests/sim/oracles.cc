@@ -225,11 +225,19 @@ void judge_receipts(const Evidence& evidence) {
       break;
     }
     const auto receipt = evidence.reader->get(Family::receipts, (*leaf)->key);
-    if (!receipt || !*receipt || sha256(*unpack_receipt((*receipt)->substr(8))) != (*leaf)->hash)
+    if (!receipt || !*receipt || read_be64(**receipt, 0) != entry ||
+        sha256(*unpack_receipt((*receipt)->substr(8))) != (*leaf)->hash)
       evidence.verdict.violated("receipts", "", "entry " + std::to_string(entry) + " of the ledger");
   }
-  if (*ledger_end(*evidence.reader) != evidence.engine.store.ledger_size())
-    evidence.verdict.violated("receipts", "", "the ledger goes on past its end");
+  std::uint64_t end = 0;
+  const Result<void> scanned = evidence.reader->scan(Family::receipts, {.from = ledger_key(0), .to = "H"},
+                                                     [&](std::string_view key, std::string_view value) {
+                                                       if (key != ledger_key(end)) return false;
+                                                       end += decode_leaves(value)->size();
+                                                       return true;
+                                                     });
+  if (!scanned || end != evidence.engine.store.ledger_size())
+    evidence.verdict.violated("receipts", "", "the ledger's groups do not follow each other");
 }
 
 void judge_listings(const Evidence& evidence) {

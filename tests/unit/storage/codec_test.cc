@@ -75,7 +75,7 @@ ActionState filled_action() {
   out.observed_at = at(20);
   out.looks_from = at(21);
   out.status_code = 22;
-  out.record_id = "d";
+  out.record_id = std::string("d");
   out.error = ActionError{"e", "f"};
   out.refusal = ActionError{"g", "h"};
   out.effect = Effect::partial;

@@ -9,6 +9,7 @@
 #include <sstream>
 #include <thread>
 
+#include "storage/ledger.h"
 #include "storage/rocks/floor.h"
 #include "storage/rocks/inspect.h"
 #include "tests/unit/storage/collecting_sink.h"
@@ -228,6 +229,64 @@ TEST_F(RocksStoreTest, AStoreWithoutRoomAndWithoutBallastIsRefusedAndOpensAgainL
   limited.env_for_tests = env.get();
   EXPECT_EQ(error_of_open(limited).code, ErrorCode::disk_full);
   EXPECT_TRUE(open()->snapshot()->get(Family::state, "k")->has_value());
+}
+
+WriteBatch two_receipts() {
+  WriteBatch batch;
+  batch.ledger.push_back({"R0", "first", sha256("first")});
+  batch.ledger.push_back({"R1", "second", sha256("second")});
+  return batch;
+}
+
+TEST_F(RocksStoreTest, ALedgerThatGoesOnPastItsHeadIsDamage) {
+  {
+    const auto store = open();
+    WriteBatch batch = two_receipts();
+    batch.put(Family::receipts, ledger_key(2), encode_leaves({{sha256("third"), "R2"}}));
+    commit_and_wait(*store, std::move(batch));
+  }
+  const Error error = error_of_open(options());
+  EXPECT_EQ(error.code, ErrorCode::corruption);
+  EXPECT_NE(error.message.find("goes on past entry 2"), std::string::npos) << error.message;
+}
+
+TEST_F(RocksStoreTest, ALedgerThatLostItsEndIsDamage) {
+  {
+    const auto store = open();
+    commit_and_wait(*store, two_receipts());
+    WriteBatch batch;
+    batch.erase(Family::receipts, ledger_key(0));
+    commit_and_wait(*store, std::move(batch));
+  }
+  const Error error = error_of_open(options());
+  EXPECT_EQ(error.code, ErrorCode::corruption);
+  EXPECT_NE(error.message.find("entry 1 of the ledger is missing"), std::string::npos) << error.message;
+}
+
+TEST_F(RocksStoreTest, ALedgerOfAnOlderFormatIsGoneOnWith) {
+  {
+    const auto store = open();
+    commit_and_wait(*store, two_receipts());
+    WriteBatch as_format_4;
+    as_format_4.erase(Family::receipts, ledger_key(0));
+    const auto put_leaf = [&](char index, const Hash& hash, const std::string& key) {
+      as_format_4.put(Family::receipts, "L" + std::string(7, '\0') + index,
+                      std::string(hash.begin(), hash.end()) + key);
+    };
+    put_leaf(0, sha256("first"), "R0");
+    put_leaf(1, sha256("second"), "R1");
+    commit_and_wait(*store, std::move(as_format_4));
+  }
+  {
+    const auto store = open();
+    EXPECT_EQ(store->ledger_size(), 2U);
+    WriteBatch batch;
+    batch.ledger.push_back({"R2", "third", sha256("third")});
+    commit_and_wait(*store, std::move(batch));
+  }
+  const auto store = open();
+  EXPECT_EQ(store->ledger_size(), 3U);
+  for (std::uint64_t i = 0; i < 3; ++i) EXPECT_EQ((*ledger_leaf(*store->snapshot(), i))->key, "R" + std::to_string(i));
 }
 
 TEST_F(RocksStoreTest, ARunningStoreCanBeLookedAtWithoutDisturbingIt) {

@@ -280,7 +280,7 @@ TEST(LateAnswer, holds_no_fallback_for_a_person_after_the_deadline) {
   a.set("fallback", fallback_call());
   Driver run = started({a}, R"({"deadline": "2100ms"})");
   run.answer(done());
-  while (run.stage() != Stage::reading || run.action().executed_at.value() + Duration(2'000) > run.issued_at[0]) {
+  while (run.stage() != Stage::reading || *run.action().executed_at + Duration(2'000) > run.issued_at[0]) {
     if (run.stage() == Stage::reading) run.answer(seen("other"));
     if (run.stage() == Stage::read_wait) run.wake();
   }

@@ -34,10 +34,9 @@ std::string dump(const ActionState& a) {
       << a.held;
   if (a.word) out << " word " << a.word->happened << a.word->who << a.word->seen << text_of(a.word->at);
   out << " times";
-  for (const std::optional<Time>& time : {a.wake_at, std::optional<Time>(a.since), a.scheduled_at, a.first_send_at,
-                                          a.closed_at, a.executed_at, a.verified_at, a.observed_at, a.looks_from}) {
+  for (const MaybeTime time : {a.wake_at, MaybeTime(a.since), a.scheduled_at, a.first_send_at, a.closed_at,
+                               a.executed_at, a.verified_at, a.observed_at, a.looks_from})
     out << " " << text_of(time);
-  }
   out << " status " << a.status_code << " record " << a.record_id.value_or("-") << " error " << text_of(a.error)
       << " refusal " << text_of(a.refusal) << " effect " << name_of(a.effect) << " confidence " << name_of(a.confidence)
       << " receipt " << a.receipt << " child attention " << a.child_attention;
