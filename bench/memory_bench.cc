@@ -129,7 +129,7 @@ int main(int count, char** arguments) {
   const std::string directory = arguments[1];
   const std::size_t workflows = count > 3 ? std::strtoul(arguments[3], nullptr, 10) : 20'000;
   std::filesystem::create_directories(directory);
-  for (const std::size_t actions : {std::size_t{1}, std::size_t{10}}) {
+  for (const std::size_t actions : {std::size_t{1}, std::size_t{3}, std::size_t{10}}) {
     for (const bool active : {false, true})
       run(directory + "/" + (active ? "active-" : "resting-") + std::to_string(actions), arguments[2], workflows,
           actions, active);

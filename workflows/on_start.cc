@@ -71,11 +71,15 @@ void Stepper::start(ActionIndex index) {
     if (whole.when && !holds(*whole.when, index)) return skip(index);
     if (whole.for_each) return expand(index);
   }
-  Result<Json> input = resolve(planned(index).input, index);
-  if (!input) return fail(index, "reference_unresolved", input.error().message, Effect::none);
-  if (const Rare<Condition>& that = planned(index).that)
-    input->set("that", that->resolved(PlanScope(workflow_, index).scope));
-  action(index).input = std::make_shared<const Json>(*std::move(input));
+  const PlannedCall& call = planned(index);
+  std::shared_ptr<const Json> input = call.that ? nullptr : call.input.constant();
+  if (input == nullptr) {
+    Result<Json> resolved = resolve(call.input, index);
+    if (!resolved) return fail(index, "reference_unresolved", resolved.error().message, Effect::none);
+    if (call.that) resolved->set("that", call.that->resolved(PlanScope(workflow_, index).scope));
+    input = std::make_shared<const Json>(*std::move(resolved));
+  }
+  action(index).input = std::move(input);
   out_.new_inputs.push_back(index);
   const std::vector<SchemaFailure> failures = tool(index).input_schema->validate(*state.input);
   if (!failures.empty()) return fail(index, "input_invalid", first_failures(failures), Effect::none);

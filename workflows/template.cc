@@ -331,6 +331,11 @@ Template Template::compile(const Json& document, const std::string& place, const
   return out;
 }
 
+std::shared_ptr<const Json> Template::constant() const {
+  if (root_ == nullptr || root_->kind != Node::Kind::constant) return nullptr;
+  return {root_, &root_->constant};
+}
+
 Result<Json> Template::resolve(const Scope& scope) const {
   SETTLE_ASSERT(root_ != nullptr);
   return root_->resolve(scope);

@@ -56,8 +56,9 @@ class Template {
   static Template compile(const Json& document, const std::string& place, const Values* values,
                           std::vector<Problem>& problems);
 
-  /// Null where it holds no reference: then resolve() gives constant().
   bool is_constant() const { return references_.empty(); }
+  /// What resolve() would give whatever the scope, where that stands ready: shared instead of copied. Else null.
+  std::shared_ptr<const Json> constant() const;
   const std::vector<Reference>& references() const { return references_; }
 
   /// The value with every place filled. Errors: invalid_argument, naming the reference that is absent or has the wrong

@@ -58,6 +58,8 @@ rocksdb::ColumnFamilyOptions family_options(Family family, const RocksOptions& o
   // What is written is hardly ever written again once it has left memory, and its keys lie anywhere: levels would be
   // rewritten for each file that comes, while sorted runs of like sizes are merged a few times in all.
   out.compaction_style = rocksdb::kCompactionStyleUniversal;
+  // Eight at a time instead of four: a record is rewritten a third less often, and a look-up asks a few filters more.
+  out.level0_file_num_compaction_trigger = 8;
   out.compression = rocksdb::kLZ4Compression;
   out.bottommost_compression = rocksdb::kZSTD;
   out.bottommost_compression_opts.enabled = true;
