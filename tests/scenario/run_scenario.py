@@ -167,6 +167,8 @@ class Run:
                          "effects": sum(len(fact.effects) for fact in facts.values()),
                          "faults": sum(bool(entry.get("fault")) for fact in facts.values() for entry in fact.sends),
                          "resumed": sum(event["type"] == "workflow.resumed" for event in events)})
+            if verdict != "pass":
+                rows[-1]["evidence"] = {"events": events, "journal": {id: fact.sends + fact.effects for id, fact in facts.items()}}
         return rows, wrong + self._not_reached(truth, rows), truth
 
     def _not_reached(self, truth, rows):
