@@ -1,7 +1,6 @@
 """The benches of what many do to one: fairness, overload, and a store full of what is finished."""
 import concurrent.futures
 import json
-import shutil
 import statistics
 import threading
 import time
@@ -115,22 +114,30 @@ def listing_ms(engine, path, times=200):
 
 
 def flat(folder, settings):
-    """Throughput and p99 (K = 10, 64 clients) and listings on a store full of finished workflows, beside an empty one."""
+    """Throughput and p99 (K = 10, 64 clients) and listings on a store full of finished workflows, beside an empty one: right
+    after the start, with what the filling has left to be merged, and once that is merged."""
     finished = 50_000 if settings["quick"] else 1_000_000
     seconds, rounds = (2, settings["rounds"]) if settings["quick"] else (5, max(5, settings["rounds"]))
     rows, shares = [], {}
+
+    def take(what, engine, empty=None):
+        row = servers.load(engine, clients=64, actions=10, seconds=seconds)
+        del row["all_workflows"]
+        rows.append({"what": what, **row})
+        if empty:
+            shares.setdefault(f"throughput {what}/empty", []).append(row["actions_per_s"] / empty["actions_per_s"])
+            shares.setdefault(f"p99 empty/{what}", []).append(empty["p99_ms"] / row["p99_ms"])
+        return row
+
     with servers.tool_server(folder) as tools:
         with servers.engine(folder, folder / "full", tools, settings["threads"]) as engine:
             servers.load(engine, submit=finished, clients=64, actions=1, tool="flow.assert", input='{"that":{"equals":[1,1]}}')
             rows += [{"what": path, "listing_p99_ms": listing_ms(engine, path)} for path in LISTINGS]
         for _ in range(rounds):
-            pair = {}
-            shutil.rmtree(folder / "empty", ignore_errors=True)
-            for data in ("empty", "full"):
-                with servers.engine(folder, folder / data, tools, settings["threads"]) as engine:
-                    pair[data] = servers.load(engine, clients=64, actions=10, seconds=seconds)
-                    pair[data].pop("all_workflows")
-                    rows.append({"what": data, **pair[data]})
-            shares.setdefault("throughput full/empty", []).append(pair["full"]["actions_per_s"] / pair["empty"]["actions_per_s"])
-            shares.setdefault("p99 empty/full", []).append(pair["empty"]["p99_ms"] / pair["full"]["p99_ms"])
+            with ready_engine(folder, tools, settings["threads"]) as engine:
+                empty = take("empty", engine)
+            with servers.engine(folder, folder / "full", tools, settings["threads"]) as engine:
+                take("full, to be merged", engine, empty)
+                engine.until_quiet()
+                take("full", engine, empty)
     return rows, medians(rows, ["what", "clients", "actions_per_workflow"]), median_of_each(shares)

@@ -59,6 +59,22 @@ class Server:
         """Resident memory (proc(5): VmRSS)."""
         return int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{self.process.pid}/status").read_text())[1])
 
+    def cpu_s(self):
+        """User and system time that it has used (proc(5): stat)."""
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def until_quiet(self, limit_s=120):
+        """Waits until it uses less than a twentieth of a core, as when nothing is left to be merged."""
+        over = time.monotonic() + limit_s
+        before = self.cpu_s()
+        while time.monotonic() < over:
+            time.sleep(1)
+            now = self.cpu_s()
+            if now - before < 0.05:
+                return
+            before = now
+
     def __enter__(self):
         return self
 
