@@ -1,37 +1,43 @@
 #include "storage/store.h"
 
 #include "storage/big_endian.h"
+#include "storage/numbered.h"
 
 namespace settle {
-
 namespace {
 
-std::string numbered(char letter, std::uint64_t number) {
+/// The greatest number among the keys of family `index` that begin with `letter`; 0: there is none.
+Result<std::uint64_t> last_number(const Reader& reader, char letter, std::string_view end, const char* what) {
+  const Result<std::optional<NumberedRecord>> last = last_numbered(reader, Family::index, letter, end, what);
+  if (!last) return last.error();
+  return *last ? (*last)->number : 0;
+}
+
+}  // namespace
+
+std::string numbered_key(char letter, std::uint64_t number) {
   std::string key(1, letter);
   append_be64(key, number);
   return key;
 }
 
-/// The greatest number among the keys of family `index` that begin with `letter`.
-Result<std::uint64_t> last_number(const Reader& reader, char letter, std::string_view end, const char* what) {
-  std::uint64_t last = 0;
+Result<std::optional<NumberedRecord>> last_numbered(const Reader& reader, Family family, char letter,
+                                                    std::string_view end, const char* what) {
+  std::optional<NumberedRecord> last;
   bool damaged = false;
-  const std::string first = numbered(letter, 0);
-  const Result<void> scanned = reader.scan(Family::index, {.from = first, .to = std::string(end), .reverse = true},
-                                           [&](std::string_view key, std::string_view) {
-                                             damaged = key.size() != first.size();
-                                             if (!damaged) last = read_be64(key, 1);
-                                             return false;
-                                           });
+  const Reader::Range range{.from = numbered_key(letter, 0), .to = std::string(end), .reverse = true};
+  const Result<void> scanned = reader.scan(family, range, [&](std::string_view key, std::string_view value) {
+    damaged = key.size() != range.from.size();
+    if (!damaged) last = NumberedRecord{number_of_key(key), std::string(value)};
+    return false;
+  });
   if (!scanned) return scanned.error();
   if (damaged) return fail(ErrorCode::corruption, std::string("the last record of ") + what + " has a wrong key");
   return last;
 }
 
-}  // namespace
-
 std::string audit_key(std::uint64_t number) {
-  return numbered('U', number);
+  return numbered_key('U', number);
 }
 
 std::uint64_t number_of_key(std::string_view key) {
@@ -44,7 +50,7 @@ Result<std::uint64_t> audit_size(const Reader& reader) {
 }
 
 std::string feed_key(std::uint64_t number) {
-  return numbered('F', number);
+  return numbered_key('F', number);
 }
 
 Result<std::uint64_t> feed_size(const Reader& reader) {

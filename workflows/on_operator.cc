@@ -125,7 +125,7 @@ void Stepper::seen_to(ActionIndex index, bool left) {
 void Stepper::happened(ActionIndex index, Resolution& resolution) {
   if (workflow_.actions[index].stage == Stage::fallback_held) return give_up_fallback(index);
   ActionState& state = action(index);
-  const bool other_record = resolution.record_id && !(state.record_id && *state.record_id == *resolution.record_id);
+  const bool other_record = resolution.record_id && state.record_id != resolution.record_id;
   const bool by_word =
       !state.executed_at || rests_on_word(state) || resolution.output || other_record || !resolution.verify;
   if (by_word) {

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "storage/big_endian.h"
+#include "storage/hash_bytes.h"
 #include "storage/rocks/fail_stop.h"
 
 namespace settle {
@@ -105,7 +106,7 @@ std::string encode_slot(const FloorRecord& record) {
   append_be32(out, record.format);
   append_be64(out, record.sequence);
   append_be64(out, record.group);
-  out.append(reinterpret_cast<const char*>(record.chain.data()), record.chain.size());
+  append_hash(out, record.chain);
   append_be32(out, record.partitions);
   append_be32(out, record.manifest.checksum);
   append_be64(out, record.manifest.number);
@@ -133,8 +134,7 @@ Result<FloorRecord> decode_slot(std::string_view bytes) {
     return newer_store_format(std::max(version, record.format));
   record.sequence = read_be64(bytes, 16);
   record.group = read_be64(bytes, 24);
-  bytes.substr(chain_offset, record.chain.size())
-      .copy(reinterpret_cast<char*>(record.chain.data()), record.chain.size());
+  record.chain = read_hash(bytes, chain_offset);
   record.partitions = read_be32(bytes, partitions_offset);
   record.manifest.checksum = read_be32(bytes, manifest_offset);
   record.manifest.number = read_be64(bytes, manifest_offset + 4);

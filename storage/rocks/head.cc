@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "storage/big_endian.h"
+#include "storage/hash_bytes.h"
 #include "storage/ledger.h"
 
 namespace settle {
@@ -10,16 +11,6 @@ namespace {
 
 constexpr std::size_t head_size = 4 + 4 + 8 + 8 + 32;
 constexpr std::size_t ring_entry_size = 8 + 32;
-
-void append(std::string& out, const Hash& hash) {
-  out.append(reinterpret_cast<const char*>(hash.data()), hash.size());
-}
-
-Hash read_hash(std::string_view bytes, std::size_t offset) {
-  Hash hash;
-  bytes.substr(offset, hash.size()).copy(reinterpret_cast<char*>(hash.data()), hash.size());
-  return hash;
-}
 
 Error missing(const std::string& directory, std::uint64_t held, std::uint64_t acknowledged) {
   return fail(
@@ -67,7 +58,7 @@ std::string encode_head(const StoreHead& head) {
   append_be32(out, head.partitions);
   append_be64(out, head.group);
   append_be64(out, head.ledger_size);
-  append(out, head.chain);
+  append_hash(out, head.chain);
   return out;
 }
 
@@ -95,16 +86,16 @@ std::string encode_ring(std::uint64_t group, const Hash& chain) {
   std::string out;
   out.reserve(ring_entry_size);
   append_be64(out, group);
-  append(out, chain);
+  append_hash(out, chain);
   return out;
 }
 
 Hash next_chain(const Hash& previous, std::uint64_t group, std::string_view batch_bytes) {
   std::string bytes;
   bytes.reserve(32 + 8 + 32);
-  append(bytes, previous);
+  append_hash(bytes, previous);
   append_be64(bytes, group);
-  append(bytes, sha256(batch_bytes));
+  append_hash(bytes, sha256(batch_bytes));
   return sha256(bytes);
 }
 

@@ -111,7 +111,7 @@ void Monitor::judge_birth(const Step& step) {
 /// One child for each run and generation; a new one only where nothing of the old one may have happened.
 void Monitor::judge_asking(const Step& step, ActionIndex index, const ActionState* before, const ActionState& after) {
   const bool waits = after.stage == Stage::waiting;
-  if (waits && !(after.record_id && *after.record_id == step.after.child_of(index)))
+  if (waits && after.record_id != step.after.child_of(index))
     violated(step, "P3", index, "waits for another workflow than its own");
   if (after.child_attention && !waits) violated(step, "P7", index, "has a child's attention and does not wait for it");
   const std::uint32_t was = before == nullptr ? 0 : before->generation;

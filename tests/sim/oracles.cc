@@ -218,26 +218,23 @@ void judge_receipts(const Evidence& evidence) {
         evidence.verdict.violated("receipts", id, name + " has a wrong digest");
     }
   }
-  for (std::uint64_t entry = 0; entry < evidence.engine.store.ledger_size(); ++entry) {
-    const Result<std::optional<LedgerLeaf>> leaf = ledger_leaf(*evidence.reader, entry);
-    if (!leaf || !*leaf) {
-      evidence.verdict.violated("receipts", "", "the ledger has gaps");
-      break;
-    }
-    const auto receipt = evidence.reader->get(Family::receipts, (*leaf)->key);
-    if (!receipt || !*receipt || read_be64(**receipt, 0) != entry ||
-        sha256(*unpack_receipt((*receipt)->substr(8))) != (*leaf)->hash)
-      evidence.verdict.violated("receipts", "", "entry " + std::to_string(entry) + " of the ledger");
-  }
-  std::uint64_t end = 0;
-  const Result<void> scanned = evidence.reader->scan(Family::receipts, {.from = ledger_key(0), .to = "H"},
-                                                     [&](std::string_view key, std::string_view value) {
-                                                       if (key != ledger_key(end)) return false;
-                                                       end += decode_leaves(value)->size();
-                                                       return true;
-                                                     });
-  if (!scanned || end != evidence.engine.store.ledger_size())
-    evidence.verdict.violated("receipts", "", "the ledger's groups do not follow each other");
+  std::uint64_t entries = 0;
+  const auto judge_leaf = [&](const LedgerLeaf& leaf) {
+    const auto receipt = evidence.reader->get(Family::receipts, leaf.key);
+    const bool good = receipt && *receipt && read_be64(**receipt, 0) == entries &&
+                      sha256(*unpack_receipt((*receipt)->substr(8))) == leaf.hash;
+    if (!good) evidence.verdict.violated("receipts", "", "entry " + std::to_string(entries) + " of the ledger");
+    ++entries;
+  };
+  const auto judge_group = [&](std::string_view key, std::string_view value) {
+    if (key != ledger_key(entries)) return false;
+    const std::vector<LedgerLeaf> leaves = *decode_leaves(value);
+    for (const LedgerLeaf& leaf : leaves) judge_leaf(leaf);
+    return true;
+  };
+  const Result<void> scanned = evidence.reader->scan(Family::receipts, {.from = ledger_key(0), .to = "H"}, judge_group);
+  if (!scanned || entries != evidence.engine.store.ledger_size())
+    evidence.verdict.violated("receipts", "", "the ledger has gaps");
 }
 
 void judge_listings(const Evidence& evidence) {

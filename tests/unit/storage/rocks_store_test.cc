@@ -1,5 +1,6 @@
 #include "storage/rocks/rocks_store.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <rocksdb/db.h>
 
@@ -238,29 +239,24 @@ WriteBatch two_receipts() {
   return batch;
 }
 
-TEST_F(RocksStoreTest, ALedgerThatGoesOnPastItsHeadIsDamage) {
-  {
-    const auto store = open();
-    WriteBatch batch = two_receipts();
-    batch.put(Family::receipts, ledger_key(2), encode_leaves({{sha256("third"), "R2"}}));
-    commit_and_wait(*store, std::move(batch));
-  }
-  const Error error = error_of_open(options());
-  EXPECT_EQ(error.code, ErrorCode::corruption);
-  EXPECT_NE(error.message.find("goes on past entry 2"), std::string::npos) << error.message;
-}
-
-TEST_F(RocksStoreTest, ALedgerThatLostItsEndIsDamage) {
-  {
-    const auto store = open();
-    commit_and_wait(*store, two_receipts());
-    WriteBatch batch;
-    batch.erase(Family::receipts, ledger_key(0));
-    commit_and_wait(*store, std::move(batch));
-  }
-  const Error error = error_of_open(options());
-  EXPECT_EQ(error.code, ErrorCode::corruption);
-  EXPECT_NE(error.message.find("entry 1 of the ledger is missing"), std::string::npos) << error.message;
+TEST_F(RocksStoreTest, ALedgerThatDoesNotEndWithItsHeadIsDamage) {
+  const auto refusal_after = [&](WriteBatch damage) {
+    fs::remove_all(data_);
+    {
+      const auto store = open();
+      commit_and_wait(*store, two_receipts());
+      commit_and_wait(*store, std::move(damage));
+    }
+    const Error error = error_of_open(options());
+    EXPECT_EQ(error.code, ErrorCode::corruption);
+    return error.message;
+  };
+  WriteBatch beyond;
+  beyond.put(Family::receipts, ledger_key(2), encode_leaves({{sha256("third"), "R2"}}));
+  EXPECT_THAT(refusal_after(std::move(beyond)), testing::HasSubstr("goes on past entry 2"));
+  WriteBatch lost;
+  lost.erase(Family::receipts, ledger_key(0));
+  EXPECT_THAT(refusal_after(std::move(lost)), testing::HasSubstr("entry 1 of the ledger is missing"));
 }
 
 TEST_F(RocksStoreTest, ALedgerOfAnOlderFormatIsGoneOnWith) {

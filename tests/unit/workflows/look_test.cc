@@ -21,7 +21,7 @@ TEST(Look, what_is_found_is_adopted_and_read_back) {
   Driver run = looking();
   run.answer(found(1));
   EXPECT_EQ(run.stage(), Stage::reading);
-  EXPECT_EQ(run.action().record_id.value_or(""), "r1");
+  EXPECT_EQ(run.action().record_id, std::string("r1"));
   EXPECT_EQ(*run.receipt().find("state"), Json("executed"));
   EXPECT_EQ(*run.receipt().find("status_code"), Json(200))
       << "of the look-up, whose record takes the place of the lost answer";
